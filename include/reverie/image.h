@@ -1,0 +1,69 @@
+/* Pictures on the host: reading, writing, metadata. */
+/* SPDX-License-Identifier: MIT */
+#ifndef REVERIE_IMAGE_H
+#define REVERIE_IMAGE_H
+
+#include <reverie/events.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A picture: rows from the top, pixels interleaved, sRGB, upright (EXIF orientation applied),
+ *  3 channels (R,G,B) or 4 (R,G,B,A; alpha not premultiplied), 8 or 16 bits a sample in native byte
+ *  order. With it travel EXIF and XMP of the file it was read from. */
+typedef struct rv_image rv_image;
+
+typedef struct rv_image_read_options {
+    size_t struct_size;
+    uint64_t max_pixels;  /**< width * height beyond this is RV_ERR_MEMORY; 0: 200 million */
+    bool allow_truncated; /**< keep a cut JPEG, missing rows grey, with a warning; default false */
+    bool no_autorotate;   /**< leave EXIF orientation alone; default false */
+    const rv_events *events;
+} rv_image_read_options;
+#define RV_IMAGE_READ_OPTIONS_INIT {sizeof(rv_image_read_options), 0, false, false, NULL}
+
+typedef struct rv_image_write_options {
+    size_t struct_size;
+    int quality;          /**< JPEG, 1 to 100, default 95 */
+    bool subsample;       /**< JPEG 4:2:0 instead of 4:4:4; default false */
+    bool overwrite;       /**< replace an existing file; default false: RV_ERR_USAGE */
+    bool strip;           /**< write no EXIF, XMP or settings; default false */
+    const char *settings; /**< UTF-8 text kept in the file (JPEG: comment, PNG: iTXt "reverie"), or NULL */
+} rv_image_write_options;
+#define RV_IMAGE_WRITE_OPTIONS_INIT {sizeof(rv_image_write_options), 95, false, false, false, NULL}
+
+/** Zeroed picture of channels 3 or 4, bits 8 or 16. */
+RV_API RV_NODISCARD rv_status rv_image_create(rv_image **out, int width, int height, int channels, int bits);
+RV_API void rv_image_destroy(rv_image *image);
+
+/** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK) or PNG (any depth and colour type),
+ *  told apart by content. ICC profiles are converted to sRGB. PNG of 16 bits stay 16 bits, all else is 8.
+ *  @param options  NULL for defaults.
+ *  @return RV_ERR_NOT_FOUND, RV_ERR_IO, RV_ERR_FORMAT (damaged, with what and where), RV_ERR_UNSUPPORTED,
+ *          RV_ERR_MEMORY (limits are checked on the header, before memory is taken). */
+RV_API RV_NODISCARD rv_status rv_image_read(rv_image **out, const char *path, const rv_image_read_options *options);
+
+/** Writes JPEG or PNG by the extension of `path` (.jpg .jpeg .png), complete or not at all. JPEG takes 8 bits
+ *  without alpha only: RV_ERR_USAGE otherwise. EXIF and XMP of the picture are copied, orientation reset to 1,
+ *  the embedded thumbnail dropped. */
+RV_API RV_NODISCARD rv_status rv_image_write(const rv_image *image, const char *path,
+                                             const rv_image_write_options *options);
+
+RV_API int rv_image_width(const rv_image *image);
+RV_API int rv_image_height(const rv_image *image);
+RV_API int rv_image_channels(const rv_image *image); /**< 3 or 4 */
+RV_API int rv_image_bits(const rv_image *image);     /**< 8 or 16 */
+/** height * width * channels samples of uint8_t or uint16_t; borrowed. */
+RV_API void *rv_image_pixels(rv_image *image);
+RV_API const void *rv_image_pixels_const(const rv_image *image);
+/** Makes `to` carry the EXIF and XMP of `from`. */
+RV_API RV_NODISCARD rv_status rv_image_copy_metadata(rv_image *to, const rv_image *from);
+/** Text that rv_image_write kept as `settings`, NULL if none; borrowed. */
+RV_API const char *rv_image_settings(const rv_image *image);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,51 @@
+/* Files and folders: mapped input, output that appears whole or not at all, paths, caches. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_BASE_FILE_H
+#define RV_BASE_FILE_H
+
+#include <reverie/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/** A regular file, read-only in memory. */
+typedef struct rv_bytes {
+    const uint8_t *data; /**< NULL for an empty file */
+    size_t size;
+    bool mapped; /**< by mmap, else by malloc */
+} rv_bytes;
+
+/** @return RV_ERR_NOT_FOUND, or RV_ERR_IO for a folder, device, pipe or no permission; messages name
+ *  the path. A file beyond `limit` bytes (0: none) is RV_ERR_MEMORY. */
+RV_NODISCARD rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit);
+void rv_bytes_close(rv_bytes *bytes);
+
+/** An output that is written beside its place under a temporary name and renamed when complete. */
+typedef struct rv_output rv_output;
+
+/** @param overwrite  false: an existing `path` is RV_ERR_USAGE, both now and at commit.
+ *  @return RV_ERR_IO where the folder is missing, read-only or `path` is a folder. */
+RV_NODISCARD rv_status rv_output_open(rv_output **out, const char *path, bool overwrite);
+FILE *rv_output_stream(rv_output *output); /**< borrowed */
+/** Flushes, syncs and renames; frees `output` in any case. RV_ERR_IO says "disk full" where it was. */
+RV_NODISCARD rv_status rv_output_commit(rv_output *output);
+/** Removes the temporary file and frees; NULL is fine. */
+void rv_output_discard(rv_output *output);
+
+/** "a/b.c.jpg" gives "b.c"; freed with free(). */
+RV_NODISCARD rv_status rv_path_stem(char **out, const char *path);
+RV_NODISCARD rv_status rv_path_join(char **out, const char *folder, const char *name);
+const char *rv_path_base(const char *path);      /**< part after the last slash; borrowed */
+const char *rv_path_extension(const char *path); /**< with the dot, "" if none; borrowed */
+RV_NODISCARD rv_status rv_path_folder(char **out, const char *path); /**< "." if there is none */
+bool rv_path_exists(const char *path);
+bool rv_path_is_folder(const char *path);
+bool rv_path_same_file(const char *a, const char *b); /**< same device and inode */
+RV_NODISCARD rv_status rv_folder_make(const char *path, unsigned mode); /**< with parents; existing is fine */
+
+/** Reverie's folder under XDG_CACHE_HOME or ~/.cache, made (0700) if missing; with `name`, a folder
+ *  in it. RV_ERR_IO where none can be written: callers go on without a cache. */
+RV_NODISCARD rv_status rv_cache_folder(char **out, const char *name);
+
+#endif

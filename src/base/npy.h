@@ -1,0 +1,17 @@
+/* NumPy .npy files, format 1.0 and 2.0: float32 little endian, C order. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_BASE_NPY_H
+#define RV_BASE_NPY_H
+
+#include <reverie/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { RV_NPY_MAX_RANK = 8 };
+
+/** Reads float32, float64 (rounded) and uint8 arrays; Fortran order, big endian and object arrays are
+ *  RV_ERR_UNSUPPORTED. *out is freed with free(). */
+RV_NODISCARD rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK], const char *path);
+RV_NODISCARD rv_status rv_npy_write(const char *path, const float *data, int rank, const size_t *dim, bool overwrite);
+
+#endif

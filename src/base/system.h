@@ -1,0 +1,23 @@
+/* Clock, processors, environment, memory of this process, child processes. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_BASE_SYSTEM_H
+#define RV_BASE_SYSTEM_H
+
+#include <reverie/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+double rv_clock(void);             /**< seconds of a monotonic clock */
+int rv_cpu_count(void);            /**< processors this process may use, at least 1 */
+uint64_t rv_process_peak_bytes(void); /**< peak resident set (VmHWM), 0 if unknown */
+uint64_t rv_memory_bytes(void);    /**< memory of the machine, 0 if unknown */
+
+/** Runs argv[0] without a shell, output discarded, killed after `seconds`.
+ *  @param[out] out_code  exit code, 128 + signal when it died of one, -1 when it was killed for time. */
+RV_NODISCARD rv_status rv_process_run(int *out_code, const char *const argv[], double seconds);
+
+/** FNV-1a, 64 bits, chained: start from RV_HASH_START. */
+#define RV_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t rv_hash(uint64_t hash, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,35 @@
+/* Growing text, formatted strings, and the nearest of several names. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_BASE_TEXT_H
+#define RV_BASE_TEXT_H
+
+#include <reverie/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Text that grows; start from {0}. After a failed append `failed` is set, later appends do nothing,
+ *  and `data` keeps what it had: check once at the end with rv_text_status(). */
+typedef struct rv_text {
+    char *data; /**< NUL-terminated once something was appended, else NULL */
+    size_t length;
+    size_t capacity;
+    bool failed;
+} rv_text;
+
+void rv_text_append(rv_text *text, const char *format, ...) RV_PRINTF(2, 3);
+void rv_text_append_bytes(rv_text *text, const void *bytes, size_t n);
+RV_NODISCARD rv_status rv_text_status(const rv_text *text);
+void rv_text_release(rv_text *text);
+
+/** Formatted copy, freed with free(). */
+RV_NODISCARD rv_status rv_format(char **out, const char *format, ...) RV_PRINTF(2, 3);
+
+/** Index of the name with the smallest edit distance to `wanted`, -1 for n = 0. */
+int rv_nearest(const char *wanted, const char *const *names, size_t n);
+
+/** Numbers from text, whole string or failure (RV_ERR_USAGE naming `what`); "1e3" is no integer,
+ *  "nan" and "inf" are no numbers. */
+RV_NODISCARD rv_status rv_parse_int(long long *out, const char *text, long long min, long long max, const char *what);
+RV_NODISCARD rv_status rv_parse_double(double *out, const char *text, double min, double max, const char *what);
+
+#endif

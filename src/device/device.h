@@ -1,0 +1,153 @@
+/* What the layers above see of an OpenCL device: buffers, kernels, launches. Only this folder includes CL/cl.h. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_DEVICE_DEVICE_H
+#define RV_DEVICE_DEVICE_H
+
+#include <reverie/device.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* --- what the device is ------------------------------------------------------------------------------------ */
+
+int rv_device_block(const rv_device *device);         /**< B of the blocked layout */
+bool rv_device_gpu_form(const rv_device *device);     /**< which form of the heavy kernels to run */
+int rv_device_compute_units(const rv_device *device);
+size_t rv_device_max_alloc(const rv_device *device);  /**< bytes of the largest buffer */
+size_t rv_device_alignment(const rv_device *device);  /**< bytes at which sub-buffers start, at least 512 */
+size_t rv_device_local_bytes(const rv_device *device);
+const rv_events *rv_device_events(const rv_device *device);
+
+/* --- memory ------------------------------------------------------------------------------------------------ */
+
+/** Device memory, whole or part of another buffer. */
+typedef struct rv_buffer rv_buffer;
+
+/** @return RV_ERR_DEVICE_MEMORY with the size and what to do; contents are undefined. */
+RV_NODISCARD rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes);
+/** A part of `parent` (which must be whole, not a part itself, and must outlive it);
+ *  `offset` a multiple of rv_device_alignment(). */
+RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset, size_t bytes);
+void rv_buffer_destroy(rv_buffer *buffer); /**< NULL is fine */
+size_t rv_buffer_bytes(const rv_buffer *buffer);
+uint64_t rv_device_allocated(const rv_device *device);      /**< bytes of all buffers now */
+uint64_t rv_device_allocated_peak(const rv_device *device); /**< and at most, since opening */
+
+/** Blocking copies between host and device; offset and bytes must lie within the buffer. */
+RV_NODISCARD rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset, const void *data,
+                                       size_t bytes);
+RV_NODISCARD rv_status rv_buffer_read(rv_device *device, const rv_buffer *buffer, size_t offset, void *data,
+                                      size_t bytes);
+/** Enqueued; both buffers at offset 0 unless given. */
+RV_NODISCARD rv_status rv_buffer_copy(rv_device *device, rv_buffer *to, size_t to_offset, const rv_buffer *from,
+                                      size_t from_offset, size_t bytes);
+/** Enqueued; `bytes` a multiple of 4, every float set to `value`. */
+RV_NODISCARD rv_status rv_buffer_fill(rv_device *device, rv_buffer *buffer, size_t offset, size_t bytes, float value);
+
+/* --- kernels ----------------------------------------------------------------------------------------------- */
+
+/** A kernel of cl/FILE.cl, owned by its device; found once per node in prepare, launched many times. */
+typedef struct rv_kernel rv_kernel;
+
+/** Kernel `name` of cl/`file`.cl, built with `defines` ("-DTILE=8 ...", NULL for none) beside those that every
+ *  program gets: -DB=<block> -DRV_GPU_FORM=<0|1>. Programs are cached by (file, defines) in memory, and on disk
+ *  by source, options, device and driver.
+ *  @return RV_ERR_DEVICE: the compiler's message with cl/FILE.cl:LINE; RV_ERR_INTERNAL: no such file or kernel. */
+RV_NODISCARD rv_status rv_kernel_get(rv_kernel **out, rv_device *device, const char *file, const char *name,
+                                     const char *defines);
+
+typedef struct rv_int4 {
+    int32_t s[4];
+} rv_int4;
+typedef struct rv_float4 {
+    float s[4];
+} rv_float4;
+
+typedef enum rv_arg_kind { RV_ARG_KIND_BUFFER, RV_ARG_KIND_VALUE, RV_ARG_KIND_LOCAL } rv_arg_kind;
+
+/** One kernel argument; made by RV_ARG and RV_LOCAL only. */
+typedef struct rv_arg {
+    rv_arg_kind kind;
+    size_t bytes;
+    union {
+        const rv_buffer *buffer;
+        int32_t i;
+        uint32_t u;
+        float f;
+        rv_int4 i4;
+        rv_float4 f4;
+    } value;
+} rv_arg;
+
+static inline rv_arg rv_arg_buffer(const rv_buffer *b)
+{
+    return (rv_arg){RV_ARG_KIND_BUFFER, 0, {.buffer = b}};
+}
+static inline rv_arg rv_arg_int(int32_t i)
+{
+    return (rv_arg){RV_ARG_KIND_VALUE, sizeof i, {.i = i}};
+}
+static inline rv_arg rv_arg_uint(uint32_t u)
+{
+    return (rv_arg){RV_ARG_KIND_VALUE, sizeof u, {.u = u}};
+}
+static inline rv_arg rv_arg_float(float f)
+{
+    return (rv_arg){RV_ARG_KIND_VALUE, sizeof f, {.f = f}};
+}
+static inline rv_arg rv_arg_int4(rv_int4 v)
+{
+    return (rv_arg){RV_ARG_KIND_VALUE, sizeof v, {.i4 = v}};
+}
+static inline rv_arg rv_arg_float4(rv_float4 v)
+{
+    return (rv_arg){RV_ARG_KIND_VALUE, sizeof v, {.f4 = v}};
+}
+static inline rv_arg rv_arg_local(size_t bytes)
+{
+    return (rv_arg){RV_ARG_KIND_LOCAL, bytes, {.i = 0}};
+}
+
+/** A buffer (NULL: a null pointer in the kernel), int32_t, uint32_t, float, rv_int4 or rv_float4; anything else
+ *  does not compile. */
+#define RV_ARG(x)                       \
+    _Generic((x),                       \
+        rv_buffer *: rv_arg_buffer,     \
+        const rv_buffer *: rv_arg_buffer, \
+        int32_t: rv_arg_int,            \
+        uint32_t: rv_arg_uint,          \
+        float: rv_arg_float,            \
+        rv_int4: rv_arg_int4,           \
+        rv_float4: rv_arg_float4)(x)
+#define RV_LOCAL(bytes) rv_arg_local(bytes)
+#define RV_ARGS(...) (const rv_arg[]){__VA_ARGS__}, (sizeof((const rv_arg[]){__VA_ARGS__}) / sizeof(rv_arg))
+
+/** Work-items in all and per work-group, by dimension; each global size a multiple of its local size. */
+typedef struct rv_grid {
+    size_t global[3];
+    size_t local[3];
+} rv_grid;
+
+/** Grid for n independent work-items, for kernels that find theirs with rv_index() of common.clh and return if it
+ *  is not below n. Folded into two dimensions so that none passes 65,535, with a local size by device class. */
+rv_grid rv_grid_items(const rv_device *device, size_t n);
+/** Grid of gx * gy * gz work-groups of lx * ly * lz work-items. */
+rv_grid rv_grid_groups(size_t gx, size_t gy, size_t gz, size_t lx, size_t ly, size_t lz);
+
+/** Enqueues one kernel with all its arguments, in the kernel's order: outputs, inputs, sizes, scalars.
+ *  Work queued ahead is bounded by this call. A failure names the kernel, the argument and the OpenCL error. */
+RV_NODISCARD rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv_arg *args, size_t n_args);
+
+/** Waits until all that was enqueued is done. */
+RV_NODISCARD rv_status rv_device_finish(rv_device *device);
+
+/** One line per kernel for profiles: name, launches, seconds; only between start and stop. */
+typedef struct rv_profile_row {
+    char name[96];
+    int64_t launches;
+    double seconds;
+} rv_profile_row;
+RV_NODISCARD rv_status rv_profile_start(rv_device *device);
+/** *out sorted by seconds, freed with free(). */
+RV_NODISCARD rv_status rv_profile_stop(rv_device *device, rv_profile_row **out, size_t *n);
+
+#endif
