@@ -18,7 +18,11 @@ typedef enum rv_device_type { RV_DEVICE_CPU, RV_DEVICE_GPU, RV_DEVICE_ACCELERATO
 /** Which of the two forms of the heavy kernels a device runs. */
 typedef enum rv_form { RV_FORM_AUTO, RV_FORM_CPU, RV_FORM_GPU } rv_form;
 
-typedef enum rv_self_test { RV_SELF_TEST_UNKNOWN, RV_SELF_TEST_PASSED, RV_SELF_TEST_FAILED } rv_self_test;
+typedef enum rv_self_test {
+    RV_SELF_TEST_UNKNOWN,
+    RV_SELF_TEST_PASSED,
+    RV_SELF_TEST_FAILED
+} rv_self_test;
 
 typedef struct rv_device_info {
     int index; /**< over all platforms, in the order the loader lists them */
@@ -37,22 +41,28 @@ typedef struct rv_device_info {
 
 typedef struct rv_device_options {
     size_t struct_size;
-    const char *spec; /**< index, "cpu", "gpu", or part of a name (case does not matter); NULL: the variable
+    const char *
+        spec; /**< index, "cpu", "gpu", or part of a name (case does not matter); NULL: the variable
                            REVERIE_DEVICE, else the first that passes its self-test, unless another is 1.5
                            times faster by a short cached measurement */
-    int threads;      /**< CPU devices that can be partitioned: cores to use; 0: all */
-    rv_form form;     /**< force the form of the heavy kernels; default RV_FORM_AUTO: by type */
-    int block;        /**< force 4, 8 or 16; default 0: by device */
-    const char *self_test_program; /**< a program that runs `PROGRAM --self-test INDEX` in a child process, exit
+    int threads;  /**< CPU devices that can be partitioned: cores to use; 0: all */
+    rv_form form; /**< force the form of the heavy kernels; default RV_FORM_AUTO: by type */
+    int block;    /**< force 4, 8 or 16; default 0: by device */
+    const char *
+        self_test_program; /**< a program that runs `PROGRAM --self-test INDEX` in a child process, exit
                                         code 0 for passed; NULL: the test runs in this process */
     const rv_events *events;
 } rv_device_options;
-#define RV_DEVICE_OPTIONS_INIT {sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL}
+#define RV_DEVICE_OPTIONS_INIT                                          \
+    {                                                                   \
+        sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL \
+    }
 
 /** All devices of all platforms. *out is freed with free(). None at all is RV_OK with *n = 0.
  *  @param options  NULL, or whose self_test_program is used to fill in self_test where no verdict is cached;
  *                  with NULL, self_test is the cached verdict or unknown. */
-RV_API RV_NODISCARD rv_status rv_device_list(rv_device_info **out, size_t *n, const rv_device_options *options);
+RV_API RV_NODISCARD rv_status rv_device_list(rv_device_info **out, size_t *n,
+                                             const rv_device_options *options);
 
 /** GPUs of this machine for which no OpenCL device is listed, each with the package or group that is missing.
  *  @param[out] out  array of lines, freed with free() (one block). */

@@ -22,20 +22,28 @@ typedef struct rv_image_read_options {
     bool no_autorotate;   /**< leave EXIF orientation alone; default false */
     const rv_events *events;
 } rv_image_read_options;
-#define RV_IMAGE_READ_OPTIONS_INIT {sizeof(rv_image_read_options), 0, false, false, NULL}
+#define RV_IMAGE_READ_OPTIONS_INIT                           \
+    {                                                        \
+        sizeof(rv_image_read_options), 0, false, false, NULL \
+    }
 
 typedef struct rv_image_write_options {
     size_t struct_size;
-    int quality;          /**< JPEG, 1 to 100, default 95 */
-    bool subsample;       /**< JPEG 4:2:0 instead of 4:4:4; default false */
-    bool overwrite;       /**< replace an existing file; default false: RV_ERR_USAGE */
-    bool strip;           /**< write no EXIF, XMP or settings; default false */
-    const char *settings; /**< UTF-8 text kept in the file (JPEG: comment, PNG: iTXt "reverie"), or NULL */
+    int quality;    /**< JPEG, 1 to 100, default 95 */
+    bool subsample; /**< JPEG 4:2:0 instead of 4:4:4; default false */
+    bool overwrite; /**< replace an existing file; default false: RV_ERR_USAGE */
+    bool strip;     /**< write no EXIF, XMP or settings; default false */
+    const char
+        *settings; /**< UTF-8 text kept in the file (JPEG: comment, PNG: iTXt "reverie"), or NULL */
 } rv_image_write_options;
-#define RV_IMAGE_WRITE_OPTIONS_INIT {sizeof(rv_image_write_options), 95, false, false, false, NULL}
+#define RV_IMAGE_WRITE_OPTIONS_INIT                                   \
+    {                                                                 \
+        sizeof(rv_image_write_options), 95, false, false, false, NULL \
+    }
 
 /** Zeroed picture of channels 3 or 4, bits 8 or 16. */
-RV_API RV_NODISCARD rv_status rv_image_create(rv_image **out, int width, int height, int channels, int bits);
+RV_API RV_NODISCARD rv_status rv_image_create(rv_image **out, int width, int height, int channels,
+                                              int bits);
 RV_API void rv_image_destroy(rv_image *image);
 
 /** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK) or PNG (any depth and colour type),
@@ -43,7 +51,8 @@ RV_API void rv_image_destroy(rv_image *image);
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND, RV_ERR_IO, RV_ERR_FORMAT (damaged, with what and where), RV_ERR_UNSUPPORTED,
  *          RV_ERR_MEMORY (limits are checked on the header, before memory is taken). */
-RV_API RV_NODISCARD rv_status rv_image_read(rv_image **out, const char *path, const rv_image_read_options *options);
+RV_API RV_NODISCARD rv_status rv_image_read(rv_image **out, const char *path,
+                                            const rv_image_read_options *options);
 
 /** Writes JPEG or PNG by the extension of `path` (.jpg .jpeg .png), complete or not at all. JPEG takes 8 bits
  *  without alpha only: RV_ERR_USAGE otherwise. EXIF and XMP of the picture are copied, orientation reset to 1,

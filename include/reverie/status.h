@@ -4,8 +4,8 @@
 #define REVERIE_STATUS_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define RV_API __attribute__((visibility("default")))
-#define RV_NODISCARD __attribute__((warn_unused_result))
+#define RV_API                   __attribute__((visibility("default")))
+#define RV_NODISCARD             __attribute__((warn_unused_result))
 #define RV_PRINTF(format, first) __attribute__((format(printf, format, first)))
 #else
 #define RV_API
@@ -20,10 +20,10 @@ extern "C" {
 /** Result of a call. A value exists only where some caller acts on it. */
 typedef enum rv_status {
     RV_OK = 0,
-    RV_ERR_USAGE,         /**< an argument or option is out of range or contradicts another */
-    RV_ERR_NOT_FOUND,     /**< a file, device, layer or model of that name is not there */
-    RV_ERR_IO,            /**< reading or writing failed: permissions, disk full, a folder in the way */
-    RV_ERR_FORMAT,        /**< the content of a file is damaged or not what it says it is */
+    RV_ERR_USAGE,     /**< an argument or option is out of range or contradicts another */
+    RV_ERR_NOT_FOUND, /**< a file, device, layer or model of that name is not there */
+    RV_ERR_IO,        /**< reading or writing failed: permissions, disk full, a folder in the way */
+    RV_ERR_FORMAT,    /**< the content of a file is damaged or not what it says it is */
     RV_ERR_UNSUPPORTED,   /**< well formed, but outside what Reverie does */
     RV_ERR_SHAPE,         /**< tensor shapes do not fit each other */
     RV_ERR_MEMORY,        /**< host memory, or a limit on it */

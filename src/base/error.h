@@ -25,12 +25,12 @@ void rv_error_save(rv_error *out, rv_status status);
 rv_status rv_error_restore(const rv_error *error);
 
 /** Returns from the calling function on failure: only in functions that own nothing. */
-#define RV_TRY(expression)                          \
-    do {                                            \
+#define RV_TRY(expression)                            \
+    do {                                              \
         const rv_status rv_try_status = (expression); \
-        if (rv_try_status != RV_OK) {               \
-            return rv_try_status;                   \
-        }                                           \
+        if (rv_try_status != RV_OK) {                 \
+            return rv_try_status;                     \
+        }                                             \
     } while (0)
 
 #endif

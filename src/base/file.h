@@ -42,7 +42,8 @@ RV_NODISCARD rv_status rv_path_folder(char **out, const char *path); /**< "." if
 bool rv_path_exists(const char *path);
 bool rv_path_is_folder(const char *path);
 bool rv_path_same_file(const char *a, const char *b); /**< same device and inode */
-RV_NODISCARD rv_status rv_folder_make(const char *path, unsigned mode); /**< with parents; existing is fine */
+RV_NODISCARD rv_status rv_folder_make(const char *path,
+                                      unsigned mode); /**< with parents; existing is fine */
 
 /** Reverie's folder under XDG_CACHE_HOME or ~/.cache, made (0700) if missing; with `name`, a folder
  *  in it. RV_ERR_IO where none can be written: callers go on without a cache. */

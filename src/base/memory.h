@@ -13,7 +13,8 @@ RV_NODISCARD rv_status rv_alloc(void *out, size_t count, size_t size, const char
 
 /** Grows the array *array (of elements of `size` bytes) to hold at least `needed` elements, doubling
  *  *capacity; new elements are zeroed. On failure the array stays as it was. */
-RV_NODISCARD rv_status rv_grow(void *array, size_t *capacity, size_t needed, size_t size, const char *what);
+RV_NODISCARD rv_status rv_grow(void *array, size_t *capacity, size_t needed, size_t size,
+                               const char *what);
 
 /** Copy of a string, freed with free(); fails like rv_alloc. */
 RV_NODISCARD rv_status rv_strdup(char **out, const char *text);

@@ -11,7 +11,9 @@ enum { RV_NPY_MAX_RANK = 8 };
 
 /** Reads float32, float64 (rounded) and uint8 arrays; Fortran order, big endian and object arrays are
  *  RV_ERR_UNSUPPORTED. *out is freed with free(). */
-RV_NODISCARD rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK], const char *path);
-RV_NODISCARD rv_status rv_npy_write(const char *path, const float *data, int rank, const size_t *dim, bool overwrite);
+RV_NODISCARD rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK],
+                                   const char *path);
+RV_NODISCARD rv_status rv_npy_write(const char *path, const float *data, int rank,
+                                    const size_t *dim, bool overwrite);
 
 #endif

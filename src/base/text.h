@@ -29,7 +29,9 @@ int rv_nearest(const char *wanted, const char *const *names, size_t n);
 
 /** Numbers from text, whole string or failure (RV_ERR_USAGE naming `what`); "1e3" is no integer,
  *  "nan" and "inf" are no numbers. */
-RV_NODISCARD rv_status rv_parse_int(long long *out, const char *text, long long min, long long max, const char *what);
-RV_NODISCARD rv_status rv_parse_double(double *out, const char *text, double min, double max, const char *what);
+RV_NODISCARD rv_status rv_parse_int(long long *out, const char *text, long long min, long long max,
+                                    const char *what);
+RV_NODISCARD rv_status rv_parse_double(double *out, const char *text, double min, double max,
+                                       const char *what);
 
 #endif

@@ -9,11 +9,12 @@
 
 /* --- what the device is ------------------------------------------------------------------------------------ */
 
-int rv_device_block(const rv_device *device);         /**< B of the blocked layout */
-bool rv_device_gpu_form(const rv_device *device);     /**< which form of the heavy kernels to run */
+int rv_device_block(const rv_device *device);     /**< B of the blocked layout */
+bool rv_device_gpu_form(const rv_device *device); /**< which form of the heavy kernels to run */
 int rv_device_compute_units(const rv_device *device);
-size_t rv_device_max_alloc(const rv_device *device);  /**< bytes of the largest buffer */
-size_t rv_device_alignment(const rv_device *device);  /**< bytes at which sub-buffers start, at least 512 */
+size_t rv_device_max_alloc(const rv_device *device); /**< bytes of the largest buffer */
+size_t
+rv_device_alignment(const rv_device *device); /**< bytes at which sub-buffers start, at least 512 */
 size_t rv_device_local_bytes(const rv_device *device);
 const rv_events *rv_device_events(const rv_device *device);
 
@@ -26,22 +27,24 @@ typedef struct rv_buffer rv_buffer;
 RV_NODISCARD rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes);
 /** A part of `parent` (which must be whole, not a part itself, and must outlive it);
  *  `offset` a multiple of rv_device_alignment(). */
-RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset, size_t bytes);
+RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset,
+                                      size_t bytes);
 void rv_buffer_destroy(rv_buffer *buffer); /**< NULL is fine */
 size_t rv_buffer_bytes(const rv_buffer *buffer);
 uint64_t rv_device_allocated(const rv_device *device);      /**< bytes of all buffers now */
 uint64_t rv_device_allocated_peak(const rv_device *device); /**< and at most, since opening */
 
 /** Blocking copies between host and device; offset and bytes must lie within the buffer. */
-RV_NODISCARD rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset, const void *data,
-                                       size_t bytes);
-RV_NODISCARD rv_status rv_buffer_read(rv_device *device, const rv_buffer *buffer, size_t offset, void *data,
-                                      size_t bytes);
+RV_NODISCARD rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset,
+                                       const void *data, size_t bytes);
+RV_NODISCARD rv_status rv_buffer_read(rv_device *device, const rv_buffer *buffer, size_t offset,
+                                      void *data, size_t bytes);
 /** Enqueued; both buffers at offset 0 unless given. */
-RV_NODISCARD rv_status rv_buffer_copy(rv_device *device, rv_buffer *to, size_t to_offset, const rv_buffer *from,
-                                      size_t from_offset, size_t bytes);
+RV_NODISCARD rv_status rv_buffer_copy(rv_device *device, rv_buffer *to, size_t to_offset,
+                                      const rv_buffer *from, size_t from_offset, size_t bytes);
 /** Enqueued; `bytes` a multiple of 4, every float set to `value`. */
-RV_NODISCARD rv_status rv_buffer_fill(rv_device *device, rv_buffer *buffer, size_t offset, size_t bytes, float value);
+RV_NODISCARD rv_status rv_buffer_fill(rv_device *device, rv_buffer *buffer, size_t offset,
+                                      size_t bytes, float value);
 
 /* --- kernels ----------------------------------------------------------------------------------------------- */
 
@@ -52,8 +55,8 @@ typedef struct rv_kernel rv_kernel;
  *  program gets: -DB=<block> -DRV_GPU_FORM=<0|1>. Programs are cached by (file, defines) in memory, and on disk
  *  by source, options, device and driver.
  *  @return RV_ERR_DEVICE: the compiler's message with cl/FILE.cl:LINE; RV_ERR_INTERNAL: no such file or kernel. */
-RV_NODISCARD rv_status rv_kernel_get(rv_kernel **out, rv_device *device, const char *file, const char *name,
-                                     const char *defines);
+RV_NODISCARD rv_status rv_kernel_get(rv_kernel **out, rv_device *device, const char *file,
+                                     const char *name, const char *defines);
 
 typedef struct rv_int4 {
     int32_t s[4];
@@ -109,7 +112,7 @@ static inline rv_arg rv_arg_local(size_t bytes)
 
 /** A buffer (NULL: a null pointer in the kernel), int32_t, uint32_t, float, rv_int4 or rv_float4; anything else
  *  does not compile. */
-#define RV_ARG(x)                       \
+#define RV_ARG(x) \
     _Generic((x),                       \
         rv_buffer *: rv_arg_buffer,     \
         const rv_buffer *: rv_arg_buffer, \
@@ -119,7 +122,8 @@ static inline rv_arg rv_arg_local(size_t bytes)
         rv_int4: rv_arg_int4,           \
         rv_float4: rv_arg_float4)(x)
 #define RV_LOCAL(bytes) rv_arg_local(bytes)
-#define RV_ARGS(...) (const rv_arg[]){__VA_ARGS__}, (sizeof((const rv_arg[]){__VA_ARGS__}) / sizeof(rv_arg))
+#define RV_ARGS(...) \
+    (const rv_arg[]){__VA_ARGS__}, (sizeof((const rv_arg[]){__VA_ARGS__}) / sizeof(rv_arg))
 
 /** Work-items in all and per work-group, by dimension; each global size a multiple of its local size. */
 typedef struct rv_grid {
@@ -135,7 +139,8 @@ rv_grid rv_grid_groups(size_t gx, size_t gy, size_t gz, size_t lx, size_t ly, si
 
 /** Enqueues one kernel with all its arguments, in the kernel's order: outputs, inputs, sizes, scalars.
  *  Work queued ahead is bounded by this call. A failure names the kernel, the argument and the OpenCL error. */
-RV_NODISCARD rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv_arg *args, size_t n_args);
+RV_NODISCARD rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid,
+                                 const rv_arg *args, size_t n_args);
 
 /** Waits until all that was enqueued is done. */
 RV_NODISCARD rv_status rv_device_finish(rv_device *device);
