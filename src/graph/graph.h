@@ -1,0 +1,75 @@
+/* A network as data: values, nodes and parameters, built first and run later through a plan. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_GRAPH_GRAPH_H
+#define RV_GRAPH_GRAPH_H
+
+#include "ops/op.h"
+
+/** Nodes in order of construction, which is an order they can run in. Shapes are inferred as nodes
+ *  are added, so a mistake is reported at the node that makes it. */
+typedef struct rv_graph rv_graph;
+
+/** Number of a value (an input or an output of a node) in its graph. */
+typedef int32_t rv_value;
+
+/** A parameter or a state of a node. */
+typedef struct rv_param {
+    const char *node; /**< name of its node; borrowed */
+    const char *name; /**< "weight"; borrowed */
+    rv_shape shape;
+    rv_init init;
+    int32_t fan_in;
+    float *data; /**< host values, plain; NULL: to be initialised; owned by the graph */
+} rv_param;
+
+RV_NODISCARD rv_status rv_graph_create(rv_graph **out);
+void rv_graph_destroy(rv_graph *graph);
+
+/** A value that is given from outside, always plain. */
+RV_NODISCARD rv_status rv_graph_input(rv_graph *graph, rv_value *out, const char *name,
+                                      rv_shape shape);
+
+/** Adds a node named `name` of operation `op`.
+ *  @param[out] out  n_out values of the operation (nearly always one).
+ *  @param in        n_in values of this graph.
+ *  @param attrs     RV_ATTRS(...) or RV_NO_ATTRS.
+ *  @return RV_ERR_UNSUPPORTED: no such operation; RV_ERR_USAGE: attributes, or the name is taken;
+ *          RV_ERR_SHAPE: from inference. */
+RV_NODISCARD rv_status rv_graph_add(rv_graph *graph, rv_value *out, const char *op,
+                                    const char *name, const rv_value *in, int n_in,
+                                    const rv_attr_value *attrs, size_t n_attrs);
+
+/** Gives a value one more name (a top name of a Caffe file). A later alias of the same name wins. */
+RV_NODISCARD rv_status rv_graph_alias(rv_graph *graph, rv_value value, const char *name);
+
+/** The value of a name: output 0 of the node of that name, else the input or alias.
+ *  RV_ERR_NOT_FOUND names the nearest and lists all. */
+RV_NODISCARD rv_status rv_graph_find(const rv_graph *graph, rv_value *out, const char *name);
+
+/** Changes the shape of an input and infers everything anew. On failure the old shapes stay.
+ *  Parameters must keep their shapes: RV_ERR_SHAPE otherwise. */
+RV_NODISCARD rv_status rv_graph_reshape(rv_graph *graph, rv_value input, rv_shape shape);
+
+int rv_graph_node_count(const rv_graph *graph);
+/** Shapes, attributes and operation of a node; no memory. Borrowed until the next add. */
+const rv_node *rv_graph_node(const rv_graph *graph, int index);
+int rv_graph_value_count(const rv_graph *graph);
+const rv_shape *rv_graph_shape(const rv_graph *graph, rv_value value);
+const char *rv_graph_value_name(const rv_graph *graph, rv_value value);
+/** Node that makes the value, -1 for an input. */
+int rv_graph_producer(const rv_graph *graph, rv_value value);
+/** Values that node `index` takes, n_in of them; borrowed. */
+const rv_value *rv_graph_node_inputs(const rv_graph *graph, int index);
+rv_value rv_graph_node_output(const rv_graph *graph, int index, int output);
+
+/** Parameter `i` of a node, NULL where the node has it not (a convolution without bias). */
+rv_param *rv_graph_param(rv_graph *graph, int node, int i);
+rv_param *rv_graph_state(rv_graph *graph, int node, int i);
+/** Copies values into a parameter or state. RV_ERR_SHAPE names both counts; RV_ERR_FORMAT: NaN or
+ *  infinite. */
+RV_NODISCARD rv_status rv_param_set(rv_param *param, const float *data, size_t count);
+/** Fills each parameter and state without values as its operation says: He et al. 2015, normal with
+ *  deviation sqrt(2 / fan_in), drawn by Philox(seed, parameter number, index). */
+RV_NODISCARD rv_status rv_graph_initialize(rv_graph *graph, uint32_t seed);
+
+#endif

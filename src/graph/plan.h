@@ -1,0 +1,58 @@
+/* A graph made ready to run on a device: what is computed, in which layouts, in which memory.
+ *
+ * Create: take the nodes that the wanted outputs need -> choose layouts and insert reorderings ->
+ * prepare every node -> compute lifetimes over forward and backward steps -> place buffers ->
+ * pack parameters. Run: forward, then backward, nothing allocated. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_GRAPH_PLAN_H
+#define RV_GRAPH_PLAN_H
+
+#include "graph/params.h"
+
+typedef struct rv_plan rv_plan;
+
+typedef struct rv_plan_options {
+    rv_mode mode;
+    const rv_value *outputs; /**< values that can be read after forward; the losses among them
+                                  (RV_OP_LOSS) are summed to the objective */
+    int n_outputs;
+    const rv_value *feeds; /**< values given from outside beside the graph's inputs: what makes them
+                                is left out */
+    int n_feeds;
+    const rv_value *gradients; /**< inputs or feeds whose gradient is wanted */
+    int n_gradients;
+    bool param_gradients; /**< also all parameters; needs rv_params with gradients */
+    uint32_t seed;        /**< key of everything drawn at random */
+} rv_plan_options;
+
+/** Compiles a plan for the shapes that the graph has now; later changes of it do not matter.
+ *  @param params  of the same graph (nodes may have been added since); must outlive the plan.
+ *  @return RV_ERR_UNSUPPORTED "no gradient through X" before anything runs;
+ *          RV_ERR_DEVICE_MEMORY with the bytes that are needed. */
+RV_NODISCARD rv_status rv_plan_create(rv_plan **out, const rv_graph *graph, rv_params *params,
+                                      rv_device *device, const rv_plan_options *options);
+void rv_plan_destroy(rv_plan *plan);
+
+/** Tensor of an input, feed or wanted output: write inputs before forward, read outputs after it.
+ *  Inputs are plain, outputs of either layout. NULL for any other value. Borrowed. */
+rv_tensor *rv_plan_tensor(rv_plan *plan, rv_value value);
+/** Gradient of an input or feed, as wanted; plain. */
+rv_tensor *rv_plan_gradient(rv_plan *plan, rv_value value);
+
+RV_NODISCARD rv_status rv_plan_forward(rv_plan *plan);
+/** Gradients of the objective; after rv_plan_forward().
+ *  @param accumulate_params  add to parameter gradients instead of overwriting them. */
+RV_NODISCARD rv_status rv_plan_backward(rv_plan *plan, bool accumulate_params);
+
+/** Waits and reads all wanted losses, in the order of the wanted outputs.
+ *  @param[out] out  one double per loss among the outputs, or NULL.
+ *  @param[out] sum  their sum, or NULL. */
+RV_NODISCARD rv_status rv_plan_losses(rv_plan *plan, double *out, double *sum);
+
+uint64_t
+rv_plan_bytes(const rv_plan *plan); /**< device memory of activations, gradients, packing */
+double rv_plan_flops(const rv_plan *plan, rv_pass pass);
+/** Share of a plan that forward and backward take; for tests and `models info`. */
+int rv_plan_step_count(const rv_plan *plan);
+
+#endif

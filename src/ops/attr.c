@@ -1,0 +1,104 @@
+/* Fills an operation's attribute struct from named values, checked against its table. */
+/* SPDX-License-Identifier: MIT */
+#include "ops/attr.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_ROWS = 32 };
+
+static void store(void *fields, const rv_attr *row, int i, double value)
+{
+    char *at = (char *)fields + row->offset;
+    if (row->type == RV_ATTR_FLOAT) {
+        ((float *)at)[i] = (float)value;
+    } else {
+        ((int32_t *)at)[i] = (int32_t)value;
+    }
+}
+
+static const rv_attr *find_row(const rv_attr *table, const char *name)
+{
+    for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
+        if (strcmp(row->name, name) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static rv_status fail_unknown(const rv_attr *table, const char *name, const char *node)
+{
+    const char *names[MAX_ROWS];
+    size_t n = 0;
+    for (const rv_attr *row = table; row != NULL && row->name != NULL && n < MAX_ROWS; row++) {
+        names[n++] = row->name;
+    }
+    if (n == 0) {
+        return rv_fail(RV_ERR_USAGE, "'%s': there is no attribute '%s', nor any other", node, name);
+    }
+    return rv_fail(RV_ERR_USAGE, "'%s': there is no attribute '%s'; the nearest is '%s'", node,
+                   name, names[rv_nearest(name, names, n)]);
+}
+
+static rv_status set_enum(void *fields, const rv_attr *row, const rv_attr_value *value,
+                          const char *node)
+{
+    size_t n = 0;
+    for (; row->names[n] != NULL; n++) {
+        if (value->text != NULL && strcmp(row->names[n], value->text) == 0) {
+            store(fields, row, 0, (double)n);
+            return RV_OK;
+        }
+    }
+    const char *given = value->text != NULL ? value->text : "";
+    return rv_fail(RV_ERR_USAGE, "'%s': %s cannot be '%s'; the nearest is '%s'", node, row->name,
+                   given, row->names[rv_nearest(given, row->names, n)]);
+}
+
+static rv_status set_numbers(void *fields, const rv_attr *row, const rv_attr_value *value,
+                             const char *node)
+{
+    if (value->count != row->count && value->count != 1) {
+        return rv_fail(RV_ERR_USAGE, "'%s': %s takes %d values, not %d", node, row->name,
+                       row->count, value->count);
+    }
+    for (int i = 0; i < row->count; i++) {
+        const double x = value->number[value->count == 1 ? 0 : i];
+        if (!(x >= row->min && x <= row->max)) {
+            return rv_fail(RV_ERR_USAGE, "'%s': %s is %g, outside %g to %g", node, row->name, x,
+                           row->min, row->max);
+        }
+        if (row->type == RV_ATTR_INT && x != floor(x)) {
+            return rv_fail(RV_ERR_USAGE, "'%s': %s is %g, but takes whole numbers", node, row->name,
+                           x);
+        }
+        store(fields, row, i, x);
+    }
+    return RV_OK;
+}
+
+rv_status rv_attrs_set(void *fields, const rv_attr *table, const rv_attr_value *values, size_t n,
+                       const char *node)
+{
+    for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
+        for (int i = 0; i < row->count; i++) {
+            store(fields, row, i, row->initial);
+        }
+    }
+    for (size_t v = 0; v < n; v++) {
+        const rv_attr *row = find_row(table, values[v].name);
+        if (row == NULL) {
+            return fail_unknown(table, values[v].name, node);
+        }
+        if ((row->type == RV_ATTR_ENUM) != (values[v].type == RV_ATTR_ENUM)) {
+            return rv_fail(RV_ERR_USAGE, "'%s': %s takes %s", node, row->name,
+                           row->type == RV_ATTR_ENUM ? "a word" : "numbers");
+        }
+        RV_TRY(row->type == RV_ATTR_ENUM ? set_enum(fields, row, &values[v], node)
+                                         : set_numbers(fields, row, &values[v], node));
+    }
+    return RV_OK;
+}

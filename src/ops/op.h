@@ -1,0 +1,126 @@
+/* The contract of an operation: what a file in src/ops offers to graph, planner and tests. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_OPS_OP_H
+#define RV_OPS_OP_H
+
+#include "ops/attr.h"
+#include "tensor/tensor.h"
+
+enum { RV_MAX_PARAMS = 4, RV_MAX_STATE = 4, RV_MAX_SAVED = 2, RV_MAX_INPUTS = 28 };
+
+typedef struct rv_op rv_op;
+
+typedef enum rv_mode { RV_INFER, RV_TRAIN } rv_mode;
+typedef enum rv_pass { RV_PASS_FORWARD, RV_PASS_BACKWARD_DATA, RV_PASS_BACKWARD_PARAMS } rv_pass;
+
+/** What passes and the planner may ask about an operation; they never ask for its name. */
+enum {
+    RV_OP_ELEMENTWISE = 1u << 0,      /**< each output value comes from the same place of input 0 */
+    RV_OP_INPLACE = 1u << 1,          /**< forward may write its output over input 0 */
+    RV_OP_BWD_READS_INPUT = 1u << 2,  /**< backward reads the inputs: they stay alive */
+    RV_OP_BWD_READS_OUTPUT = 1u << 3, /**< backward reads the outputs */
+    RV_OP_BWD_INPLACE = 1u << 4,      /**< backward may write d_in[0] over d_out[0] */
+    RV_OP_AFFINE_PER_CHANNEL =
+        1u << 5,            /**< y = a_c x + b_c in inference: folds into a convolution */
+    RV_OP_LOSS = 1u << 6,   /**< the output is one number to be minimised */
+    RV_OP_REORDER = 1u << 7 /**< changes the layout only; inserted by the planner */
+};
+
+/** Bits of `wanted` and `accumulate`. */
+#define RV_WANT_INPUT(i) (UINT32_C(1) << (i))
+#define RV_WANT_PARAM(i) (UINT32_C(1) << (RV_MAX_INPUTS + (i)))
+
+/** How a parameter or a state starts where no weights are given. */
+typedef enum rv_init { RV_INIT_ZERO, RV_INIT_ONE, RV_INIT_HE } rv_init;
+
+/** One use of an operation. In a graph it has shapes only; in a plan it also has memory.
+ *  All tensors are borrowed from the graph or the plan. */
+typedef struct rv_node {
+    const rv_op *op;
+    const char *name;  /**< as in the model's file; for messages */
+    const void *attrs; /**< the operation's own struct, filled through its table */
+
+    int32_t n_in, n_out;
+    rv_tensor **in;                  /**< shapes set before infer */
+    rv_tensor **out;                 /**< shapes set by infer */
+    rv_tensor *param[RV_MAX_PARAMS]; /**< plain; shapes set by infer; rank 0: absent */
+    rv_tensor *state[RV_MAX_STATE];  /**< plain running statistics; shapes set by infer */
+    rv_tensor *saved[RV_MAX_SAVED];  /**< from forward to backward; shape set by infer, layout by
+                                          layouts; buffer NULL where no backward is planned */
+    int32_t fan_in;                  /**< set by infer where a parameter starts as RV_INIT_HE */
+
+    /* Set by the planner before prepare. */
+    rv_mode mode;
+    uint32_t wanted; /**< gradients that backward will be asked for; 0: no backward */
+
+    /* Set by prepare. */
+    void *priv;                /**< kernels and choices of the operation; freed with free() */
+    size_t forward_workspace;  /**< bytes of device memory needed during forward */
+    size_t backward_workspace; /**< and during backward */
+    size_t packed_bytes;       /**< bytes for parameters in the algorithm's own order; 0: none */
+
+    /* Set by the planner after prepare. */
+    rv_buffer *workspace; /**< for the pass that runs; NULL where none was asked for */
+    rv_buffer *packed;
+    rv_tensor **d_in;  /**< gradient of each input, NULL where not wanted; layout of the input */
+    rv_tensor **d_out; /**< gradient of each output, layout of the output */
+    rv_tensor *d_param[RV_MAX_PARAMS]; /**< plain */
+} rv_node;
+
+/** What a run hands to every node. */
+typedef struct rv_exec {
+    rv_device *device;
+    uint32_t
+        accumulate;  /**< bits as in rv_node.wanted: add to this gradient, do not overwrite it */
+    uint32_t seed;   /**< Philox key for operations that draw numbers */
+    uint32_t step;   /**< counts runs: no two draw the same numbers */
+    uint32_t stream; /**< tells this node's draws from another's */
+} rv_exec;
+
+/** An operation: a const struct at the bottom of its file. A NULL member is not supported, or
+ *  nothing to do. infer, layouts and prepare run once per plan; pack, forward and backward only
+ *  enqueue launches and allocate nothing. Every kernel writes zero to pad lanes. */
+struct rv_op {
+    const char *name; /**< snake_case; names its file, kernels, tests and twin, or its family's */
+    const char *summary; /**< one line for `models info`, errors and docs */
+    const rv_attr *attrs;
+    size_t attr_size;
+    uint32_t traits;
+    uint8_t min_in, max_in, n_out, n_params, n_state, n_saved;
+    rv_init param_init[RV_MAX_PARAMS];
+    rv_init state_init[RV_MAX_STATE];
+    const char *param_names[RV_MAX_PARAMS]; /**< "weight", "bias" */
+    const char *state_names[RV_MAX_STATE];
+
+    /** Shapes of outputs, parameters, state and saved tensors from inputs and attributes; no
+     *  device. RV_ERR_SHAPE names the node and both sizes. */
+    rv_status (*infer)(rv_node *n);
+    /** in[i] holds the layout each input comes in; the operation changes it to the one it takes
+     *  (the planner converts), sets out[i], and the layout of each n->saved. NULL: everything in
+     *  the layout of input 0. Blocked is possible for rank 4 only. */
+    void (*layouts)(const rv_node *n, rv_layout *in, rv_layout *out);
+    /** Chooses the algorithm from device class and shapes, gets kernels, states workspace and
+     *  packed bytes. */
+    rv_status (*prepare)(rv_node *n, rv_device *device);
+    /** Writes n->packed from n->param: before the first forward, and whenever parameters changed. */
+    rv_status (*pack)(const rv_node *n, const rv_exec *e);
+    /** Outputs from inputs; saved tensors where they have memory. */
+    rv_status (*forward)(const rv_node *n, const rv_exec *e);
+    /** The gradients `wanted` (a subset of n->wanted) of sum(out * d_out); overwrites or adds as
+     *  e->accumulate says. */
+    rv_status (*backward)(const rv_node *n, const rv_exec *e, uint32_t wanted);
+    /** A multiply-add counts as two; NULL: bound by memory, counted as none. */
+    double (*flops)(const rv_node *n, rv_pass pass);
+};
+
+/** Zeroed n->priv of `bytes`. */
+RV_NODISCARD rv_status rv_node_private(rv_node *n, size_t bytes);
+
+/** The operation of that name. RV_ERR_UNSUPPORTED names the nearest and `node`. */
+RV_NODISCARD rv_status rv_op_find(const rv_op **out, const char *name, const char *node);
+/** All operations, in the order of registry.h. */
+const rv_op *const *rv_op_list(size_t *n);
+/** The first operation with all these traits, NULL if there is none. */
+const rv_op *rv_op_with(uint32_t traits);
+
+#endif

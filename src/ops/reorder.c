@@ -1,0 +1,71 @@
+/* Changes the layout of a rank-4 tensor; the planner puts it where two operations disagree. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/op.h"
+
+typedef struct kernels {
+    rv_kernel *to_blocked, *to_plain;
+} kernels;
+
+static rv_status infer(rv_node *n)
+{
+    if (n->in[0]->shape.rank != 4) {
+        return rv_fail(RV_ERR_SHAPE, "'%s': only rank 4 has two layouts, not rank %d", n->name,
+                       (int)n->in[0]->shape.rank);
+    }
+    n->out[0]->shape = n->in[0]->shape;
+    return RV_OK;
+}
+
+static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
+{
+    (void)n;
+    out[0] = in[0] == RV_PLAIN ? RV_BLOCKED : RV_PLAIN;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    RV_TRY(rv_node_private(n, sizeof(kernels)));
+    kernels *k = n->priv;
+    RV_TRY(rv_kernel_get(&k->to_blocked, device, "reorder", "reorder_to_blocked", NULL));
+    return rv_kernel_get(&k->to_plain, device, "reorder", "reorder_to_plain", NULL);
+}
+
+static rv_status enqueue(const rv_node *n, const rv_exec *e, rv_tensor *to, const rv_tensor *from,
+                         int32_t accumulate)
+{
+    const kernels *k = n->priv;
+    const int32_t *d = to->shape.dim;
+    const int32_t pixels = d[2] * d[3];
+    const bool blocked = to->layout == RV_BLOCKED;
+    const size_t items = rv_tensor_floats(to) / (size_t)to->block;
+    return rv_launch(e->device, blocked ? k->to_blocked : k->to_plain,
+                     rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(to->buffer), RV_ARG(from->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
+                             RV_ARG(pixels), RV_ARG(accumulate)));
+}
+
+static rv_status forward(const rv_node *n, const rv_exec *e)
+{
+    return enqueue(n, e, n->out[0], n->in[0], 0);
+}
+
+static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
+{
+    (void)wanted;
+    return enqueue(n, e, n->d_in[0], n->d_out[0], (e->accumulate & RV_WANT_INPUT(0)) != 0);
+}
+
+const rv_op rv_op_reorder = {
+    .name = "reorder",
+    .summary = "change the layout between plain and blocked",
+    .traits = RV_OP_REORDER,
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .infer = infer,
+    .layouts = layouts,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,54 @@
+/* The harness that checks an operation: a table of cases is all that its test holds. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_TESTS_OP_CHECK_H
+#define RV_TESTS_OP_CHECK_H
+
+#include "reference/reference.h"
+
+/** How an input is filled. */
+typedef enum rv_data {
+    RV_DATA_SIGNED,   /**< uniform in [-1, 1], at least 0.02 away from 0 so that no difference
+                           quotient crosses a kink */
+    RV_DATA_POSITIVE, /**< uniform in [0.1, 1] */
+    RV_DATA_DISTINCT, /**< a shuffled arithmetic sequence over [-1, 1]: no ties for a maximum */
+    RV_DATA_LABELS    /**< whole numbers from 0 to `classes` - 1 */
+} rv_data;
+
+/** One case: shapes, attributes and what is allowed. */
+typedef struct rv_op_case {
+    const char *name; /**< what is special about it */
+    rv_shape in[4];
+    int n_in;
+    rv_data data[4];
+    int classes;
+    rv_attr_value attrs[10];
+    int n_attrs;
+    rv_mode mode;
+    uint32_t no_gradient;  /**< bits of rv_node.wanted that the operation does not offer (labels) */
+    double tolerance;      /**< of forward: |got - twin| <= tolerance * (1 + max |twin|); 0: 1e-5 */
+    double grad_tolerance; /**< of gradients, relative; 0: 1e-3 */
+    bool small;            /**< the one case that runs under sanitizers and oclgrind */
+} rv_op_case;
+
+typedef struct rv_op_cases {
+    rv_twin *twin;
+    const rv_op_case *cases;
+    size_t n;
+    bool linear; /**< check <J x, y> = <x, J' y> on the device as well */
+} rv_op_cases;
+
+/** Defines the table of an operation: RV_OP_CASES(max_pool, twin_pool, false, cases) */
+#define RV_OP_CASES(op, twin, linear, table)                                                   \
+    extern const rv_op_cases rv_op_cases_##op;                                                 \
+    const rv_op_cases rv_op_cases_##op = {(twin), (table), sizeof(table) / sizeof((table)[0]), \
+                                          (linear)}
+
+/** Runs one case on the device of the tests, in both kernel forms and for the device's B: shapes;
+ *  forward against the twin; gradients against eight directional derivatives of the twin, both
+ *  overwriting and accumulating, each wanted subset alone; the adjoint identity; pad lanes poisoned
+ *  with NaN before and zero after; guard zones around every buffer untouched; claimed workspace and
+ *  packed bytes exact; two runs byte-equal. Fails through Criterion, naming operation, case, form
+ *  and value. */
+void rv_op_check(const rv_op *op, const rv_op_cases *cases);
+
+#endif
