@@ -6,11 +6,11 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define RV_API                   __attribute__((visibility("default")))
 #define RV_NODISCARD             __attribute__((warn_unused_result))
-#define RV_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define RV_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define RV_API
 #define RV_NODISCARD
-#define RV_PRINTF(format, first)
+#define RV_PRINTF(text, first)
 #endif
 
 #ifdef __cplusplus
