@@ -1,0 +1,82 @@
+/* Neural style transfer: a photo takes on the texture and colours of other pictures. */
+/* SPDX-License-Identifier: MIT */
+#ifndef REVERIE_STYLIZE_H
+#define REVERIE_STYLIZE_H
+
+#include <reverie/device.h>
+#include <reverie/image.h>
+#include <reverie/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum rv_stylize_init {
+    RV_INIT_FROM_CONTENT,
+    RV_INIT_FROM_STYLE,
+    RV_INIT_FROM_NOISE,
+    RV_INIT_FROM_IMAGE /**< options.init_image */
+} rv_stylize_init;
+
+typedef enum rv_optimizer {
+    RV_OPTIMIZER_DEFAULT,
+    RV_OPTIMIZER_LBFGS,
+    RV_OPTIMIZER_ADAM
+} rv_optimizer;
+
+/** Settings; a negative number or NULL where so said stands for the default of the model. */
+typedef struct rv_stylize_options {
+    size_t struct_size;
+    double content_weight;      /**< >= 0; negative: default (network 5, patches 1) */
+    double style_weight;        /**< >= 0; negative: default (network 100, patches 1) */
+    double tv_weight;           /**< total variation, >= 0; negative: default */
+    const char *content_layers; /**< "relu4_2" or "a:1,b:0.5"; NULL: default of the network; not for
+                                     patches */
+    const char *style_layers;   /**< likewise */
+    int size;             /**< longest side in pixels, at least 16; never enlarges; default 512 */
+    rv_stylize_init init; /**< default RV_INIT_FROM_CONTENT */
+    const rv_image *init_image; /**< resized to fit; NULL unless RV_INIT_FROM_IMAGE */
+    int iterations;             /**< of the last scale; 0: default; earlier scales take more */
+    rv_optimizer optimizer;     /**< default: L-BFGS for patches, Adam for networks */
+    double learning_rate; /**< > 0, in units of the picture's range 0 to 1 for Adam, step length
+                                     for L-BFGS; 0: default */
+    int scales;           /**< coarse to fine, 1 to 8; 0: by size */
+    uint32_t seed;        /**< of everything drawn at random; default 0 */
+    const rv_events *events;
+} rv_stylize_options;
+#define RV_STYLIZE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
+            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL                                               \
+    }
+
+/** What came out beside the picture. */
+typedef struct rv_stylize_result {
+    int iterations;      /**< done, over all scales */
+    double loss;         /**< of the last scale, at the end */
+    double seconds;      /**< of the whole call */
+    char settings[1024]; /**< the options that shaped the picture, defaults resolved: "key=value"
+                                pairs for rv_image_write_options.settings */
+} rv_stylize_result;
+
+/** Moves the pixels of `photo` until its features match those of the styles.
+ *  With a network: Gatys, Ecker and Bethge 2016; with patches: after Ustyuzhaninov et al. 2016.
+ *  Alpha of the photo is kept; 16 bits stay 16 bits; EXIF and XMP go along.
+ *  @param[out] out       the picture; also set, to the best so far, where the call was cancelled.
+ *  @param[out] result    may be NULL.
+ *  @param model          a network, or one of kind RV_MODEL_PATCHES.
+ *  @param styles         n_styles >= 1 pictures.
+ *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter.
+ *  @return RV_ERR_USAGE: an option out of range; RV_ERR_NOT_FOUND: a layer; RV_ERR_SHAPE: the size is too
+ *          small for the network; RV_ERR_CANCELLED: a callback asked to stop, *out holds a picture;
+ *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */
+RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *result,
+                                         rv_device *device, const rv_model *model,
+                                         const rv_image *photo, const rv_image *const *styles,
+                                         const double *style_weights, int n_styles,
+                                         const rv_stylize_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
