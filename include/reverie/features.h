@@ -1,0 +1,70 @@
+/* Running a network over pictures: class scores and the values of any layer. */
+/* SPDX-License-Identifier: MIT */
+#ifndef REVERIE_FEATURES_H
+#define REVERIE_FEATURES_H
+
+#include <reverie/device.h>
+#include <reverie/image.h>
+#include <reverie/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A model on a device, ready to run over one picture after another. */
+typedef struct rv_features rv_features;
+
+/** Values of one layer for the last picture. */
+typedef struct rv_feature_map {
+    const char *layer; /**< as it was asked for; borrowed */
+    int rank;
+    size_t dim[4];     /**< N,C,H,W for rank 4 */
+    const float *data; /**< row major; borrowed until the next run */
+} rv_feature_map;
+
+typedef struct rv_prediction {
+    int index;         /**< class number, from 0 */
+    const char *label; /**< its name, NULL where the model has none; borrowed from the model */
+    float probability; /**< as the model's last layer gives it */
+} rv_prediction;
+
+/** Uploads the weights.
+ *  @param model   must outlive *out; its graph is resized to what is run.
+ *  @param layers  node or top names whose values are wanted; NULL with n_layers 0: the last layer.
+ *  @return RV_ERR_NOT_FOUND names an unknown layer, the nearest one and all. */
+RV_API RV_NODISCARD rv_status rv_features_create(rv_features **out, rv_model *model,
+                                                 rv_device *device, const char *const *layers,
+                                                 size_t n_layers);
+RV_API void rv_features_destroy(rv_features *features);
+
+/** Runs over a picture: its shorter side is resized to 256/227 of the model's size, of which the
+ *  middle is cut out. */
+RV_API RV_NODISCARD rv_status rv_features_run_image(rv_features *features, const rv_image *image);
+
+/** Runs over a file: a .npy array [N,C,H,W] is what the network itself takes (after any
+ *  preprocessing) and is used as it is, all else is read as a picture.
+ *  @param read  NULL for defaults. */
+RV_API RV_NODISCARD rv_status rv_features_run_file(rv_features *features, const char *path,
+                                                   const rv_image_read_options *read);
+
+RV_API size_t rv_features_count(const rv_features *features);
+/** Values of layer `index` (in the order of creation) for the last run. */
+RV_API rv_feature_map rv_features_map(const rv_features *features, size_t index);
+
+/** The k likeliest classes of picture `picture` of the last run, best first; equal ones by index.
+ *  @param[out] out  room for k.
+ *  @param[out] n    how many there are: k, or fewer classes.
+ *  @return RV_ERR_USAGE where the first layer asked for gives no class scores ([N,K] or
+ *          [N,K,1,1]), k is 0, or nothing was run. */
+RV_API RV_NODISCARD rv_status rv_classify(rv_prediction *out, size_t *n,
+                                          const rv_features *features, size_t picture, size_t k);
+
+/** Writes the values of layer `index` as a .npy file, float32, NCHW; complete or not at all.
+ *  @return RV_ERR_USAGE where `path` exists and `overwrite` is false. */
+RV_API RV_NODISCARD rv_status rv_extract(const rv_features *features, size_t index,
+                                         const char *path, bool overwrite);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

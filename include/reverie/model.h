@@ -1,0 +1,104 @@
+/* Networks: what there is, opening one from files or by name, its layers, classes, preprocessing. */
+/* SPDX-License-Identifier: MIT */
+#ifndef REVERIE_MODEL_H
+#define REVERIE_MODEL_H
+
+#include <reverie/events.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A network with its weights on the host, class names and preprocessing. */
+typedef struct rv_model rv_model;
+
+/** What replaces the pooling layers of a network. */
+typedef enum rv_pooling {
+    RV_POOLING_AS_MADE, /**< as the network was made */
+    RV_POOLING_MAX,     /**< average pooling becomes max pooling, global pooling stays */
+    RV_POOLING_AVERAGE  /**< max pooling becomes average pooling */
+} rv_pooling;
+
+/** How a picture becomes what a network was trained on: each channel v of 0..1, in R,G,B or B,G,R
+ *  order, becomes (v * range - mean) / deviation. mean and deviation are in the network's order. */
+typedef struct rv_preprocessing {
+    bool bgr;
+    float range; /**< 255 for Caffe's models */
+    float mean[3];
+    float deviation[3];
+} rv_preprocessing;
+
+typedef struct rv_model_options {
+    size_t struct_size;
+    const char *graph;   /**< prototxt that describes the network of a file that holds weights only;
+                              NULL: the .prototxt of the same stem, else the only one beside it */
+    const char *weights; /**< caffemodel for a built-in architecture or a prototxt; NULL: that of
+                              the same stem as the prototxt, else weights drawn at random (said by
+                              a warning) */
+    uint32_t seed;       /**< of weights drawn at random; default 0 */
+    rv_pooling pooling;  /**< default RV_POOLING_AS_MADE */
+    const char *const *layers; /**< layers (node or top names) that will be used: what they do not
+                                    need is not loaded, so that the network takes pictures of any
+                                    size where no dense layer remains; NULL: all */
+    size_t n_layers;
+    const rv_preprocessing *preprocessing; /**< NULL: the model's own */
+    const rv_events *events;
+} rv_model_options;
+#define RV_MODEL_OPTIONS_INIT                                                            \
+    {                                                                                    \
+        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, 0, NULL, NULL \
+    }
+
+/** Opens a model: "vgg16", "vgg19" and "squeezenet" are built-in architectures, all else is the path
+ *  of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
+ *  classes.
+ *  @param options  NULL for defaults.
+ *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights, no such layer; RV_ERR_FORMAT:
+ *          damaged, with file and line or byte, or a NaN weight; RV_ERR_UNSUPPORTED: a layer type
+ *          that Reverie has not, or a file format; RV_ERR_SHAPE: weights do not fit the layer. */
+RV_API RV_NODISCARD rv_status rv_model_open(rv_model **out, const char *name_or_path,
+                                            const rv_model_options *options);
+RV_API void rv_model_close(rv_model *model);
+
+/** Name in the graph's file, or of the architecture; borrowed. */
+RV_API const char *rv_model_name(const rv_model *model);
+/** Whether its weights were drawn at random. */
+RV_API bool rv_model_is_random(const rv_model *model);
+/** Size of the pictures it was made for. */
+RV_API int rv_model_width(const rv_model *model);
+RV_API int rv_model_height(const rv_model *model);
+RV_API const rv_preprocessing *rv_model_preprocessing(const rv_model *model); /**< borrowed */
+
+/** Names of the classes, without synset numbers; 0 where the model has none. */
+RV_API int rv_model_label_count(const rv_model *model);
+RV_API const char *rv_model_label(const rv_model *model, int index); /**< NULL beyond; borrowed */
+
+/** One row of the layer table. */
+typedef struct rv_layer_info {
+    const char *name; /**< what layer options take; borrowed from the model */
+    const char *type; /**< operation, "conv" */
+    int rank;
+    int dim[4];          /**< of the output, N,C,H,W for rank 4, at the model's own size */
+    uint64_t parameters; /**< values learned in training, biases included */
+    uint64_t macs;       /**< multiply-adds of a forward pass */
+} rv_layer_info;
+
+RV_API int rv_model_layer_count(const rv_model *model);
+/** @param index  0 to rv_model_layer_count() - 1, in the order they run. */
+RV_API rv_layer_info rv_model_layer(const rv_model *model, int index);
+
+/** One row of `reverie models list`. */
+typedef struct rv_model_entry {
+    const char *name;
+    const char *summary; /**< one line: what it is and where its weights come from */
+    const char *source;  /**< "architecture": weights by file or at random; "run": made when used */
+} rv_model_entry;
+
+/** Everything that has a name of its own; static. */
+RV_API const rv_model_entry *rv_model_list(size_t *n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
