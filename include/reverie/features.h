@@ -28,11 +28,12 @@ typedef struct rv_prediction {
     float probability; /**< as the model's last layer gives it */
 } rv_prediction;
 
-/** Uploads the weights.
- *  @param model   must outlive *out; its graph is resized to what is run.
+/** Uploads the weights that `layers` need.
+ *  @param model   of kind RV_MODEL_NETWORK; must outlive *out.
  *  @param layers  node or top names whose values are wanted; NULL with n_layers 0: the last layer.
- *  @return RV_ERR_NOT_FOUND names an unknown layer, the nearest one and all. */
-RV_API RV_NODISCARD rv_status rv_features_create(rv_features **out, rv_model *model,
+ *  @return RV_ERR_NOT_FOUND names an unknown layer, the nearest one and all; RV_ERR_FORMAT names
+ *          a tensor with a NaN. */
+RV_API RV_NODISCARD rv_status rv_features_create(rv_features **out, const rv_model *model,
                                                  rv_device *device, const char *const *layers,
                                                  size_t n_layers);
 RV_API void rv_features_destroy(rv_features *features);

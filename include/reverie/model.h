@@ -10,8 +10,14 @@
 extern "C" {
 #endif
 
-/** A network with its weights on the host, class names and preprocessing. */
+/** A network with class names and preprocessing; its weights stay in their file until they are used.
+ *  Does not change once open: threads may share it. */
 typedef struct rv_model rv_model;
+
+typedef enum rv_model_kind {
+    RV_MODEL_NETWORK,
+    RV_MODEL_PATCHES /**< filters that stylize learns from the style picture: no layers, no weights */
+} rv_model_kind;
 
 /** What replaces the pooling layers of a network. */
 typedef enum rv_pooling {
@@ -38,29 +44,26 @@ typedef struct rv_model_options {
                               a warning) */
     uint32_t seed;       /**< of weights drawn at random; default 0 */
     rv_pooling pooling;  /**< default RV_POOLING_AS_MADE */
-    const char *const *layers; /**< layers (node or top names) that will be used: what they do not
-                                    need is not loaded, so that the network takes pictures of any
-                                    size where no dense layer remains; NULL: all */
-    size_t n_layers;
     const rv_preprocessing *preprocessing; /**< NULL: the model's own */
     const rv_events *events;
 } rv_model_options;
-#define RV_MODEL_OPTIONS_INIT                                                            \
-    {                                                                                    \
-        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, 0, NULL, NULL \
+#define RV_MODEL_OPTIONS_INIT                                                   \
+    {                                                                           \
+        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL \
     }
 
-/** Opens a model: "vgg16", "vgg19" and "squeezenet" are built-in architectures, all else is the path
- *  of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
+/** Opens a model: "patches"; "vgg16", "vgg19" and "squeezenet", which are built-in architectures; all
+ *  else is the path of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.
- *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights, no such layer; RV_ERR_FORMAT:
- *          damaged, with file and line or byte, or a NaN weight; RV_ERR_UNSUPPORTED: a layer type
+ *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:
+ *          damaged, with file and line or byte; RV_ERR_UNSUPPORTED: a layer type
  *          that Reverie has not, or a file format; RV_ERR_SHAPE: weights do not fit the layer. */
 RV_API RV_NODISCARD rv_status rv_model_open(rv_model **out, const char *name_or_path,
                                             const rv_model_options *options);
 RV_API void rv_model_close(rv_model *model);
 
+RV_API rv_model_kind rv_model_get_kind(const rv_model *model);
 /** Name in the graph's file, or of the architecture; borrowed. */
 RV_API const char *rv_model_name(const rv_model *model);
 /** Whether its weights were drawn at random. */
@@ -92,7 +95,8 @@ RV_API rv_layer_info rv_model_layer(const rv_model *model, int index);
 typedef struct rv_model_entry {
     const char *name;
     const char *summary; /**< one line: what it is and where its weights come from */
-    const char *source;  /**< "architecture": weights by file or at random; "run": made when used */
+    const char *source;  /**< "architecture": weights from a file or at random; "style": made from
+                              the style picture */
 } rv_model_entry;
 
 /** Everything that has a name of its own; static. */

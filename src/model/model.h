@@ -6,19 +6,24 @@
 #include "graph/graph.h"
 #include <reverie/model.h>
 
-/** Graph of the model: input "picture" (plain [N,3,H,W], RGB, 0..1) -> preprocess -> network.
- *  Borrowed; stages may add nodes behind it. */
-rv_graph *rv_model_graph(rv_model *model);
-/** The graph's only input: a picture. */
-rv_value rv_model_picture(const rv_model *model);
-/** What the network itself takes, named as in its file: the output of preprocess. As a feed of a
- *  plan (rv_plan_options.feeds) it takes a tensor that is preprocessed already. */
-rv_value rv_model_input(const rv_model *model);
-/** Output of the last layer. */
-rv_value rv_model_output(const rv_model *model);
+/** A model as a graph of its own: input "picture" (plain [N,3,H,W], RGB, 0..1) -> preprocess ->
+ *  network. */
+typedef struct rv_model_graph {
+    rv_graph *graph;  /**< owned by the caller, rv_graph_destroy(); nodes may be added behind it */
+    rv_value picture; /**< the graph's only input */
+    rv_value input;   /**< what the network itself takes, named as in its file: the output of
+                           preprocess; as a feed of a plan (rv_plan_options.feeds) it takes a tensor
+                           that is preprocessed already */
+    rv_value output;  /**< of the last layer */
+} rv_model_graph;
 
-/** Makes the graph take `pictures` of height x width. RV_ERR_SHAPE, and nothing changed, where a
- *  dense layer fixes the size: open the model with rv_model_options.layers to leave it out. */
-RV_NODISCARD rv_status rv_model_resize(rv_model *model, int pictures, int height, int width);
+/** Builds the graph with its weights set, for the size the model was made for; rv_graph_reshape() of
+ *  `picture` gives another batch or size.
+ *  @param layers  node or top names: only what they need is built and only its weights are read, so
+ *                 that any size is possible where no dense layer is left; NULL: all layers.
+ *  @return RV_ERR_NOT_FOUND names an unknown layer, the nearest and all; RV_ERR_FORMAT a tensor with
+ *          NaN; RV_ERR_SHAPE a layer and both shapes; RV_ERR_USAGE where the model is no network. */
+RV_NODISCARD rv_status rv_model_build(rv_model_graph *out, const rv_model *model,
+                                      const char *const *layers, size_t n_layers);
 
 #endif
