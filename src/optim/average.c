@@ -1,0 +1,60 @@
+/* Exponential average of the iterates of an optimiser, free of the bias of its start. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/memory.h"
+#include "optim/optim.h"
+#include "optim/vector.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct rv_average {
+    rv_vectors *vectors;
+    rv_buffer *sum;
+    float decay;
+    int64_t updates;
+};
+
+rv_status rv_average_create(rv_average **out, rv_device *device, size_t n, float decay)
+{
+    *out = NULL;
+    rv_average *a;
+    RV_TRY(rv_alloc(&a, 1, sizeof *a, "average"));
+    a->decay = decay;
+    rv_status status = rv_vectors_create(&a->vectors, device, n);
+    if (status == RV_OK) {
+        status = rv_buffer_create(&a->sum, device, n * sizeof(float));
+    }
+    if (status != RV_OK) {
+        rv_average_destroy(a);
+        return status;
+    }
+    *out = a;
+    return RV_OK;
+}
+
+void rv_average_destroy(rv_average *average)
+{
+    if (average != NULL) {
+        rv_vectors_destroy(average->vectors);
+        rv_buffer_destroy(average->sum);
+        free(average);
+    }
+}
+
+rv_status rv_average_update(rv_average *average, const rv_buffer *x)
+{
+    /* The first update must not read the sum, which holds nothing yet. */
+    const float keep = average->updates > 0 ? average->decay : 0.0f;
+    average->updates++;
+    return rv_vectors_axpby(average->vectors, average->sum, 1.0f - average->decay, x, keep);
+}
+
+rv_status rv_average_read(rv_average *average, rv_buffer *out)
+{
+    if (average->updates == 0) {
+        return rv_fail(RV_ERR_INTERNAL, "an average of nothing was asked for");
+    }
+    const double bias = 1.0 - pow((double)average->decay, (double)average->updates);
+    return rv_vectors_axpby(average->vectors, out, (float)(1.0 / bias), average->sum, 0.0f);
+}

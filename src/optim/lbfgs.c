@@ -1,0 +1,234 @@
+/* L-BFGS: the two-loop recursion on the device, with or without a line search. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/memory.h"
+#include "optim/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MAX_HISTORY = 50 };
+
+/* Slots: 1 / (y.s) and the first loop's factor of each pair, then scalars. */
+enum { SLOT_RHO = 0, SLOT_ALPHA = 51, SLOT_BETA = 102, SLOT_YS, SLOT_YY, SLOT_SS, SLOT_ONE };
+enum { SLOT_SCALE = SLOT_ONE + 1, SLOT_SLOPE, SLOT_LINE };
+
+/* Curvature below this share of |s| |y| is rounding: such a pair is left out. */
+#define SMALLEST_CURVATURE 1e-7
+
+struct rv_lbfgs {
+    rv_device *device;
+    rv_vectors *vectors;
+    size_t bytes;
+    rv_lbfgs_options options;
+    float rate;
+    rv_buffer *s[MAX_HISTORY + 1], *y[MAX_HISTORY + 1]; /* one more: where a new pair is tried */
+    int order[MAX_HISTORY + 1]; /* pairs from the oldest to the newest, then the free one */
+    int pairs;
+    bool started;
+    double step; /* that led to the present x along `direction` */
+    rv_buffer *start, *direction, *previous_gradient, *best_gradient;
+};
+
+static rv_status create(rv_lbfgs *l)
+{
+    const int n = l->options.history + 1;
+    RV_TRY(rv_buffer_create(&l->start, l->device, l->bytes));
+    RV_TRY(rv_buffer_create(&l->direction, l->device, l->bytes));
+    RV_TRY(rv_buffer_create(&l->previous_gradient, l->device, l->bytes));
+    if (l->options.strong_wolfe) {
+        RV_TRY(rv_buffer_create(&l->best_gradient, l->device, l->bytes));
+    }
+    for (int i = 0; i < n; i++) {
+        RV_TRY(rv_buffer_create(&l->s[i], l->device, l->bytes));
+        RV_TRY(rv_buffer_create(&l->y[i], l->device, l->bytes));
+        l->order[i] = i;
+    }
+    return RV_OK;
+}
+
+rv_status rv_lbfgs_create(rv_lbfgs **out, rv_device *device, size_t n,
+                          const rv_lbfgs_options *options)
+{
+    *out = NULL;
+    if (options->history < 1 || options->history > MAX_HISTORY) {
+        return rv_fail(RV_ERR_USAGE, "a history of %d pairs is outside 1 to %d", options->history,
+                       MAX_HISTORY);
+    }
+    rv_lbfgs *l;
+    RV_TRY(rv_alloc(&l, 1, sizeof *l, "optimiser"));
+    l->device = device;
+    l->bytes = n * sizeof(float);
+    l->options = *options;
+    l->rate = options->learning_rate;
+    rv_status status = rv_vectors_create(&l->vectors, device, n);
+    if (status == RV_OK) {
+        status = create(l);
+    }
+    if (status != RV_OK) {
+        rv_lbfgs_destroy(l);
+        return status;
+    }
+    *out = l;
+    return RV_OK;
+}
+
+void rv_lbfgs_destroy(rv_lbfgs *lbfgs)
+{
+    if (lbfgs == NULL) {
+        return;
+    }
+    for (int i = 0; i <= MAX_HISTORY; i++) {
+        rv_buffer_destroy(lbfgs->s[i]);
+        rv_buffer_destroy(lbfgs->y[i]);
+    }
+    rv_buffer_destroy(lbfgs->start);
+    rv_buffer_destroy(lbfgs->direction);
+    rv_buffer_destroy(lbfgs->previous_gradient);
+    rv_buffer_destroy(lbfgs->best_gradient);
+    rv_vectors_destroy(lbfgs->vectors);
+    free(lbfgs);
+}
+
+void rv_lbfgs_reset(rv_lbfgs *lbfgs, float factor)
+{
+    lbfgs->pairs = 0;
+    lbfgs->started = false;
+    lbfgs->rate *= factor;
+}
+
+/* Makes the tried pair the newest; the oldest goes where the history is full. */
+static rv_status accept_pair(rv_lbfgs *l)
+{
+    const int tried = l->order[l->pairs];
+    if (l->pairs == l->options.history) {
+        const int oldest = l->order[0];
+        for (int i = 0; i < l->pairs; i++) {
+            l->order[i] = l->order[i + 1];
+        }
+        l->order[l->pairs] = oldest;
+    } else {
+        l->pairs++;
+    }
+    RV_TRY(rv_vectors_slot_divide(l->vectors, SLOT_RHO + tried, SLOT_ONE, SLOT_YS));
+    return rv_vectors_slot_divide(l->vectors, SLOT_SCALE, SLOT_YS, SLOT_YY);
+}
+
+/* s = step * direction, y = gradient - previous gradient; kept where the curvature is positive. */
+static rv_status remember(rv_lbfgs *l, const rv_buffer *gradient)
+{
+    rv_vectors *v = l->vectors;
+    rv_buffer *s = l->s[l->order[l->pairs]], *y = l->y[l->order[l->pairs]];
+    float dots[3]; /* y.s, y.y, s.s */
+    RV_TRY(rv_vectors_axpby(v, s, (float)l->step, l->direction, 0.0f));
+    RV_TRY(rv_vectors_axpby(v, y, 1.0f, gradient, 0.0f));
+    RV_TRY(rv_vectors_axpby(v, y, -1.0f, l->previous_gradient, 1.0f));
+    RV_TRY(rv_vectors_dot(v, SLOT_YS, y, s));
+    RV_TRY(rv_vectors_dot(v, SLOT_YY, y, y));
+    RV_TRY(rv_vectors_dot(v, SLOT_SS, s, s));
+    RV_TRY(rv_vectors_slot_divide(v, SLOT_ONE, SLOT_YS, SLOT_YS));
+    RV_TRY(rv_vectors_read(v, dots, SLOT_YS, 3));
+    const double size = sqrt((double)dots[1] * (double)dots[2]);
+    return (double)dots[0] > SMALLEST_CURVATURE * size ? accept_pair(l) : RV_OK;
+}
+
+/* direction = -H gradient. */
+static rv_status choose_direction(rv_lbfgs *l, const rv_buffer *gradient)
+{
+    rv_vectors *v = l->vectors;
+    RV_TRY(rv_vectors_axpby(v, l->direction, -1.0f, gradient, 0.0f));
+    for (int i = l->pairs - 1; i >= 0; i--) {
+        const int k = l->order[i], alpha = SLOT_ALPHA + k;
+        RV_TRY(rv_vectors_dot(v, alpha, l->s[k], l->direction));
+        RV_TRY(rv_vectors_slot_multiply(v, alpha, alpha, SLOT_RHO + k));
+        RV_TRY(rv_vectors_axpy_slot(v, l->direction, -1.0f, alpha, -1, l->y[k]));
+    }
+    if (l->pairs > 0) {
+        RV_TRY(rv_vectors_scale_slot(v, l->direction, SLOT_SCALE, l->direction));
+    }
+    for (int i = 0; i < l->pairs; i++) {
+        const int k = l->order[i];
+        RV_TRY(rv_vectors_dot(v, SLOT_BETA, l->y[k], l->direction));
+        RV_TRY(rv_vectors_slot_multiply(v, SLOT_BETA, SLOT_BETA, SLOT_RHO + k));
+        RV_TRY(rv_vectors_axpy_slot(v, l->direction, 1.0f, SLOT_ALPHA + k, SLOT_BETA, l->s[k]));
+    }
+    return RV_OK;
+}
+
+/* Slope along the direction; where it does not point down, the history is dropped and the direction
+ * becomes -gradient. *slope is 0 where no descent is left at all. */
+static rv_status find_slope(rv_lbfgs *l, const rv_buffer *gradient, double *slope)
+{
+    float value;
+    RV_TRY(rv_vectors_dot(l->vectors, SLOT_SLOPE, gradient, l->direction));
+    RV_TRY(rv_vectors_read(l->vectors, &value, SLOT_SLOPE, 1));
+    if (!(value < 0) && l->pairs > 0) {
+        rv_lbfgs_reset(l, 1.0f);
+        RV_TRY(choose_direction(l, gradient));
+        RV_TRY(rv_vectors_dot(l->vectors, SLOT_SLOPE, gradient, l->direction));
+        RV_TRY(rv_vectors_read(l->vectors, &value, SLOT_SLOPE, 1));
+    }
+    *slope = value < 0 ? (double)value : 0;
+    return RV_OK;
+}
+
+/* The first step has no curvature to go by: it moves the values by no more than the rate in all. */
+static rv_status first_step(rv_lbfgs *l, const rv_buffer *gradient, double *step)
+{
+    *step = (double)l->rate;
+    if (l->pairs == 0) {
+        float sum;
+        RV_TRY(rv_vectors_abs_sum(l->vectors, SLOT_SLOPE, gradient));
+        RV_TRY(rv_vectors_read(l->vectors, &sum, SLOT_SLOPE, 1));
+        *step *= fmin(1.0, 1.0 / (double)sum);
+    }
+    return RV_OK;
+}
+
+rv_status rv_lbfgs_step(rv_lbfgs *lbfgs, rv_buffer *x, rv_buffer *gradient, double *loss,
+                        rv_evaluate *evaluate, void *payload, int *evaluations)
+{
+    rv_lbfgs *l = lbfgs;
+    int count = 0;
+    double slope;
+    if (evaluations != NULL) {
+        *evaluations = 0;
+    }
+    if (l->started) {
+        RV_TRY(remember(l, gradient));
+    }
+    RV_TRY(choose_direction(l, gradient));
+    RV_TRY(find_slope(l, gradient, &slope));
+    if (!(slope < 0)) {
+        l->started = false;
+        return RV_OK;
+    }
+    RV_TRY(first_step(l, gradient, &l->step));
+    RV_TRY(rv_buffer_copy(l->device, l->previous_gradient, 0, gradient, 0, l->bytes));
+    RV_TRY(rv_buffer_copy(l->device, l->start, 0, x, 0, l->bytes));
+    const rv_line line = {.device = l->device,
+                          .vectors = l->vectors,
+                          .bytes = l->bytes,
+                          .x = x,
+                          .gradient = gradient,
+                          .start = l->start,
+                          .direction = l->direction,
+                          .best_gradient = l->best_gradient,
+                          .slot = SLOT_LINE,
+                          .evaluate = evaluate,
+                          .payload = payload};
+    rv_line_point at = {0, *loss, slope};
+    if (l->options.strong_wolfe) {
+        RV_TRY(rv_line_search(&line, &at, &count, at, l->step));
+    } else {
+        RV_TRY(rv_line_evaluate(&line, &at, l->step));
+        count = 1;
+    }
+    l->step = at.t;
+    l->started = at.t > 0;
+    *loss = at.loss;
+    if (evaluations != NULL) {
+        *evaluations = count;
+    }
+    return RV_OK;
+}
