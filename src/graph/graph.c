@@ -348,6 +348,24 @@ rv_status rv_graph_reshape(rv_graph *graph, rv_value input, rv_shape shape)
     return rv_error_restore(&error);
 }
 
+rv_graph_mark rv_graph_get_mark(const rv_graph *graph)
+{
+    return (rv_graph_mark){graph->n_nodes, graph->n_values, graph->n_aliases};
+}
+
+void rv_graph_rewind(rv_graph *graph, rv_graph_mark mark)
+{
+    while (graph->n_nodes > mark.n_nodes) {
+        destroy_entry(graph->nodes[--graph->n_nodes]);
+    }
+    while (graph->n_values > mark.n_values) {
+        destroy_value(graph->values[--graph->n_values]);
+    }
+    while (graph->n_aliases > mark.n_aliases) {
+        free(graph->aliases[--graph->n_aliases].name);
+    }
+}
+
 int rv_graph_node_count(const rv_graph *graph)
 {
     return (int)graph->n_nodes;

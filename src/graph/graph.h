@@ -50,6 +50,15 @@ RV_NODISCARD rv_status rv_graph_find(const rv_graph *graph, rv_value *out, const
  *  Parameters must keep their shapes: RV_ERR_SHAPE otherwise. */
 RV_NODISCARD rv_status rv_graph_reshape(rv_graph *graph, rv_value input, rv_shape shape);
 
+/** How far a graph has been built. */
+typedef struct rv_graph_mark {
+    size_t n_nodes, n_values, n_aliases;
+} rv_graph_mark;
+
+rv_graph_mark rv_graph_get_mark(const rv_graph *graph);
+/** Removes all that was added since `mark`: what serves one size, such as losses and their targets. */
+void rv_graph_rewind(rv_graph *graph, rv_graph_mark mark);
+
 int rv_graph_node_count(const rv_graph *graph);
 /** Shapes, attributes and operation of a node; no memory. Borrowed until the next add. */
 const rv_node *rv_graph_node(const rv_graph *graph, int index);
