@@ -45,6 +45,10 @@ bool rv_path_same_file(const char *a, const char *b); /**< same device and inode
 RV_NODISCARD rv_status rv_folder_make(const char *path,
                                       unsigned mode); /**< with parents; existing is fine */
 
+/** Names in a folder but "." and "..", sorted by bytes; one block, freed with free().
+ *  @return RV_ERR_NOT_FOUND, or RV_ERR_IO where it is no folder or cannot be read. */
+RV_NODISCARD rv_status rv_folder_list(char ***out, size_t *n, const char *path);
+
 /** Reverie's folder under XDG_CACHE_HOME or ~/.cache, made (0700) if missing; with `name`, a folder
  *  in it. RV_ERR_IO where none can be written: callers go on without a cache. */
 RV_NODISCARD rv_status rv_cache_folder(char **out, const char *name);

@@ -61,7 +61,7 @@ const char *rv_network_pool(const rv_network *network, bool max, bool global);
 RV_NODISCARD rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
                                         const char *const *layers, size_t n_layers);
 
-/** Architectures by name; RV_ERR_NOT_FOUND otherwise. */
+/** Built-in architectures; depth is 16 or 19. */
 RV_NODISCARD rv_status rv_network_vgg(rv_network **out, int depth, rv_pooling pooling);
 RV_NODISCARD rv_status rv_network_squeezenet(rv_network **out, rv_pooling pooling);
 
@@ -87,6 +87,16 @@ bool rv_caffe_weights_has(const rv_caffe_weights *weights, const char *layer);
  *  values into it if `copy`. */
 RV_NODISCARD rv_status rv_caffe_weights_apply(const rv_caffe_weights *weights, rv_graph *graph,
                                               bool copy);
+
+/** Paths that make up a model; NULL where there is none; owned. */
+typedef struct rv_model_files {
+    char *graph, *weights, *labels;
+} rv_model_files;
+
+/** @param path      of a graph or of weights; the name of an architecture if `built_in`. */
+RV_NODISCARD rv_status rv_model_files_find(rv_model_files *out, const char *path, bool built_in,
+                                           const rv_model_options *options);
+void rv_model_files_release(rv_model_files *files);
 
 /** Lines of a file of class names, synset numbers dropped. */
 RV_NODISCARD rv_status rv_labels_read(rv_names *out, const char *path);

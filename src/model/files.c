@@ -1,0 +1,210 @@
+/* Finds the files that belong to a model: graph, weights and class names, by the rules of naming. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "model/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t max_label_bytes = (size_t)16 << 20;
+
+static bool has_extension(const char *path, const char *extension)
+{
+    return strcmp(rv_path_extension(path), extension) == 0;
+}
+
+/* "FOLDER/STEM.EXTENSION" for `path`, NULL where there is no such file. */
+static rv_status find_sibling(char **out, const char *path, const char *extension)
+{
+    char *folder = NULL, *stem = NULL, *name = NULL;
+    *out = NULL;
+    rv_status status = rv_path_folder(&folder, path);
+    if (status == RV_OK) {
+        status = rv_path_stem(&stem, path);
+    }
+    if (status == RV_OK) {
+        status = rv_format(&name, "%s%s", stem, extension);
+    }
+    if (status == RV_OK) {
+        status = rv_path_join(out, folder, name);
+    }
+    if (status == RV_OK && !rv_path_exists(*out)) {
+        free(*out);
+        *out = NULL;
+    }
+    free(folder);
+    free(stem);
+    free(name);
+    return status;
+}
+
+/* The only file in `folder` with that extension; NULL, and how many there are, otherwise. */
+static rv_status find_only(char **out, int *n_found, const char *folder, const char *extension)
+{
+    char **names;
+    size_t n;
+    const char *only = NULL;
+    *n_found = 0;
+    RV_TRY(rv_folder_list(&names, &n, folder));
+    for (size_t i = 0; i < n; i++) {
+        if (has_extension(names[i], extension)) {
+            only = names[i];
+            ++*n_found;
+        }
+    }
+    const rv_status status = *n_found == 1 ? rv_path_join(out, folder, only) : RV_OK;
+    free(names);
+    return status;
+}
+
+/* The graph beside a file of weights. */
+static rv_status find_graph(char **out, const char *weights)
+{
+    char *folder = NULL;
+    int n = 0;
+    RV_TRY(find_sibling(out, weights, ".prototxt"));
+    if (*out != NULL) {
+        return RV_OK;
+    }
+    rv_status status = rv_path_folder(&folder, weights);
+    if (status == RV_OK) {
+        status = find_only(out, &n, folder, ".prototxt");
+    }
+    free(folder);
+    if (status == RV_OK && *out == NULL) {
+        status = rv_fail(RV_ERR_NOT_FOUND,
+                         "%s holds weights only, and %s .prototxt is beside it; name one with "
+                         "--graph",
+                         weights, n == 0 ? "no" : "more than one");
+    }
+    return status;
+}
+
+static rv_status find_labels(char **out, const char *path)
+{
+    static const char *const names[] = {"labels.txt", "synset_words.txt", "synset.txt"};
+    char *folder;
+    RV_TRY(rv_path_folder(&folder, path));
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && *out == NULL && status == RV_OK; i++) {
+        status = rv_path_join(out, folder, names[i]);
+        if (status == RV_OK && !rv_path_exists(*out)) {
+            free(*out);
+            *out = NULL;
+        }
+    }
+    free(folder);
+    return status;
+}
+
+static rv_status check_format(const char *path)
+{
+    static const char *const others[] = {".onnx", ".safetensors", ".pt",  ".pth",
+                                         ".h5",   ".keras",       ".pkl", ".weights"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (has_extension(path, others[i])) {
+            return rv_fail(RV_ERR_UNSUPPORTED,
+                           "%s: Reverie reads Caffe's .prototxt and .caffemodel, not %s", path,
+                           others[i]);
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status find_files(rv_model_files *out, const char *path, bool built_in,
+                            const rv_model_options *options)
+{
+    const bool is_graph = has_extension(path, ".prototxt");
+    if (built_in && options->graph != NULL) {
+        return rv_fail(RV_ERR_USAGE, "'%s' is built in and takes no --graph", path);
+    }
+    if (!built_in && !is_graph && options->weights != NULL) {
+        return rv_fail(RV_ERR_USAGE, "%s holds weights already and takes no --weights", path);
+    }
+    if (!built_in) {
+        RV_TRY(check_format(path));
+        RV_TRY(rv_strdup(is_graph ? &out->graph : &out->weights, path));
+    }
+    if (options->weights != NULL) {
+        RV_TRY(check_format(options->weights));
+        RV_TRY(rv_strdup(&out->weights, options->weights));
+    } else if (is_graph) {
+        RV_TRY(find_sibling(&out->weights, path, ".caffemodel"));
+    }
+    if (!built_in && !is_graph) {
+        if (!rv_path_exists(path)) {
+            return rv_fail(RV_ERR_NOT_FOUND,
+                           "there is no file %s, and no built-in model of that name: "
+                           "'reverie models list' names them",
+                           path);
+        }
+        RV_TRY(options->graph != NULL ? rv_strdup(&out->graph, options->graph)
+                                      : find_graph(&out->graph, path));
+    }
+    const char *beside = out->weights != NULL ? out->weights : out->graph;
+    return beside != NULL ? find_labels(&out->labels, beside) : RV_OK;
+}
+
+rv_status rv_model_files_find(rv_model_files *out, const char *path, bool built_in,
+                              const rv_model_options *options)
+{
+    *out = (rv_model_files){0};
+    const rv_status status = find_files(out, path, built_in, options);
+    if (status != RV_OK) {
+        rv_model_files_release(out);
+    }
+    return status;
+}
+
+void rv_model_files_release(rv_model_files *files)
+{
+    free(files->graph);
+    free(files->weights);
+    free(files->labels);
+    *files = (rv_model_files){0};
+}
+
+/* "n01440764 tench, Tinca tinca" is the class "tench, Tinca tinca". */
+static size_t synset_bytes(const char *line, size_t size)
+{
+    size_t i = 1;
+    while (i < size && line[i] >= '0' && line[i] <= '9') {
+        i++;
+    }
+    return size > 0 && line[0] == 'n' && i == 9 && i < size && line[i] == ' ' ? i + 1 : 0;
+}
+
+static rv_status add_label(rv_names *out, const char *line, size_t size)
+{
+    while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == ' ')) {
+        size--;
+    }
+    const size_t skipped = synset_bytes(line, size);
+    char *label;
+    RV_TRY(rv_format(&label, "%.*s", (int)(size - skipped), line + skipped));
+    const rv_status status = rv_names_add(out, label);
+    free(label);
+    return status;
+}
+
+rv_status rv_labels_read(rv_names *out, const char *path)
+{
+    rv_bytes bytes;
+    *out = (rv_names){0};
+    RV_TRY(rv_bytes_open(&bytes, path, max_label_bytes));
+    const char *text = (const char *)bytes.data;
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < bytes.size && status == RV_OK;) {
+        const char *end = memchr(text + i, '\n', bytes.size - i);
+        const size_t size = end != NULL ? (size_t)(end - text) - i : bytes.size - i;
+        status = add_label(out, text + i, size);
+        i += size + 1;
+    }
+    rv_bytes_close(&bytes);
+    if (status != RV_OK) {
+        rv_names_release(out);
+    }
+    return status;
+}

@@ -1,0 +1,219 @@
+/* A model opened: network, where its weights are, class names; graphs and the layer table from it. */
+/* SPDX-License-Identifier: MIT */
+#include "model/model.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/memory.h"
+#include "model/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct rv_model {
+    rv_model_kind kind;
+    char *name;
+    rv_network *network;       /* NULL: patches */
+    rv_caffe_weights *weights; /* NULL: drawn at random */
+    uint32_t seed;
+    rv_names labels;
+    rv_model_graph graph; /* of all layers, without values */
+};
+
+static const rv_model_entry entries[] = {
+    {"patches", "filters learned from the style picture while stylizing; needs no file", "style"},
+    {"squeezenet", "SqueezeNet 1.0 as an architecture; weights from a caffemodel, else random",
+     "architecture"},
+    {"vgg16", "VGG-16 as an architecture; weights from a caffemodel, else random", "architecture"},
+    {"vgg19", "VGG-19 as an architecture; weights from a caffemodel, else random", "architecture"},
+};
+
+const rv_model_entry *rv_model_list(size_t *n)
+{
+    *n = sizeof entries / sizeof entries[0];
+    return entries;
+}
+
+/* A built-in architecture, or *out stays NULL. */
+static rv_status open_architecture(rv_network **out, const char *name, rv_pooling pooling)
+{
+    if (strcmp(name, "vgg16") == 0) {
+        return rv_network_vgg(out, 16, pooling);
+    }
+    if (strcmp(name, "vgg19") == 0) {
+        return rv_network_vgg(out, 19, pooling);
+    }
+    return strcmp(name, "squeezenet") == 0 ? rv_network_squeezenet(out, pooling) : RV_OK;
+}
+
+/* Checks options that no importer sees. */
+static rv_status check_preprocessing(const rv_preprocessing *p)
+{
+    for (int c = 0; c < 3; c++) {
+        if (!(p->deviation[c] > 0.0f)) {
+            return rv_fail(RV_ERR_USAGE, "the deviation of channel %d is %g, but has to be above 0",
+                           c, (double)p->deviation[c]);
+        }
+    }
+    return p->range > 0.0f
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE, "the range is %g, but has to be above 0", (double)p->range);
+}
+
+/* Network, weights and labels of a file or an architecture. */
+static rv_status open_network(rv_model *model, const char *name, const rv_model_options *options)
+{
+    rv_model_files files = {0};
+    rv_status status = open_architecture(&model->network, name, options->pooling);
+    if (status == RV_OK) {
+        status = rv_model_files_find(&files, name, model->network != NULL, options);
+    }
+    if (status == RV_OK && model->network == NULL) {
+        status = rv_caffe_network(&model->network, files.graph, options->pooling);
+    }
+    if (status == RV_OK && files.weights != NULL) {
+        status = rv_caffe_weights_open(&model->weights, files.weights);
+    }
+    if (status == RV_OK && files.labels != NULL) {
+        status = rv_labels_read(&model->labels, files.labels);
+    }
+    if (status == RV_OK) {
+        status = rv_strdup(&model->name, model->network->name);
+    }
+    rv_model_files_release(&files);
+    return status;
+}
+
+static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
+{
+    if (strcmp(name, "patches") == 0) {
+        model->kind = RV_MODEL_PATCHES;
+        return rv_strdup(&model->name, name);
+    }
+    RV_TRY(open_network(model, name, options));
+    if (options->preprocessing != NULL) {
+        RV_TRY(check_preprocessing(options->preprocessing));
+        model->network->preprocessing = *options->preprocessing;
+    }
+    RV_TRY(rv_network_build(&model->graph, model->network, NULL, 0));
+    if (model->weights != NULL) {
+        return rv_caffe_weights_apply(model->weights, model->graph.graph, false);
+    }
+    rv_log(options->events, RV_LOG_WARNING, "%s: no weights, so they are drawn at random (seed %u)",
+           model->name, (unsigned)model->seed);
+    return RV_OK;
+}
+
+rv_status rv_model_open(rv_model **out, const char *name, const rv_model_options *options)
+{
+    const rv_model_options defaults = RV_MODEL_OPTIONS_INIT;
+    rv_model *model;
+    *out = NULL;
+    RV_TRY(rv_alloc(&model, 1, sizeof *model, "model"));
+    options = options != NULL ? options : &defaults;
+    model->seed = options->seed;
+    const rv_status status = open_model(model, name, options);
+    if (status != RV_OK) {
+        rv_model_close(model);
+        return status;
+    }
+    *out = model;
+    return RV_OK;
+}
+
+void rv_model_close(rv_model *model)
+{
+    if (model == NULL) {
+        return;
+    }
+    rv_graph_destroy(model->graph.graph);
+    rv_network_destroy(model->network);
+    rv_caffe_weights_close(model->weights);
+    rv_names_release(&model->labels);
+    free(model->name);
+    free(model);
+}
+
+rv_status rv_model_build(rv_model_graph *out, const rv_model *model, const char *const *layers,
+                         size_t n_layers)
+{
+    *out = (rv_model_graph){0};
+    if (model->kind != RV_MODEL_NETWORK) {
+        return rv_fail(RV_ERR_USAGE, "'%s' is no network: it has no layers", model->name);
+    }
+    RV_TRY(rv_network_build(out, model->network, layers, n_layers));
+    rv_status status = RV_OK;
+    if (model->weights != NULL) {
+        status = rv_caffe_weights_apply(model->weights, out->graph, true);
+    }
+    if (status == RV_OK) {
+        status = rv_graph_initialize(out->graph, model->seed);
+    }
+    if (status != RV_OK) {
+        rv_graph_destroy(out->graph);
+        *out = (rv_model_graph){0};
+    }
+    return status;
+}
+
+rv_model_kind rv_model_get_kind(const rv_model *model)
+{
+    return model->kind;
+}
+
+const char *rv_model_name(const rv_model *model)
+{
+    return model->name;
+}
+
+bool rv_model_is_random(const rv_model *model)
+{
+    return model->kind == RV_MODEL_NETWORK && model->weights == NULL;
+}
+
+int rv_model_width(const rv_model *model)
+{
+    return model->network != NULL ? model->network->width : 0;
+}
+
+int rv_model_height(const rv_model *model)
+{
+    return model->network != NULL ? model->network->height : 0;
+}
+
+const rv_preprocessing *rv_model_preprocessing(const rv_model *model)
+{
+    return model->network != NULL ? &model->network->preprocessing : NULL;
+}
+
+int rv_model_label_count(const rv_model *model)
+{
+    return (int)model->labels.n;
+}
+
+const char *rv_model_label(const rv_model *model, int index)
+{
+    return index >= 0 && (size_t)index < model->labels.n ? model->labels.list[index] : NULL;
+}
+
+int rv_model_layer_count(const rv_model *model)
+{
+    return model->graph.graph != NULL ? rv_graph_node_count(model->graph.graph) : 0;
+}
+
+rv_layer_info rv_model_layer(const rv_model *model, int index)
+{
+    const rv_node *node = rv_graph_node(model->graph.graph, index);
+    const rv_shape *shape = &node->out[0]->shape;
+    rv_layer_info info = {.name = node->name, .type = node->op->name, .rank = shape->rank};
+    for (int i = 0; i < shape->rank; i++) {
+        info.dim[i] = shape->dim[i];
+    }
+    for (int i = 0; i < node->op->n_params; i++) {
+        const rv_param *p = rv_graph_param(model->graph.graph, index, i);
+        info.parameters += p != NULL ? rv_shape_count(&p->shape) : 0;
+    }
+    if (node->op->flops != NULL) {
+        info.macs = (uint64_t)(node->op->flops(node, RV_PASS_FORWARD) / 2.0);
+    }
+    return info;
+}
