@@ -1,5 +1,6 @@
 /* SqueezeNet 1.0 of Iandola et al. 2016, layers named as in its Caffe file. */
 /* SPDX-License-Identifier: MIT */
+#include "base/error.h"
 #include "model/internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* VGG-16 and VGG-19 of Simonyan and Zisserman 2014, layers named as in their Caffe files. */
 /* SPDX-License-Identifier: MIT */
+#include "base/error.h"
 #include "model/internal.h"
 
 #include <stdio.h>
