@@ -376,12 +376,8 @@ static rv_status find_type(const importer *im, const source *s, bool v1, const l
     const rv_prototxt *doc = im->doc;
     const char *name = rv_prototxt_text(doc, s->message, "type", NULL);
     if (name == NULL) {
-        return rv_prototxt_fail(doc, s->message, RV_ERR_FORMAT, "layer '%.100s' has no type%s",
-                                s->name,
-                                rv_prototxt_find(doc, s->message, "layer", 0) != 0
-                                    ? "; this is Caffe's oldest format: convert the file with "
-                                      "upgrade_net_proto_text"
-                                    : "");
+        return rv_prototxt_fail(doc, s->message, RV_ERR_FORMAT, "layer '%.100s' has no type",
+                                s->name);
     }
     const char *names[MAX_TYPES];
     for (size_t i = 0; i < N_TYPES; i++) {
@@ -430,6 +426,11 @@ static rv_status import_layer(importer *im, size_t message, bool v1)
     source s = {message, rv_prototxt_text(im->doc, message, "name", ""), RV_PROTOTXT_NONE};
     if (!is_included(im->doc, message)) {
         return RV_OK;
+    }
+    if (rv_prototxt_find(im->doc, message, "layer", 0) != RV_PROTOTXT_NONE) {
+        return rv_prototxt_fail(im->doc, message, RV_ERR_UNSUPPORTED,
+                                "this is Caffe's oldest format; convert the file with "
+                                "upgrade_net_proto_text");
     }
     if (s.name[0] == '\0') {
         return rv_prototxt_fail(im->doc, message, RV_ERR_FORMAT, "a layer has no name");
