@@ -1,0 +1,89 @@
+/* Files as read-only memory. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static rv_status check(const struct stat *info, const char *path, size_t limit)
+{
+    if (S_ISDIR(info->st_mode)) {
+        return rv_fail(RV_ERR_IO, "cannot read %s: it is a folder", path);
+    }
+    if (!S_ISREG(info->st_mode)) {
+        return rv_fail(RV_ERR_IO, "cannot read %s: it is not a regular file", path);
+    }
+    if ((uintmax_t)info->st_size > SIZE_MAX || (limit != 0 && (size_t)info->st_size > limit)) {
+        return rv_fail(RV_ERR_MEMORY, "%s has %jd bytes, more than the limit of %zu", path,
+                       (intmax_t)info->st_size, limit != 0 ? limit : SIZE_MAX);
+    }
+    return RV_OK;
+}
+
+/* For file systems that cannot map. */
+static rv_status read_all(rv_bytes *out, int fd, size_t size, const char *path)
+{
+    uint8_t *data = malloc(size);
+    if (data == NULL) {
+        return rv_fail(RV_ERR_MEMORY, "not enough memory to read %s (%zu bytes)", path, size);
+    }
+    for (size_t have = 0; have < size;) {
+        const ssize_t n = read(fd, data + have, size - have);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            free(data);
+            return rv_fail(RV_ERR_IO, "cannot read %s: %s", path,
+                           n < 0 ? strerror(errno) : "it became shorter meanwhile");
+        }
+        have += (size_t)n;
+    }
+    *out = (rv_bytes){.data = data, .size = size, .mapped = false};
+    return RV_OK;
+}
+
+rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
+{
+    *out = (rv_bytes){0};
+    /* Not to wait for the other end of a pipe. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        const bool missing = errno == ENOENT || errno == ENOTDIR;
+        return rv_fail(missing ? RV_ERR_NOT_FOUND : RV_ERR_IO, "cannot open %s: %s", path,
+                       strerror(errno));
+    }
+    struct stat info;
+    rv_status status = fstat(fd, &info) == 0
+                           ? check(&info, path, limit)
+                           : rv_fail(RV_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    if (status == RV_OK && info.st_size > 0) {
+        const size_t size = (size_t)info.st_size;
+        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data != MAP_FAILED) {
+            *out = (rv_bytes){.data = data, .size = size, .mapped = true};
+        } else {
+            status = read_all(out, fd, size, path);
+        }
+    }
+    close(fd);
+    return status;
+}
+
+void rv_bytes_close(rv_bytes *bytes)
+{
+    void *data;
+    memcpy(&data, &bytes->data, sizeof data);
+    if (bytes->mapped) {
+        munmap(data, bytes->size);
+    } else {
+        free(data);
+    }
+    *bytes = (rv_bytes){0};
+}

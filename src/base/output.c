@@ -1,0 +1,182 @@
+/* Output files that appear whole or not at all. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/system.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct rv_output {
+    char *path;
+    char *temporary; /* in the folder of `path`, so that renaming moves no bytes */
+    FILE *stream;
+    bool overwrite;
+};
+
+static const char *reason(int error)
+{
+    return error == ENOSPC ? "disk full" : strerror(error);
+}
+
+static rv_status fail_exists(const char *path)
+{
+    return rv_fail(RV_ERR_USAGE, "%s exists already; choose another name, or overwrite it", path);
+}
+
+/* What stands at `path` must be nothing, or a file that may be replaced: never a folder or device. */
+static rv_status check_place(const char *path, bool overwrite)
+{
+    struct stat info;
+    if (path[0] == '\0' || rv_path_base(path)[0] == '\0') {
+        return rv_fail(RV_ERR_IO, "cannot write '%s': it names no file", path);
+    }
+    if (stat(path, &info) != 0) {
+        /* A dangling link is in the way as well. */
+        return lstat(path, &info) == 0 && !overwrite ? fail_exists(path) : RV_OK;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return rv_fail(RV_ERR_IO, "cannot write %s: it is a folder", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return rv_fail(RV_ERR_IO, "cannot write %s: it is not a regular file", path);
+    }
+    return overwrite ? RV_OK : fail_exists(path);
+}
+
+/* Not mkstemp, whose files nobody else may read: open() applies the caller's umask. */
+static rv_status open_temporary(rv_output *output)
+{
+    char *folder = NULL;
+    RV_TRY(rv_path_folder(&folder, output->path));
+    int fd = -1, error = EEXIST;
+    rv_status status = RV_OK;
+    for (int attempt = 0; attempt < 100 && error == EEXIST; attempt++) {
+        const double now = rv_clock();
+        const long pid = (long)getpid();
+        uint64_t hash = rv_hash(RV_HASH_START, &now, sizeof now);
+        hash = rv_hash(rv_hash(hash, &pid, sizeof pid), &output, sizeof output);
+        free(output->temporary);
+        status = rv_format(&output->temporary, "%s/.reverie-%016llx.tmp", folder,
+                           (unsigned long long)hash);
+        if (status != RV_OK) {
+            goto cleanup;
+        }
+        fd = open(output->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        error = fd < 0 ? errno : 0;
+    }
+    if (fd >= 0) {
+        output->stream = fdopen(fd, "w+b");
+        error = errno;
+    }
+    if (output->stream == NULL) {
+        status = rv_fail(RV_ERR_IO, "cannot write %s: %s", output->path, reason(error));
+        if (fd >= 0) {
+            close(fd);
+            unlink(output->temporary);
+        }
+    }
+cleanup:
+    free(folder);
+    return status;
+}
+
+static void release(rv_output *output)
+{
+    free(output->path);
+    free(output->temporary);
+    free(output);
+}
+
+rv_status rv_output_open(rv_output **out, const char *path, bool overwrite)
+{
+    *out = NULL;
+    RV_TRY(check_place(path, overwrite));
+    rv_output *output;
+    RV_TRY(rv_alloc(&output, 1, sizeof *output, "an output file"));
+    output->overwrite = overwrite;
+    rv_status status = rv_strdup(&output->path, path);
+    if (status == RV_OK) {
+        status = open_temporary(output);
+    }
+    if (status != RV_OK) {
+        release(output);
+        return status;
+    }
+    *out = output;
+    return RV_OK;
+}
+
+FILE *rv_output_stream(rv_output *output)
+{
+    return output->stream;
+}
+
+/* @return 0 or errno of what went wrong, also when that was at an earlier write. */
+static int flush(FILE *stream)
+{
+    const bool failed_before = ferror(stream) != 0;
+    errno = 0;
+    if (fflush(stream) != 0 || fsync(fileno(stream)) != 0) {
+        /* Pipes and some network file systems cannot sync; their writes have succeeded. */
+        if (failed_before || (errno != EINVAL && errno != ENOTSUP)) {
+            return errno != 0 ? errno : EIO;
+        }
+    }
+    return failed_before ? EIO : 0;
+}
+
+/* Moves the complete file to its place. Without leave to overwrite by a hard link, which fails where another
+ * process was quicker; file systems without hard links get the small race instead. */
+static rv_status move(const rv_output *output)
+{
+    if (!output->overwrite) {
+        if (link(output->temporary, output->path) == 0) {
+            unlink(output->temporary);
+            return RV_OK;
+        }
+        if (errno == EEXIST) {
+            return fail_exists(output->path);
+        }
+    }
+    RV_TRY(check_place(output->path, output->overwrite));
+    if (rename(output->temporary, output->path) != 0) {
+        return rv_fail(RV_ERR_IO, "cannot write %s: %s", output->path, reason(errno));
+    }
+    return RV_OK;
+}
+
+rv_status rv_output_commit(rv_output *output)
+{
+    int error = flush(output->stream);
+    if (fclose(output->stream) != 0 && error == 0) {
+        error = errno;
+    }
+    output->stream = NULL;
+    rv_status status;
+    if (error != 0) {
+        status = rv_fail(RV_ERR_IO, "cannot write %s: %s", output->path, reason(error));
+    } else {
+        status = move(output);
+    }
+    if (status != RV_OK) {
+        unlink(output->temporary);
+    }
+    release(output);
+    return status;
+}
+
+void rv_output_discard(rv_output *output)
+{
+    if (output != NULL) {
+        fclose(output->stream);
+        unlink(output->temporary);
+        release(output);
+    }
+}
