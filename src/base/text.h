@@ -3,6 +3,7 @@
 #ifndef RV_BASE_TEXT_H
 #define RV_BASE_TEXT_H
 
+#include <reverie/names.h>
 #include <reverie/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,9 +24,6 @@ void rv_text_release(rv_text *text);
 
 /** Formatted copy, freed with free(). */
 RV_NODISCARD rv_status rv_format(char **out, const char *format, ...) RV_PRINTF(2, 3);
-
-/** Index of the name with the smallest edit distance to `wanted`, -1 for n = 0. */
-int rv_nearest(const char *wanted, const char *const *names, size_t n);
 
 /** Numbers from text, whole string or failure (RV_ERR_USAGE naming `what`); "1e3" is no integer,
  *  "nan" and "inf" are no numbers. */
