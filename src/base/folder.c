@@ -1,6 +1,5 @@
 /* Lists folders. */
 /* SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
