@@ -38,8 +38,7 @@ RV_API RV_NODISCARD rv_status rv_features_create(rv_features **out, const rv_mod
                                                  size_t n_layers);
 RV_API void rv_features_destroy(rv_features *features);
 
-/** Runs over a picture: its shorter side is resized to 256/227 of the model's size, of which the
- *  middle is cut out. */
+/** Runs over a picture: its middle, 227/256 of the shorter side, is resized to the model's size. */
 RV_API RV_NODISCARD rv_status rv_features_run_image(rv_features *features, const rv_image *image);
 
 /** Runs over a file: a .npy array [N,C,H,W] is what the network itself takes (after any

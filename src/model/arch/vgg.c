@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { N_STAGES = 5, MAX_NAME = 16 };
+enum { N_STAGES = 5, MAX_NAME = 32 };
 
 static const int channels[N_STAGES] = {64, 128, 256, 512, 512};
 
