@@ -118,18 +118,30 @@ FILE *rv_output_stream(rv_output *output)
     return output->stream;
 }
 
-/* @return 0 or errno of what went wrong, also when that was at an earlier write. */
-static int flush(FILE *stream)
+/* What keeps an earlier write from succeeding: the stream remembers only that it failed, so another is tried. */
+static int ask_again(FILE *stream)
 {
-    const bool failed_before = ferror(stream) != 0;
-    errno = 0;
-    if (fflush(stream) != 0 || fsync(fileno(stream)) != 0) {
-        /* Pipes and some network file systems cannot sync; their writes have succeeded. */
-        if (failed_before || (errno != EINVAL && errno != ENOTSUP)) {
-            return errno != 0 ? errno : EIO;
+    static const char block[4096];
+    for (int attempt = 0; attempt < 2;
+         attempt++) { /* the first may be cut short without an error */
+        if (write(fileno(stream), block, sizeof block) < 0) {
+            return errno;
         }
     }
-    return failed_before ? EIO : 0;
+    return EIO;
+}
+
+/* @return 0 or errno of what went wrong, also when that was at an earlier write */
+static int flush(FILE *stream)
+{
+    if (ferror(stream)) {
+        return ask_again(stream);
+    }
+    if (fflush(stream) != 0) {
+        return errno;
+    }
+    /* Some network file systems cannot sync; their writes have succeeded. */
+    return fsync(fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
 }
 
 /* Moves the complete file to its place. Without leave to overwrite by a hard link, which fails where another

@@ -144,12 +144,12 @@ static double measure_rate(const rv_progress *p, double now)
     return seconds > 0.5 ? (double)(p->done - line.since_done) / seconds : 0;
 }
 
-void rv_terminal_progress(FILE *stream, rv_progress_style style, const rv_progress *progress)
+void rv_terminal_progress_at(FILE *stream, rv_progress_style style, const rv_progress *progress,
+                             double now)
 {
     if (style == RV_PROGRESS_NONE) {
         return;
     }
-    const double now = rv_clock();
     const bool first = !line.said;
     const double rate = measure_rate(progress, now);
     const bool terminal = style == RV_PROGRESS_AUTO && rv_terminal_is(stream);
@@ -166,6 +166,11 @@ void rv_terminal_progress(FILE *stream, rv_progress_style style, const rv_progre
     } else {
         write_line(stream, progress, rate);
     }
+}
+
+void rv_terminal_progress(FILE *stream, rv_progress_style style, const rv_progress *progress)
+{
+    rv_terminal_progress_at(stream, style, progress, rv_clock());
 }
 
 void rv_terminal_finish(FILE *stream)

@@ -22,6 +22,10 @@ void rv_terminal_line(FILE *stream, const char *prefix, const char *text);
  *  variables what is shown. */
 void rv_terminal_progress(FILE *stream, rv_progress_style style, const rv_progress *progress);
 
+/** The same as if rv_clock() were `now`, for tests. */
+void rv_terminal_progress_at(FILE *stream, rv_progress_style style, const rv_progress *progress,
+                             double now);
+
 /** Removes a progress line that is shown. */
 void rv_terminal_finish(FILE *stream);
 

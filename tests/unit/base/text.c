@@ -1,0 +1,119 @@
+/* Growing text, the nearest name, numbers from text. */
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+Test(text, grows_by_format_and_by_bytes)
+{
+    rv_text text = {0};
+    rv_text_append(&text, "%s-%d", "conv", 1);
+    rv_text_append_bytes(&text, "\0x", 2);
+    cr_assert_eq(rv_text_status(&text), RV_OK);
+    cr_assert_eq(text.length, 8);
+    cr_assert_eq(memcmp(text.data, "conv-1\0x", 9), 0);
+    for (int i = 0; i < 1000; i++) {
+        rv_text_append(&text, "%d,", i);
+    }
+    cr_assert_eq(text.length, 8 + 3890);
+    cr_assert_str_eq(text.data + text.length - 4, "999,");
+    rv_text_release(&text);
+    cr_assert_null(text.data);
+}
+
+Test(text, appending_nothing_still_makes_a_string)
+{
+    rv_text text = {0};
+    rv_text_append_bytes(&text, NULL, 0);
+    cr_assert_str_eq(text.data, "");
+    rv_text_release(&text);
+}
+
+Test(text, a_failed_append_keeps_what_there_was_and_is_remembered)
+{
+    rv_text text = {0};
+    rv_text_append(&text, "kept");
+    rv_text_append_bytes(&text, NULL, SIZE_MAX);
+    rv_text_append(&text, "not appended");
+    cr_assert_eq(rv_text_status(&text), RV_ERR_MEMORY);
+    cr_assert_str_eq(text.data, "kept");
+    rv_text_release(&text);
+}
+
+Test(text, formats_into_new_memory)
+{
+    char *out = NULL;
+    cr_assert_eq(rv_format(&out, "%05.1f|%s", 3.14159, ""), RV_OK);
+    cr_assert_str_eq(out, "003.1|");
+    free(out);
+}
+
+Test(text, nearest_name)
+{
+    static const char *const names[] = {"conv1_1", "conv4_2", "relu4_2", "pool4"};
+    cr_assert_eq(rv_nearest("conv42", names, 4), 1);
+    cr_assert_eq(rv_nearest("RELU4_2", names, 4), 2);
+    cr_assert_eq(rv_nearest("pol4", names, 4), 3);
+    cr_assert_eq(rv_nearest("", names, 4), 3);
+    cr_assert_eq(rv_nearest("conv1_1", names, 1), 0);
+    cr_assert_eq(rv_nearest("x", names, 0), -1);
+}
+
+Test(text, names_longer_than_the_comparison_do_no_harm)
+{
+    char longer[5000];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    const char *const names[] = {"bbbb", longer};
+    cr_assert_eq(rv_nearest(longer, names, 2), 1);
+}
+
+Test(text, whole_numbers)
+{
+    long long n = 0;
+    cr_assert_eq(rv_parse_int(&n, "512", 1, 65535, "size"), RV_OK);
+    cr_assert_eq(n, 512);
+    cr_assert_eq(rv_parse_int(&n, "-3", -10, 10, "offset"), RV_OK);
+    cr_assert_eq(n, -3);
+    cr_assert_eq(rv_parse_int(&n, "9223372036854775807", LLONG_MIN, LLONG_MAX, "n"), RV_OK);
+    cr_assert_eq(n, LLONG_MAX);
+    static const char *const wrong[] = {"", " 5", "5 ", "1e3", "5.0", "0x10", "five", "-", "512px"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_assert_eq(rv_parse_int(&n, wrong[i], -100, 1000, "size"), RV_ERR_USAGE, "'%s'",
+                     wrong[i]);
+        cr_assert(strncmp(rv_error_message(), "size is '", 9) == 0, "%s", rv_error_message());
+    }
+    cr_assert_eq(n, LLONG_MAX, "changed by a failure");
+}
+
+Test(text, whole_numbers_out_of_range_name_the_range)
+{
+    long long n = 0;
+    cr_assert_eq(rv_parse_int(&n, "0", 1, 65535, "size"), RV_ERR_USAGE);
+    cr_assert_str_eq(rv_error_message(), "size is 0, must be from 1 to 65535");
+    cr_assert_eq(rv_parse_int(&n, "65536", 1, 65535, "size"), RV_ERR_USAGE);
+    cr_assert_eq(rv_parse_int(&n, "9223372036854775808", LLONG_MIN, LLONG_MAX, "n"), RV_ERR_USAGE);
+}
+
+Test(text, numbers)
+{
+    double x = 0;
+    cr_assert_eq(rv_parse_double(&x, "1e3", 0, 1e6, "weight"), RV_OK);
+    cr_assert_eq(x, 1000.0);
+    cr_assert_eq(rv_parse_double(&x, "-.5", -1, 1, "weight"), RV_OK);
+    cr_assert_eq(x, -0.5);
+    static const char *const wrong[] = {"", " 1", "1 ", "nan", "inf", "-inf", "0x1p3", "1,5", "1e"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_assert_eq(rv_parse_double(&x, wrong[i], -1e9, 1e9, "weight"), RV_ERR_USAGE, "'%s'",
+                     wrong[i]);
+    }
+    cr_assert_eq(rv_parse_double(&x, "-1", 0, 1e9, "style weight"), RV_ERR_USAGE);
+    cr_assert_str_eq(rv_error_message(), "style weight is -1, must be from 0 to 1e+09");
+    cr_assert_eq(rv_parse_double(&x, "1e999", 0, INFINITY, "weight"), RV_ERR_USAGE);
+    cr_assert_eq(x, -0.5);
+}
