@@ -1,0 +1,14 @@
+#!/bin/sh
+# kernels.sh ROOT: compiles every kernel file with clang for each block width and both forms; 77 without clang.
+# SPDX-License-Identifier: MIT
+set -eu
+cd "$1"
+command -v clang >/dev/null || { echo "clang is missing: the kernels are not compiled"; exit 77; }
+for file in cl/*.cl; do
+    for block in 4 8 16; do
+        for form in 0 1; do
+            echo "-DB=$block -DRV_GPU_FORM=$form $file"
+        done
+    done
+done | xargs -P "$(nproc)" -L 1 clang -x cl -cl-std=CL1.2 -Wall -Wextra -Werror -fsyntax-only \
+    -Xclang -finclude-default-header -Icl
