@@ -44,7 +44,7 @@ const char *rv_status_name(rv_status status)
     return "UNKNOWN";
 }
 
-rv_status rv_fail(rv_status status, const char *format, ...)
+void rv_error_set(const char *format, ...)
 {
     /* Formatted aside: an argument may be the current message itself. */
     char text[RV_ERROR_BYTES];
@@ -53,7 +53,6 @@ rv_status rv_fail(rv_status status, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     memcpy(current, text, sizeof current);
-    return status;
 }
 
 rv_status rv_fail_context(rv_status status, const char *format, ...)

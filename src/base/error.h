@@ -7,9 +7,13 @@
 
 enum { RV_ERROR_BYTES = 1024 };
 
-/** Sets this thread's message (truncated to RV_ERROR_BYTES) and returns `status`.
+/** Sets this thread's message (truncated to RV_ERROR_BYTES). */
+void rv_error_set(const char *format, ...) RV_PRINTF(1, 2);
+
+/** rv_fail(status, format, ...) sets the message and is `status`: a macro, so that the compiler sees that
+ *  a failure is never RV_OK, and what it sees about uninitialised variables is true.
  *  Whoever detects an error words it: what, where, what to do; one line, no full stop at the end. */
-rv_status rv_fail(rv_status status, const char *format, ...) RV_PRINTF(2, 3);
+#define rv_fail(status, ...) (rv_error_set(__VA_ARGS__), (status))
 
 /** Puts "CONTEXT: " before this thread's message and returns `status`: only for a layer that knows a
  *  name (file, layer, option) which the layer below could not know. */

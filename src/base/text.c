@@ -89,28 +89,24 @@ rv_status rv_format(char **out, const char *format, ...)
 }
 
 /* Longer names are compared by their beginning. */
-enum { NAME_BYTES = 128, EDIT_COST = 2, CASE_COST = 1 };
+enum { NAME_BYTES = 128 };
 
-/* Levenshtein's distance, where another letter costs twice another case of the same letter. */
+/* Levenshtein's distance. */
 static int distance(const char *a, const char *b)
 {
     const size_t n = strnlen(b, NAME_BYTES);
     int row[NAME_BYTES + 1];
     for (size_t j = 0; j <= n; j++) {
-        row[j] = (int)j * EDIT_COST;
+        row[j] = (int)j;
     }
     for (size_t i = 0; i < NAME_BYTES && a[i] != '\0'; i++) {
         int diagonal = row[0];
-        row[0] += EDIT_COST;
+        row[0]++;
         for (size_t j = 0; j < n; j++) {
-            int best = diagonal;
-            if (a[i] != b[j]) {
-                best += tolower((unsigned char)a[i]) == tolower((unsigned char)b[j]) ? CASE_COST
-                                                                                     : EDIT_COST;
-            }
-            const int gap = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + EDIT_COST;
+            const int change = diagonal + (a[i] != b[j]);
+            const int gap = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
             diagonal = row[j + 1];
-            row[j + 1] = best < gap ? best : gap;
+            row[j + 1] = change < gap ? change : gap;
         }
     }
     return row[n];

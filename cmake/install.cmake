@@ -1,0 +1,21 @@
+# What `cmake --install` puts where: program, libraries, headers, pkg-config file, man page, completion.
+# SPDX-License-Identifier: MIT
+install(TARGETS reverie_shared reverie_static)
+install(DIRECTORY include/reverie TYPE INCLUDE)
+
+# Relative to the file's own place, so that `cmake --install --prefix` and moved trees work.
+file(RELATIVE_PATH REVERIE_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" REVERIE_PC_PREFIX ${REVERIE_PC_PREFIX})
+configure_file(cmake/reverie.pc.in reverie.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/reverie.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(TARGET reverie)
+    install(TARGETS reverie)
+    # Both come from the option tables of the program.
+    add_custom_command(OUTPUT reverie.1 COMMAND reverie --generate man >reverie.1 VERBATIM)
+    add_custom_command(OUTPUT reverie.bash COMMAND reverie --generate completion >reverie.bash VERBATIM)
+    add_custom_target(generated_docs ALL DEPENDS reverie.1 reverie.bash)
+    install(FILES ${PROJECT_BINARY_DIR}/reverie.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${PROJECT_BINARY_DIR}/reverie.bash RENAME reverie
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endif()

@@ -1,0 +1,56 @@
+#!/bin/sh
+# install.sh ROOT BUILD CC [FLAG ...]: installs into a folder, moves it, and uses what is there as others would.
+# SPDX-License-Identifier: MIT
+set -eu
+root=$1 build=$2
+shift 2
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+cmake --install "$build" --prefix "$tree/first" >"$tree/log" || { cat "$tree/log"; exit 1; }
+mv "$tree/first" "$tree/moved"
+cd "$tree/moved"
+
+fail() { echo "$1"; exit 1; }
+one() { find . -path "$1" | grep -q . || fail "not installed: $1"; }
+one './bin/reverie'
+one './lib*/libreverie.so.*'
+one './lib*/libreverie.a'
+one './share/man/man1/reverie.1'
+one './share/bash-completion/completions/reverie'
+for header in "$root"/include/reverie/*.h; do one "./include/reverie/${header##*/}"; done
+pc=$(find . -name reverie.pc)
+PKG_CONFIG_PATH=$PWD/$(dirname "${pc#./}")
+export PKG_CONFIG_PATH
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir reverie)
+export LD_LIBRARY_PATH
+
+grep -q '^\.TH ' share/man/man1/reverie.1 || fail "the man page is none"
+bash -n share/bash-completion/completions/reverie || fail "the completion is no bash"
+./bin/reverie --version | grep -q "$(pkg-config --modversion reverie)" || fail "program and reverie.pc differ in version"
+
+cat >"$tree/use.c" <<'END'
+#include <reverie/reverie.h>
+#include <stdio.h>
+int main(void)
+{
+    rv_image *image;
+    if (rv_image_create(&image, 0, 0, 3, 8) == RV_OK) {
+        return 1;
+    }
+    return puts(rv_error_message()) < 0;
+}
+END
+# shellcheck disable=SC2046 # lists of words
+"$@" -Wall -Werror "$tree/use.c" -o "$tree/use" $(pkg-config --cflags --libs reverie)
+"$tree/use" || fail "a program with the shared library failed"
+# shellcheck disable=SC2046
+"$@" -Wall -Werror "$tree/use.c" -o "$tree/use" $(pkg-config --cflags reverie) \
+    "$(pkg-config --variable=libdir reverie)/libreverie.a" $(pkg-config --static --libs reverie)
+LD_LIBRARY_PATH='' "$tree/use" || fail "a program with the static library failed"
+
+for example in "$root"/examples/*.c; do
+    [ -f "$example" ] || continue
+    # shellcheck disable=SC2046
+    "$@" -Wall -Wextra -Werror "$example" -o "$tree/$(basename "$example" .c)" $(pkg-config --cflags --libs reverie) ||
+        fail "$example does not compile"
+done
