@@ -44,7 +44,7 @@ rv_status rv_alloc(void *out, size_t count, size_t size, const char *what)
         return fail_memory(count, size, what);
     }
     memcpy(out, &memory, sizeof memory);
-    return RV_OK;
+    return RV_OK; /* cppcheck-suppress memleak ; it is in *out */
 }
 
 rv_status rv_grow(void *array, size_t *capacity, size_t needed, size_t size, const char *what)

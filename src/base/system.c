@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,10 +45,11 @@ uint64_t rv_process_peak_bytes(void)
         return 0;
     }
     char line[256];
+    static const char key[] = "VmHWM:";
     unsigned long long kib = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1) {
-            break;
+    while (kib == 0 && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, key, sizeof key - 1) == 0) {
+            kib = strtoull(line + sizeof key - 1, NULL, 10);
         }
     }
     fclose(file);

@@ -66,7 +66,7 @@ const char *rv_test_small_disk(size_t bytes)
     snprintf(options, sizeof options, "size=%zu", bytes);
     /* In a mount namespace of this process: nobody else sees it, and it goes when the test does. */
     if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
-        mkdir(place, 0777) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mkdir(place, 0777) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", place, "tmpfs", 0, options) != 0) {
         cr_skip_test("a small disk cannot be mounted here");
     }

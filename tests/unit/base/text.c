@@ -57,7 +57,7 @@ Test(text, nearest_name)
 {
     static const char *const names[] = {"conv1_1", "conv4_2", "relu4_2", "pool4"};
     cr_assert_eq(rv_nearest("conv42", names, 4), 1);
-    cr_assert_eq(rv_nearest("RELU4_2", names, 4), 2);
+    cr_assert_eq(rv_nearest("rellu4_2", names, 4), 2);
     cr_assert_eq(rv_nearest("pol4", names, 4), 3);
     cr_assert_eq(rv_nearest("", names, 4), 3);
     cr_assert_eq(rv_nearest("conv1_1", names, 1), 0);
