@@ -239,6 +239,18 @@ static rv_status add_softmax(importer *im, const source *s)
     return add_layer(im, s, "softmax", &layer);
 }
 
+/* A loss in training; in the test phase its softmax gives the scores. */
+static rv_status add_softmax_loss(importer *im, const source *s)
+{
+    rv_layer *layer;
+    RV_TRY(check_axis(im, s, "axis"));
+    RV_TRY(rv_network_layer(&layer, im->network, "softmax", s->name,
+                            im->doc->fields[s->message].line));
+    const char *bottom = rv_prototxt_text(im->doc, s->message, "bottom", "");
+    RV_TRY(rv_names_add(&layer->inputs, bottom));
+    return rv_names_add(&layer->outputs, rv_prototxt_text(im->doc, s->message, "top", s->name));
+}
+
 static rv_status add_dropout(importer *im, const source *s)
 {
     rv_layer *layer;
@@ -360,7 +372,7 @@ static const layer_type types[] = {
     {"Silence", "SILENCE", NULL, ""},
     {"Accuracy", "ACCURACY", NULL, ""},
     {"HDF5Output", "HDF5_OUTPUT", NULL, ""},
-    {"SoftmaxWithLoss", "SOFTMAX_LOSS", NULL, ""},
+    {"SoftmaxWithLoss", "SOFTMAX_LOSS", add_softmax_loss, "softmax_param"},
     {"EuclideanLoss", "EUCLIDEAN_LOSS", NULL, ""},
     {"HingeLoss", "HINGE_LOSS", NULL, ""},
     {"ContrastiveLoss", "CONTRASTIVE_LOSS", NULL, ""},

@@ -175,6 +175,8 @@ static const rv_prototxt_rule layer[] = {
     END,
 };
 
+_Static_assert(sizeof layer / sizeof layer[0] <= RV_PROTOTXT_MAX_RULES, "the longest table");
+
 const rv_prototxt_rule rv_caffe_rules[] = {
     TEXT("name"),
     TEXTS("input"),

@@ -233,11 +233,6 @@ static const weights_layer *find(const rv_caffe_weights *w, const char *name)
     return NULL;
 }
 
-bool rv_caffe_weights_has(const rv_caffe_weights *w, const char *layer)
-{
-    return find(w, layer) != NULL;
-}
-
 /* Old files write a bias as 1x1x1xK: ones in front do not count. */
 static bool same_shape(const blob *b, const rv_shape *shape)
 {

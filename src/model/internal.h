@@ -81,8 +81,6 @@ RV_NODISCARD rv_status rv_caffe_weights_open(rv_caffe_weights **out, const char 
 RV_NODISCARD rv_status rv_caffe_weights_parse(rv_caffe_weights **out, const uint8_t *data,
                                               size_t size, const char *file);
 void rv_caffe_weights_close(rv_caffe_weights *weights);
-/** Whether the file has weights for a layer of that name. */
-bool rv_caffe_weights_has(const rv_caffe_weights *weights, const char *layer);
 /** Checks count and shape of the blobs of every node of `graph` that takes weights, and copies their
  *  values into it if `copy`. */
 RV_NODISCARD rv_status rv_caffe_weights_apply(const rv_caffe_weights *weights, rv_graph *graph,

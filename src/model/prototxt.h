@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RV_PROTOTXT_MAX_DEPTH = 100 };
+enum { RV_PROTOTXT_MAX_DEPTH = 100, RV_PROTOTXT_MAX_RULES = 96 };
 
 /** Field 0 is an empty message, which stands for one that is not there; field 1 is the file. */
 enum { RV_PROTOTXT_NONE, RV_PROTOTXT_FILE };
@@ -47,7 +47,8 @@ typedef enum rv_prototxt_kind {
     RV_PROTOTXT_ANY /**< not read, so anything */
 } rv_prototxt_kind;
 
-/** A field that a message may have; a table ends with a row whose name is NULL. */
+/** A field that a message may have; a table of at most RV_PROTOTXT_MAX_RULES rows ends with one whose
+ *  name is NULL. */
 typedef struct rv_prototxt_rule {
     const char *name;
     rv_prototxt_kind kind;

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_RULES = 96 };
-
 static bool parse_int(int32_t *out, const char *text)
 {
     char *end;
@@ -78,9 +76,9 @@ static const char *fault(const rv_prototxt_field *f, rv_prototxt_kind kind)
 static rv_status fail_unknown(const rv_prototxt *doc, size_t index, size_t in,
                               const rv_prototxt_rule *rules)
 {
-    const char *names[MAX_RULES];
+    const char *names[RV_PROTOTXT_MAX_RULES];
     size_t n = 0;
-    while (rules[n].name != NULL && n < MAX_RULES) {
+    while (rules[n].name != NULL) {
         names[n] = rules[n].name;
         n++;
     }
@@ -93,7 +91,7 @@ static rv_status fail_unknown(const rv_prototxt *doc, size_t index, size_t in,
 
 static rv_status check_message(const rv_prototxt *doc, size_t in, const rv_prototxt_rule *rules)
 {
-    size_t first[MAX_RULES] = {0};
+    size_t first[RV_PROTOTXT_MAX_RULES] = {0};
     for (size_t i = in + 1; i < doc->fields[in].end; i = doc->fields[i].end) {
         const rv_prototxt_field *f = &doc->fields[i];
         size_t r = 0;

@@ -130,9 +130,9 @@ Test(caffe, every_layer_type_becomes_an_operation)
         "layer { name: 'p' type: 'Softmax' bottom: 'f' top: 'p' }"
         "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'f' bottom: 'label' top: 'loss' }"
         "layer { name: 'accuracy' type: 'Accuracy' bottom: 'f' bottom: 'label' top: 'accuracy' }");
-    static const char *const ops[] = {"relu", "leaky_relu", "lrn",    "concat",
-                                      "add",  "batch_norm", "scale",  "dropout",
-                                      NULL,   "dense",      "softmax"};
+    static const char *const ops[] = {"relu", "leaky_relu", "lrn",     "concat",
+                                      "add",  "batch_norm", "scale",   "dropout",
+                                      NULL,   "dense",      "softmax", "softmax"};
     cr_assert_eq(net->n_layers, sizeof ops / sizeof ops[0]);
     for (size_t i = 0; i < net->n_layers; i++) {
         cr_assert(ops[i] == NULL ? net->layers[i].op == NULL
@@ -148,6 +148,7 @@ Test(caffe, every_layer_type_becomes_an_operation)
     has(&net->layers[6], "bias", 1, 1, 0);
     cr_assert_eq(net->layers[8].outputs.n, 2);
     has(&net->layers[9], "num_output", 1, 7, 0);
+    cr_assert_eq(net->layers[11].inputs.n, 1, "without the label");
     rv_network_destroy(net);
 }
 
@@ -191,9 +192,11 @@ Test(caffe, the_mean_is_that_of_the_family)
 
 Test(caffe, what_it_cannot_run_is_named)
 {
-    refuses(INPUT "layer { name: 'x' type: 'Crop' bottom: 'data' top: 'x' }", RV_ERR_UNSUPPORTED,
-            "a.prototxt:2: layer 'x' is of type 'Crop', which Reverie does not run; the nearest it "
-            "knows is 'ReLU'");
+    refuses(INPUT "layer { name: 'x' type: 'Convolutions' bottom: 'data' top: 'x' }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x' is of type 'Convolutions', which Reverie does not run; the "
+            "nearest it "
+            "knows is 'Convolution'");
     refuses(INPUT "layers { name: 'x' type: CONVOLUTON bottom: 'data' top: 'x' }",
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: layer 'x' is of type 'CONVOLUTON', which Reverie does not run; the "
