@@ -11,6 +11,8 @@ on_driver() {
     fi
     mkdir -p "$folder"
     cp "$2" "$folder/"
+    local REVERIE_DEVICE # the driver's own
+    unset REVERIE_DEVICE
     OCL_ICD_VENDORS=$folder RUSTICL_ENABLE=llvmpipe REVERIE_TEST_SMALL=1 run_ctest "$1" check-gcc -R '^unit_'
 }
 
