@@ -11,9 +11,10 @@ on_driver() {
     fi
     mkdir -p "$folder"
     cp "$2" "$folder/"
-    local REVERIE_DEVICE # the driver's own
+    local spec=${REVERIE_DEVICE-} # names a device of another driver
     unset REVERIE_DEVICE
     OCL_ICD_VENDORS=$folder RUSTICL_ENABLE=llvmpipe REVERIE_TEST_SMALL=1 run_ctest "$1" check-gcc -R '^unit_'
+    [ -z "$spec" ] || export REVERIE_DEVICE=$spec
 }
 
 on_driver intel "$(compgen -G '/etc/OpenCL/vendors/intel*.icd' | head -1 || true)"
