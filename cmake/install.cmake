@@ -12,8 +12,17 @@ install(FILES ${PROJECT_BINARY_DIR}/reverie.pc DESTINATION ${CMAKE_INSTALL_LIBDI
 if(TARGET reverie)
     install(TARGETS reverie)
     # Both come from the option tables of the program.
-    add_custom_command(OUTPUT reverie.1 COMMAND reverie --generate man >reverie.1 VERBATIM)
-    add_custom_command(OUTPUT reverie.bash COMMAND reverie --generate completion >reverie.bash VERBATIM)
+    foreach(pair IN ITEMS man:reverie.1 completion:reverie.bash)
+        string(REPLACE ":" ";" pair ${pair})
+        list(GET pair 0 what)
+        list(GET pair 1 file)
+        add_custom_command(
+            OUTPUT ${file}
+            COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:reverie> -DWHAT=${what} -DOUT=${file}
+                    -P ${PROJECT_SOURCE_DIR}/cmake/generate.cmake
+            DEPENDS reverie cmake/generate.cmake
+            VERBATIM)
+    endforeach()
     add_custom_target(generated_docs ALL DEPENDS reverie.1 reverie.bash)
     install(FILES ${PROJECT_BINARY_DIR}/reverie.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
     install(FILES ${PROJECT_BINARY_DIR}/reverie.bash RENAME reverie
