@@ -44,8 +44,8 @@ END
 "$@" -Wall -Werror "$tree/use.c" -o "$tree/use" $(pkg-config --cflags --libs reverie)
 "$tree/use" || fail "a program with the shared library failed"
 # shellcheck disable=SC2046
-"$@" -Wall -Werror "$tree/use.c" -o "$tree/use" $(pkg-config --cflags reverie) \
-    "$(pkg-config --variable=libdir reverie)/libreverie.a" $(pkg-config --static --libs reverie)
+"$@" -Wall -Werror "$tree/use.c" -o "$tree/use" \
+    $(pkg-config --static --cflags --libs reverie | sed 's/-lreverie/-l:libreverie.a/')
 LD_LIBRARY_PATH='' "$tree/use" || fail "a program with the static library failed"
 
 for example in "$root"/examples/*.c; do
