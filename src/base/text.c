@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,8 +26,38 @@ static bool reserve(rv_text *text, size_t n)
     return true;
 }
 
+/* This thread's numbers with a decimal point, whatever language the program that uses the library has chosen
+ * for itself: setlocale(LC_ALL, "") in Germany writes 1,5. */
+typedef struct point {
+    locale_t own, before;
+} point;
+
+static point point_begin(void)
+{
+    point p = {.own = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
+    p.before = uselocale(p.own);
+    return p;
+}
+
+static void point_end(point p)
+{
+    uselocale(p.before);
+    if (p.own != (locale_t)0) {
+        freelocale(p.own);
+    }
+}
+
+double rv_strtod(const char *text, char **end)
+{
+    const point p = point_begin();
+    const double value = strtod(text, end);
+    point_end(p);
+    return value;
+}
+
 static void append_list(rv_text *text, const char *format, va_list args)
 {
+    const point p = point_begin();
     va_list again;
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, again);
@@ -37,6 +68,7 @@ static void append_list(rv_text *text, const char *format, va_list args)
         vsnprintf(text->data + text->length, (size_t)n + 1, format, args);
         text->length += (size_t)n;
     }
+    point_end(p);
 }
 
 void rv_text_append(rv_text *text, const char *format, ...)
@@ -144,7 +176,7 @@ rv_status rv_parse_int(long long *out, const char *text, long long min, long lon
 rv_status rv_parse_double(double *out, const char *text, double min, double max, const char *what)
 {
     char *end = NULL;
-    const double value = strtod(text, &end);
+    const double value = rv_strtod(text, &end);
     /* strtod also takes hexadecimal, "nan" and "inf". */
     if (end == text || *end != '\0' || text[strspn(text, "0123456789.eE+-")] != '\0') {
         return rv_fail(RV_ERR_USAGE, "%s is '%s', must be a number", what, text);

@@ -25,6 +25,9 @@ void rv_text_release(rv_text *text);
 /** Formatted copy, freed with free(). */
 RV_NODISCARD rv_status rv_format(char **out, const char *format, ...) RV_PRINTF(2, 3);
 
+/** strtod() with a decimal point in every locale, as all of these functions read and write it. */
+double rv_strtod(const char *text, char **end);
+
 /** Numbers from text, whole string or failure (RV_ERR_USAGE naming `what`); "1e3" is no integer,
  *  "nan" and "inf" are no numbers. */
 RV_NODISCARD rv_status rv_parse_int(long long *out, const char *text, long long min, long long max,

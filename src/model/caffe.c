@@ -225,7 +225,7 @@ static rv_status add_eltwise(importer *im, const source *s)
     }
     for (size_t i = 0; (i = rv_prototxt_find(doc, s->param, "coeff", i)) != 0;
          i = doc->fields[i].end) {
-        if (strtod(doc->fields[i].text, NULL) != 1.0) {
+        if (rv_strtod(doc->fields[i].text, NULL) != 1.0) {
             return fail_unsupported(im, s, "sums with coefficients other than 1");
         }
     }
@@ -332,7 +332,7 @@ static rv_status add_data(importer *im, const source *s)
     int n = 0;
     for (size_t i = 0; n < 3 && (i = rv_prototxt_find(doc, t, "mean_value", i)) != 0;
          i = doc->fields[i].end) {
-        p->mean[n++] = (float)strtod(doc->fields[i].text, NULL);
+        p->mean[n++] = (float)rv_strtod(doc->fields[i].text, NULL);
     }
     p->range *= scale;
     for (int c = 2; c >= 0; c--) {

@@ -26,7 +26,7 @@ static bool parse_int(int32_t *out, const char *text)
 static bool parse_float(double *out, const char *text)
 {
     char *end;
-    *out = strtod(text, &end);
+    *out = rv_strtod(text, &end);
     if (end != text && (*end == 'f' || *end == 'F')) {
         end++;
     }

@@ -2,10 +2,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 
+#include "base/system.h"
+#include "support/scratch.h"
+
 #include <criterion/criterion.h>
 #include <limits.h>
+#include <locale.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +76,31 @@ Test(text, names_longer_than_the_comparison_do_no_harm)
     longer[sizeof longer - 1] = '\0';
     const char *const names[] = {"bbbb", longer};
     cr_assert_eq(rv_nearest(longer, names, 2), 1);
+}
+
+Test(text, numbers_have_a_point_in_every_locale)
+{
+    int code = -1;
+    const char *folder = rv_test_path("de_DE.UTF-8");
+    const char *const make[] = {"localedef", "-i", "de_DE", "-f", "UTF-8", folder, NULL};
+    if (rv_process_run(&code, make, 60) != RV_OK || code != 0) {
+        cr_skip_test("there is no localedef, or it knows no German");
+    }
+    setenv("LOCPATH", rv_test_folder(), 1);
+    cr_assert_not_null(setlocale(LC_ALL, "de_DE.UTF-8"));
+    char text[16];
+    snprintf(text, sizeof text, "%g", 1.5);
+    cr_assert_str_eq(text, "1,5", "the locale has no effect");
+    char *out = NULL, *end = NULL;
+    double x = 0;
+    cr_assert_eq(rv_format(&out, "%g", 1.5), RV_OK);
+    cr_assert_str_eq(out, "1.5");
+    free(out);
+    cr_assert_eq(rv_parse_double(&x, "2.5", 0, 10, "weight"), RV_OK);
+    cr_assert_eq(x, 2.5);
+    cr_assert(rv_strtod("0.25f", &end) == 0.25 && *end == 'f');
+    snprintf(text, sizeof text, "%g", 1.5);
+    cr_assert_str_eq(text, "1,5", "the locale of the caller was changed");
 }
 
 Test(text, whole_numbers)
