@@ -123,6 +123,9 @@ static rv_status find_files(rv_model_files *out, const char *path, bool built_in
     if (!built_in && !is_graph && options->weights != NULL) {
         return rv_fail(RV_ERR_USAGE, "%s holds weights already and takes no --weights", path);
     }
+    if (!built_in && rv_path_is_folder(path)) {
+        return rv_fail(RV_ERR_IO, "%s is a folder; name the .caffemodel or .prototxt in it", path);
+    }
     if (!built_in) {
         RV_TRY(check_format(path));
         RV_TRY(rv_strdup(is_graph ? &out->graph : &out->weights, path));
