@@ -45,6 +45,8 @@ typedef struct rv_attr_value {
 #define RV_SET_FLOAT(name, a) RV_SET_(name, RV_ATTR_FLOAT, 1, NULL, (double)(a))
 #define RV_SET_FLOAT3(name, a, b, c) \
     RV_SET_(name, RV_ATTR_FLOAT, 3, NULL, (double)(a), (double)(b), (double)(c))
+#define RV_SET_FLOAT4(name, a, b, c, d) \
+    RV_SET_(name, RV_ATTR_FLOAT, 4, NULL, (double)(a), (double)(b), (double)(c), (double)(d))
 #define RV_SET_ENUM(name, text) RV_SET_(name, RV_ATTR_ENUM, 1, text, 0.0)
 /** Attributes for rv_graph_add(): array and count. */
 #define RV_ATTRS(...)                     \

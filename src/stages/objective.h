@@ -5,13 +5,8 @@
 
 #include "graph/plan.h"
 #include "model/model.h"
+#include "stages/picture.h"
 #include <reverie/stylize.h>
-
-/** A picture in host memory: [3,H,W], R,G,B, sRGB-encoded, 0..1. */
-typedef struct rv_planar {
-    int width, height;
-    float *data;
-} rv_planar;
 
 /** What an objective is made for, at one scale. */
 typedef struct rv_scale {
