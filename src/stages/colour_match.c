@@ -1,0 +1,98 @@
+/* Measures, maps and whitens the colours of pictures. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/colour_match.h"
+#include "base/eigen.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Keeps roots of grey pictures, whose colours lie on a line, within bounds. */
+#define SMALLEST_VARIANCE 1e-7
+
+static void add_picture(rv_colour_moments *sum, const rv_planar *p, double share)
+{
+    const size_t n = (size_t)p->width * (size_t)p->height;
+    for (int i = 0; i < 3; i++) {
+        const float *a = p->data + (size_t)i * n;
+        double mean = 0;
+        for (size_t x = 0; x < n; x++) {
+            mean += (double)a[x];
+        }
+        sum->mean[i] += share * mean / (double)n;
+        for (int k = 0; k <= i; k++) {
+            const float *b = p->data + (size_t)k * n;
+            double dot = 0;
+            for (size_t x = 0; x < n; x++) {
+                dot += (double)a[x] * (double)b[x];
+            }
+            sum->covariance[i * 3 + k] += share * dot / (double)n;
+        }
+    }
+}
+
+rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *shares, int n)
+{
+    rv_colour_moments m = {{0}, {0}};
+    for (int i = 0; i < n; i++) {
+        add_picture(&m, &pictures[i], shares[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k <= i; k++) {
+            m.covariance[i * 3 + k] -= m.mean[i] * m.mean[k];
+            m.covariance[k * 3 + i] = m.covariance[i * 3 + k];
+        }
+    }
+    return m;
+}
+
+static void power(double out[9], const double matrix[9], double ridge, double exponent)
+{
+    double copy[9], values[3], vectors[9];
+    memcpy(copy, matrix, sizeof copy);
+    rv_eigen(values, vectors, copy, 3);
+    rv_eigen_power(out, values, vectors, 3, ridge, exponent);
+}
+
+static void multiply(double out[9], const double a[9], const double b[9])
+{
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) {
+            out[i * 3 + k] = 0;
+            for (int j = 0; j < 3; j++) {
+                out[i * 3 + k] += a[i * 3 + j] * b[j * 3 + k];
+            }
+        }
+    }
+}
+
+void rv_colour_map(rv_planar *picture, const rv_colour_moments *from, const rv_colour_moments *to)
+{
+    double root[9], inverse[9], a[9], b[9], map[9];
+    power(root, from->covariance, SMALLEST_VARIANCE, 0.5);
+    power(inverse, from->covariance, SMALLEST_VARIANCE, -0.5);
+    multiply(a, root, to->covariance);
+    multiply(b, a, root);
+    power(a, b, 0, 0.5);
+    multiply(b, inverse, a);
+    multiply(map, b, inverse);
+    const size_t n = (size_t)picture->width * (size_t)picture->height;
+    float *red = picture->data, *green = red + n, *blue = green + n;
+    for (size_t x = 0; x < n; x++) {
+        const double v[3] = {(double)red[x] - from->mean[0], (double)green[x] - from->mean[1],
+                             (double)blue[x] - from->mean[2]};
+        float *out[3] = {&red[x], &green[x], &blue[x]};
+        for (int i = 0; i < 3; i++) {
+            *out[i] = (float)(to->mean[i] + map[i * 3] * v[0] + map[i * 3 + 1] * v[1] +
+                              map[i * 3 + 2] * v[2]);
+        }
+    }
+}
+
+void rv_colour_whitening(double out[9], const rv_colour_moments *moments, double ridge)
+{
+    double copy[9], values[3], vectors[9];
+    memcpy(copy, moments->covariance, sizeof copy);
+    rv_eigen(values, vectors, copy, 3);
+    const double largest = fmax(values[0], fmax(values[1], values[2]));
+    rv_eigen_power(out, values, vectors, 3, ridge * largest + SMALLEST_VARIANCE, -0.5);
+}

@@ -1,0 +1,25 @@
+/* Colours of pictures as a cloud of points: moments, mapping one cloud to another, whitening. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_COLOUR_MATCH_H
+#define RV_STAGES_COLOUR_MATCH_H
+
+#include "stages/objective.h"
+
+/** Mean and covariance of R,G,B. */
+typedef struct rv_colour_moments {
+    double mean[3];
+    double covariance[9]; /**< [3,3] row major */
+} rv_colour_moments;
+
+/** Moments of n pictures mixed by `shares`, which sum to 1. */
+rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *shares, int n);
+
+/** Maps the colours of a picture linearly so that its moments `from` become `to`: of all such maps
+ *  the one that moves colours least (Monge and Kantorovich; Pitie and Kokaram 2007). Values may
+ *  leave 0..1. */
+void rv_colour_map(rv_planar *picture, const rv_colour_moments *from, const rv_colour_moments *to);
+
+/** out = (covariance + ridge * its largest eigenvalue)^(-1/2), [3,3]. */
+void rv_colour_whitening(double out[9], const rv_colour_moments *moments, double ridge);
+
+#endif
