@@ -4,6 +4,8 @@
 #ifndef RV_OPS_REGISTRY_H
 #define RV_OPS_REGISTRY_H
 
-#define RV_OPS(X) X(reorder)
+#define RV_OPS(X) \
+    X(gram)       \
+    X(reorder)
 
 #endif
