@@ -23,8 +23,9 @@ typedef struct rv_scale {
 typedef struct rv_objective_defaults {
     double content_weight, style_weight, tv_weight;
     rv_optimizer optimizer;
-    int iterations; /**< of the last scale */
-    int history;    /**< of L-BFGS */
+    int iterations;   /**< of the last scale */
+    int history;      /**< of L-BFGS */
+    bool plain_steps; /**< L-BFGS without a line search, as Torch's */
 } rv_objective_defaults;
 
 /** A kind of objective. `self` lives through all scales. */
