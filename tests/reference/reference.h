@@ -19,4 +19,7 @@ typedef struct rv_reference {
 
 typedef void rv_twin(rv_reference *r);
 
+/** Value `i` of the attribute `name` of the node, by the operation's table; an enum gives its index. */
+double rv_twin_attr(const rv_reference *r, const char *name, int i);
+
 #endif
