@@ -6,6 +6,8 @@
 
 #define RV_OPS(X) \
     X(gram)       \
-    X(reorder)
+    X(preprocess) \
+    X(reorder)    \
+    X(resize)
 
 #endif

@@ -1,0 +1,290 @@
+/* Resizes plain pictures with an antialiasing filter, rows and columns one after the other. */
+/* SPDX-License-Identifier: MIT */
+#include "base/cl_host.h"
+#include "base/error.h"
+#include "ops/op.h"
+
+#include "resize.clh"
+
+typedef struct resize_attrs {
+    int32_t height, width, filter;
+    float window[4];
+} resize_attrs;
+
+static const char *const filters[] = {"lanczos3", "cubic", "linear", "nearest", NULL};
+
+static const rv_attr attributes[] = {
+    {"height", RV_ATTR_INT, offsetof(resize_attrs, height), 1, 1, 1, 1 << 20, NULL,
+     "rows of the output"},
+    {"width", RV_ATTR_INT, offsetof(resize_attrs, width), 1, 1, 1, 1 << 20, NULL,
+     "columns of the output"},
+    {"filter", RV_ATTR_ENUM, offsetof(resize_attrs, filter), 1, RV_RESIZE_LANCZOS3, 0, 0, filters,
+     "what weighs the pixels"},
+    {"window", RV_ATTR_FLOAT, offsetof(resize_attrs, window), 4, 0, 0, 1 << 20, NULL,
+     "top, left, height, width of the part that fills the output, in pixels of the input; a size "
+     "of 0 takes all; pixels around the part still count"},
+    {NULL},
+};
+
+enum { ROWS, COLUMNS };
+
+/* One axis: what a table needs to know. */
+typedef struct axis {
+    int32_t to, from;  /* pixels of output and input */
+    int32_t taps;      /* weights per output */
+    int32_t back_taps; /* and per pixel of the input in the transposed table */
+    int32_t reach;
+    float width; /* pixels per unit of the filter: wider when shrinking */
+    rv_int4 position;
+} axis;
+
+typedef struct plan {
+    axis axis[2];
+    int32_t first; /* axis of the first pass of forward, the last of backward */
+    int32_t planes;
+    int32_t strip; /* vectors side by side in a tile of the pass over rows */
+    rv_kernel *table, *transpose, *pass[2];
+} plan;
+
+/* --- shapes ---------------------------------------------------------------------------------- */
+
+static rv_status check_window(const rv_node *n, float start, float size, int32_t from)
+{
+    /* The sum of two floats may pass the edge by its rounding. */
+    const double slack = 1e-5 * from;
+    if (size == 0.0f ? start != 0.0f : (double)start + (double)size > from + slack) {
+        return rv_fail(RV_ERR_SHAPE, "'%s': a window from %g over %g pixels lies outside %d",
+                       n->name, (double)start, (double)size, (int)from);
+    }
+    return RV_OK;
+}
+
+static rv_status infer(rv_node *n)
+{
+    const resize_attrs *a = n->attrs;
+    const rv_shape *in = &n->in[0]->shape;
+    if (in->rank != 4) {
+        return rv_fail(RV_ERR_SHAPE, "'%s': pictures have rank 4, not %d", n->name, (int)in->rank);
+    }
+    RV_TRY(check_window(n, a->window[0], a->window[2], in->dim[2]));
+    RV_TRY(check_window(n, a->window[1], a->window[3], in->dim[3]));
+    n->out[0]->shape = rv_shape_4(in->dim[0], in->dim[1], a->height, a->width);
+    return RV_OK;
+}
+
+static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
+{
+    (void)n;
+    in[0] = out[0] = RV_PLAIN;
+}
+
+/* --- prepare --------------------------------------------------------------------------------- */
+
+/* Pixels in fixed point, rounded up: a centre that lies on the border of two pixels stays there, and so nearest
+ * takes the right one. */
+static void split(int32_t out[2], double pixels)
+{
+    const int64_t fixed = (int64_t)ceil(ldexp(pixels, RV_RESIZE_FRACTION_BITS));
+    out[0] = (int32_t)(fixed >> 32);
+    out[1] = (int32_t)(uint32_t)fixed;
+}
+
+static axis make_axis(int32_t to, int32_t from, float start, float size, int32_t filter)
+{
+    axis x = {.to = to, .from = from};
+    const double rest = (double)from - (double)start;
+    const double step = (size > 0.0f && (double)size < rest ? (double)size : rest) / to;
+    x.width = step > 1.0 ? (float)step : 1.0f;
+    x.reach = rv_resize_reach(filter, x.width);
+    x.taps = 2 * x.reach + 1 < from ? 2 * x.reach + 1 : from;
+    const double back = ceil((2.0 * x.reach + 1.0) / step) + 1.0;
+    x.back_taps = back < to ? (int32_t)back : to;
+    split(x.position.s, (double)start);
+    split(x.position.s + 2, step / 2.0);
+    return x;
+}
+
+/* Floats of a table. */
+static size_t table_floats(int32_t n, int32_t taps)
+{
+    return (size_t)n * ((size_t)taps + 2);
+}
+
+static size_t both_tables(const plan *p, bool transposed)
+{
+    size_t floats = 0;
+    for (int i = 0; i < 2; i++) {
+        const axis *x = &p->axis[i];
+        floats += transposed ? table_floats(x->from, x->back_taps) : table_floats(x->to, x->taps);
+    }
+    return floats;
+}
+
+/* Shape of what lies between the passes of forward (and of backward, which run the other way). */
+static rv_shape between(const plan *p)
+{
+    const axis *rows = &p->axis[ROWS], *columns = &p->axis[COLUMNS];
+    const int32_t dim[3] = {p->planes, p->first == ROWS ? rows->to : rows->from,
+                            p->first == ROWS ? columns->from : columns->to};
+    return rv_shape_make(3, dim);
+}
+
+/* The order with less work; the pass over columns cannot use whole vectors, and costs about 4. */
+static int32_t choose_first(const axis *rows, const axis *columns)
+{
+    const double r = rows->taps, c = 4.0 * columns->taps;
+    const double rows_first = (double)rows->to * (r * columns->from + c * columns->to);
+    const double columns_first = (double)columns->to * (c * rows->from + r * rows->to);
+    return rows_first <= columns_first ? ROWS : COLUMNS;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    const resize_attrs *a = n->attrs;
+    const int32_t *d = n->in[0]->shape.dim;
+    RV_TRY(rv_node_private(n, sizeof(plan)));
+    plan *p = n->priv;
+    p->planes = d[0] * d[1];
+    p->axis[ROWS] = make_axis(a->height, d[2], a->window[0], a->window[2], a->filter);
+    p->axis[COLUMNS] = make_axis(a->width, d[3], a->window[1], a->window[3], a->filter);
+    p->strip = rv_device_gpu_form(device) ? 32 : 8;
+    p->first = choose_first(&p->axis[ROWS], &p->axis[COLUMNS]);
+    const rv_shape middle = between(p);
+    RV_TRY(rv_shape_check(&middle, n->name));
+    const size_t forward = both_tables(p, false), middle_floats = rv_shape_count(&middle);
+    const size_t backward = forward + both_tables(p, true);
+    if (backward + middle_floats > INT32_MAX) {
+        return rv_fail(RV_ERR_SHAPE, "'%s': resizing from %dx%d to %dx%d takes too many weights",
+                       n->name, (int)d[2], (int)d[3], (int)a->height, (int)a->width);
+    }
+    n->forward_workspace = (forward + middle_floats) * sizeof(float);
+    n->backward_workspace = (backward + middle_floats) * sizeof(float);
+    RV_TRY(rv_kernel_get(&p->table, device, "resize", "resize_table", NULL));
+    RV_TRY(rv_kernel_get(&p->transpose, device, "resize", "resize_transpose", NULL));
+    RV_TRY(rv_kernel_get(&p->pass[ROWS], device, "resize", "resize_rows", NULL));
+    return rv_kernel_get(&p->pass[COLUMNS], device, "resize", "resize_columns", NULL);
+}
+
+/* --- run ------------------------------------------------------------------------------------- */
+
+/* Both tables, from the start of the workspace; at[i] is the place of axis i's. */
+static rv_status make_tables(const rv_node *n, const rv_exec *e, int32_t at[2])
+{
+    const plan *p = n->priv;
+    const resize_attrs *a = n->attrs;
+    at[0] = 0;
+    at[1] = (int32_t)table_floats(p->axis[0].to, p->axis[0].taps);
+    for (int i = 0; i < 2; i++) {
+        const axis *x = &p->axis[i];
+        RV_TRY(rv_launch(e->device, p->table, rv_grid_items(e->device, (size_t)x->to),
+                         RV_ARGS(RV_ARG(n->workspace), RV_ARG(at[i]), RV_ARG(x->to),
+                                 RV_ARG(x->from), RV_ARG(x->taps), RV_ARG(x->reach),
+                                 RV_ARG(a->filter), RV_ARG(x->position), RV_ARG(x->width))));
+    }
+    return RV_OK;
+}
+
+/* The transposed tables, behind the tables themselves. */
+static rv_status transpose_tables(const rv_node *n, const rv_exec *e, int32_t at[2])
+{
+    const plan *p = n->priv;
+    const int32_t table[2] = {at[0], at[1]};
+    at[0] = (int32_t)both_tables(p, false);
+    at[1] = at[0] + (int32_t)table_floats(p->axis[0].from, p->axis[0].back_taps);
+    for (int i = 0; i < 2; i++) {
+        const axis *x = &p->axis[i];
+        RV_TRY(rv_launch(e->device, p->transpose, rv_grid_items(e->device, (size_t)x->from),
+                         RV_ARGS(RV_ARG(n->workspace), RV_ARG(at[i]), RV_ARG(x->from),
+                                 RV_ARG(x->back_taps), RV_ARG(table[i]), RV_ARG(x->to),
+                                 RV_ARG(x->taps))));
+    }
+    return RV_OK;
+}
+
+/* One end of a pass: a buffer and where in it, in floats. */
+typedef struct place {
+    rv_buffer *buffer;
+    int32_t at;
+} place;
+
+/* Along one axis, from `from` to `to` pixels by the table at `table`; `other` is the other axis' size. */
+typedef struct pass {
+    int32_t axis, to, from, other, table, taps, accumulate;
+} pass;
+
+static rv_status run_pass(const rv_node *n, const rv_exec *e, place y, place x, pass s)
+{
+    const plan *p = n->priv;
+    if (s.axis == ROWS) {
+        const int32_t tile = p->strip * rv_device_block(e->device);
+        const int32_t tiles = (s.other + tile - 1) / tile;
+        const int32_t items = p->planes * s.to * tiles * p->strip;
+        return rv_launch(e->device, p->pass[ROWS], rv_grid_items(e->device, (size_t)items),
+                         RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace),
+                                 RV_ARG(y.at), RV_ARG(x.at), RV_ARG(s.table), RV_ARG(p->planes),
+                                 RV_ARG(s.to), RV_ARG(s.from), RV_ARG(s.other), RV_ARG(s.taps),
+                                 RV_ARG(p->strip), RV_ARG(s.accumulate)));
+    }
+    const int32_t rows = p->planes * s.other;
+    return rv_launch(e->device, p->pass[COLUMNS],
+                     rv_grid_items(e->device, (size_t)rows * (size_t)s.to),
+                     RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace), RV_ARG(y.at),
+                             RV_ARG(x.at), RV_ARG(s.table), RV_ARG(rows), RV_ARG(s.to),
+                             RV_ARG(s.from), RV_ARG(s.taps), RV_ARG(s.accumulate)));
+}
+
+/* Both passes of forward, or of backward with the transposed tables at `at` behind which the values between the
+ * passes lie at `middle`. */
+static rv_status run(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
+                     const int32_t at[2], int32_t middle, bool back, int32_t accumulate)
+{
+    const plan *p = n->priv;
+    const int32_t one = back ? 1 - p->first : p->first, two = 1 - one;
+    pass s[2];
+    for (int i = 0; i < 2; i++) {
+        const axis *a = &p->axis[i];
+        s[i] = back ? (pass){.axis = i, .to = a->from, .from = a->to, .taps = a->back_taps}
+                    : (pass){.axis = i, .to = a->to, .from = a->from, .taps = a->taps};
+        s[i].table = at[i];
+    }
+    s[one].other = s[two].from;
+    s[two].other = s[one].to;
+    s[two].accumulate = accumulate;
+    const place between_passes = {n->workspace, middle};
+    RV_TRY(run_pass(n, e, between_passes, (place){x->buffer, 0}, s[one]));
+    return run_pass(n, e, (place){y->buffer, 0}, between_passes, s[two]);
+}
+
+static rv_status forward(const rv_node *n, const rv_exec *e)
+{
+    int32_t at[2];
+    RV_TRY(make_tables(n, e, at));
+    const int32_t middle = (int32_t)both_tables(n->priv, false);
+    return run(n, e, n->out[0], n->in[0], at, middle, false, 0);
+}
+
+static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
+{
+    (void)wanted;
+    int32_t at[2];
+    RV_TRY(make_tables(n, e, at));
+    RV_TRY(transpose_tables(n, e, at));
+    const int32_t middle = (int32_t)(both_tables(n->priv, false) + both_tables(n->priv, true));
+    return run(n, e, n->d_in[0], n->d_out[0], at, middle, true,
+               (e->accumulate & RV_WANT_INPUT(0)) != 0);
+}
+
+const rv_op rv_op_resize = {
+    .name = "resize",
+    .summary = "resize pictures with an antialiasing filter",
+    .attrs = attributes,
+    .attr_size = sizeof(resize_attrs),
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .infer = infer,
+    .layouts = layouts,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
