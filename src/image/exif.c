@@ -1,0 +1,146 @@
+/* EXIF and XMP: the orientation of a picture, and what of its metadata goes into an output. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/event.h"
+#include "image/internal.h"
+
+#include <libexif/exif-data.h>
+#include <libexif/exif-utils.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* @return NULL where nothing in the block can be read */
+static ExifData *load(const rv_blob *exif)
+{
+    if (exif->data == NULL || exif->size > UINT32_MAX) {
+        return NULL;
+    }
+    ExifData *data = exif_data_new();
+    if (data == NULL) {
+        return NULL;
+    }
+    /* Copied as it is: tags that libexif does not know stay, none is added. */
+    exif_data_unset_option(data, EXIF_DATA_OPTION_IGNORE_UNKNOWN_TAGS);
+    exif_data_unset_option(data, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
+    exif_data_load_data(data, exif->data, (unsigned)exif->size);
+    unsigned entries = 0;
+    for (int i = 0; i < EXIF_IFD_COUNT; i++) {
+        entries += data->ifd[i] != NULL ? data->ifd[i]->count : 0;
+    }
+    if (entries == 0) {
+        exif_data_unref(data);
+        return NULL;
+    }
+    return data;
+}
+
+static ExifEntry *find_short(ExifData *data, ExifIfd ifd, ExifTag tag)
+{
+    ExifEntry *entry = exif_content_get_entry(data->ifd[ifd], tag);
+    return entry != NULL && entry->format == EXIF_FORMAT_SHORT && entry->size >= 2 ? entry : NULL;
+}
+
+int rv_exif_orientation(const rv_blob *exif, const rv_image_source *source)
+{
+    if (exif->data == NULL) {
+        return 1;
+    }
+    ExifData *data = load(exif);
+    if (data == NULL) {
+        rv_log(source->events, RV_LOG_WARNING, "%s: its EXIF block is damaged and ignored",
+               source->name);
+        return 1;
+    }
+    int orientation = 1;
+    if (exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION) != NULL) {
+        const ExifEntry *entry = find_short(data, EXIF_IFD_0, EXIF_TAG_ORIENTATION);
+        const int value =
+            entry != NULL ? exif_get_short(entry->data, exif_data_get_byte_order(data)) : 0;
+        if (value >= 1 && value <= 8) {
+            orientation = value;
+        } else {
+            rv_log(source->events, RV_LOG_WARNING,
+                   "%s: its EXIF orientation is none of 1 to 8 and ignored", source->name);
+        }
+    }
+    exif_data_unref(data);
+    return orientation;
+}
+
+static void set_short(ExifData *data, ExifIfd ifd, ExifTag tag, ExifShort value)
+{
+    const ExifEntry *entry = find_short(data, ifd, tag);
+    if (entry != NULL) {
+        exif_set_short(entry->data, exif_data_get_byte_order(data), value);
+    }
+}
+
+/* Sizes may be of either type. */
+static void set_size(ExifData *data, ExifTag tag, int value)
+{
+    ExifEntry *entry = exif_content_get_entry(data->ifd[EXIF_IFD_EXIF], tag);
+    if (entry == NULL) {
+        return;
+    }
+    if (entry->format == EXIF_FORMAT_LONG && entry->size >= 4) {
+        exif_set_long(entry->data, exif_data_get_byte_order(data), (ExifLong)value);
+    } else if (entry->format == EXIF_FORMAT_SHORT && entry->size >= 2 && value <= UINT16_MAX) {
+        exif_set_short(entry->data, exif_data_get_byte_order(data), (ExifShort)value);
+    } else {
+        exif_content_remove_entry(data->ifd[EXIF_IFD_EXIF], entry);
+    }
+}
+
+static void drop_thumbnail(ExifData *data)
+{
+    free(data->data);
+    data->data = NULL;
+    data->size = 0;
+    ExifContent *ifd = data->ifd[EXIF_IFD_1];
+    while (ifd->count > 0) {
+        exif_content_remove_entry(ifd, ifd->entries[0]);
+    }
+}
+
+rv_status rv_exif_for_output(rv_blob *out, const rv_blob *exif, int width, int height)
+{
+    ExifData *data = load(exif);
+    if (data == NULL) {
+        return RV_OK;
+    }
+    enum { SRGB = 1 };
+    set_short(data, EXIF_IFD_0, EXIF_TAG_ORIENTATION, 1);
+    set_short(data, EXIF_IFD_EXIF, EXIF_TAG_COLOR_SPACE, SRGB);
+    set_size(data, EXIF_TAG_PIXEL_X_DIMENSION, width);
+    set_size(data, EXIF_TAG_PIXEL_Y_DIMENSION, height);
+    drop_thumbnail(data);
+    unsigned char *bytes = NULL;
+    unsigned n = 0;
+    exif_data_save_data(data, &bytes, &n);
+    exif_data_unref(data);
+    if (bytes == NULL) {
+        return rv_fail(RV_ERR_MEMORY, "not enough memory for EXIF");
+    }
+    const rv_status status = rv_blob_set(out, bytes, n, "EXIF");
+    free(bytes);
+    return status;
+}
+
+rv_status rv_xmp_for_output(rv_blob *out, const rv_blob *xmp)
+{
+    static const char name[] = "tiff:Orientation";
+    if (xmp->data == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_blob_set(out, xmp->data, xmp->size, "XMP"));
+    /* Either an attribute, tiff:Orientation="6", or an element, <tiff:Orientation>6<...: one digit. */
+    char *at = (char *)out->data;
+    while ((at = strstr(at, name)) != NULL) {
+        at += strlen(name);
+        char *digit = at + strspn(at, " =\"'>\t\r\n");
+        if (digit > at && *digit >= '1' && *digit <= '8') {
+            *digit = '1';
+        }
+    }
+    return RV_OK;
+}

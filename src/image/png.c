@@ -1,0 +1,409 @@
+/* PNG through libpng, with errors that come back instead of ending the process. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/event.h"
+#include "base/memory.h"
+#include "image/internal.h"
+
+#include <math.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char xmp_key[] = "XML:com.adobe.xmp";
+static const char settings_key[] = "reverie";
+
+/* Errors of both directions. Every step that calls libpng runs under guard(), owns nothing itself, and so may be
+ * left by longjmp. */
+typedef struct trouble {
+    jmp_buf jump;
+    rv_status status;
+    const char *name;
+    int warnings;
+    char first_warning[128];
+} trouble;
+
+static void stop(trouble *t, rv_status status)
+{
+    t->status = status;
+    longjmp(t->jump, 1);
+}
+
+static void on_error(png_structp png, png_const_charp text)
+{
+    trouble *t = png_get_error_ptr(png);
+    const bool memory = strstr(text, "emory") != NULL;
+    stop(t, rv_fail(memory ? RV_ERR_MEMORY : RV_ERR_FORMAT, "%s: PNG: %s", t->name, text));
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+    trouble *t = png_get_error_ptr(png);
+    if (t->warnings++ == 0) {
+        snprintf(t->first_warning, sizeof t->first_warning, "%s", text);
+    }
+}
+
+static rv_status guard(trouble *t, void *payload, rv_status (*step)(void *payload))
+{
+    if (setjmp(t->jump) != 0) {
+        return t->status;
+    }
+    return step(payload);
+}
+
+/* libpng speaks big endian. */
+static bool is_little_endian(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+/* ---- Reading ---- */
+
+enum { SIGNATURE = 8, HEADER = 33 }; /* bytes: signature, and all of IHDR behind it */
+
+typedef struct reader {
+    trouble trouble;
+    png_structp png;
+    png_infop info;
+    const rv_image_source *source;
+    size_t position;
+    rv_pixel_format format;
+    rv_image *image;
+    rv_colours *colours;
+    void *row;        /* [width, samples] as in the file */
+    int pass, passes; /* 7 where the file is interlaced */
+    int rows;         /* read in the present pass */
+} reader;
+
+static const uint8_t signature[SIGNATURE] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+
+/* By its first four bytes, so that what a transfer as text did to the others can be said. */
+bool rv_png_recognise(const rv_image_source *source)
+{
+    const size_t n = source->size < 4 ? source->size : 4;
+    return n >= 2 && memcmp(source->data, signature, n) == 0;
+}
+
+static uint32_t big_endian(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Signature and size, looked at before libpng is asked. */
+static rv_status check_start(const rv_image_source *source)
+{
+    const size_t n = source->size < SIGNATURE ? source->size : SIGNATURE;
+    if (memcmp(source->data, signature, n) != 0) {
+        return rv_fail(RV_ERR_FORMAT,
+                       "%s: the first bytes of the PNG are damaged, as by a transfer as text",
+                       source->name);
+    }
+    if (source->size < HEADER) {
+        return rv_fail(RV_ERR_FORMAT, "%s: the PNG is cut off: its %zu bytes end within the header",
+                       source->name, source->size);
+    }
+    if (memcmp(source->data + 12, "IHDR", 4) != 0) {
+        return rv_fail(RV_ERR_FORMAT, "%s: the PNG does not begin with IHDR", source->name);
+    }
+    return rv_image_check_size(source, big_endian(source->data + 16),
+                               big_endian(source->data + 20));
+}
+
+static rv_status fail_truncated(const reader *r)
+{
+    const char *name = r->source->name;
+    const size_t size = r->source->size;
+    if (r->image == NULL) {
+        return rv_fail(RV_ERR_FORMAT,
+                       "%s: the PNG is cut off: its %zu bytes end before the picture begins", name,
+                       size);
+    }
+    if (r->passes > 1 && r->pass < r->passes) {
+        return rv_fail(
+            RV_ERR_FORMAT,
+            "%s: the PNG is cut off: its %zu bytes end in pass %d of %d of an interlaced picture",
+            name, size, r->pass + 1, r->passes);
+    }
+    if (r->rows == r->image->height) {
+        return rv_fail(
+            RV_ERR_FORMAT,
+            "%s: the PNG is cut off: its %zu bytes end behind the last row, without IEND", name,
+            size);
+    }
+    return rv_fail(RV_ERR_FORMAT, "%s: the PNG is cut off: its %zu bytes end after %d of %d rows",
+                   name, size, r->rows, r->image->height);
+}
+
+static void read_bytes(png_structp png, png_bytep out, size_t n)
+{
+    reader *r = png_get_io_ptr(png);
+    if (n > r->source->size - r->position) {
+        stop(&r->trouble, fail_truncated(r));
+    }
+    memcpy(out, r->source->data + r->position, n);
+    r->position += n;
+}
+
+static void set_limits(reader *r)
+{
+    const uint64_t side = r->source->max_pixels;
+    const png_uint_32 limit = side < PNG_UINT_31_MAX ? (png_uint_32)side : PNG_UINT_31_MAX;
+    png_set_user_limits(r->png, limit, limit);
+    png_set_chunk_malloc_max(r->png, RV_ICC_LIMIT);
+    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    /* lcms looks at the profile; libpng's own check would warn of harmless sRGB profiles. */
+    png_set_option(r->png, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
+}
+
+/* What the picture says of its colours, in order of precedence: iCCP, sRGB, gAMA with cHRM, nothing (sRGB). */
+static void find_profile(const reader *r, rv_profile *out)
+{
+    png_charp name;
+    int compression, intent;
+    png_bytep icc;
+    png_uint_32 icc_size;
+    double gamma, xy[8];
+    if (png_get_iCCP(r->png, r->info, &name, &compression, &icc, &icc_size) != 0) {
+        out->icc = icc;
+        out->icc_size = icc_size;
+        return;
+    }
+    if (png_get_sRGB(r->png, r->info, &intent) != 0) {
+        return;
+    }
+    /* 1/2.2 is how programs say "sRGB" in a gAMA chunk: taken literally, shadows would change. */
+    if (png_get_gAMA(r->png, r->info, &gamma) != 0 && fabs(gamma - 1 / 2.2) > 0.005 &&
+        gamma >= 0.1 && gamma <= 10) {
+        out->exponent = 1 / gamma;
+    }
+    if (png_get_cHRM(r->png, r->info, &xy[0], &xy[1], &xy[2], &xy[3], &xy[4], &xy[5], &xy[6],
+                     &xy[7]) != 0) {
+        out->has_corners = true;
+        memcpy(out->xy, xy, sizeof xy);
+    }
+}
+
+static rv_status read_header(void *payload)
+{
+    reader *r = payload;
+    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r->trouble, on_error, on_warning);
+    r->info = r->png != NULL ? png_create_info_struct(r->png) : NULL;
+    if (r->info == NULL) {
+        return rv_fail(RV_ERR_MEMORY, "not enough memory to read %s", r->source->name);
+    }
+    png_set_read_fn(r->png, r, read_bytes);
+    set_limits(r);
+    png_read_info(r->png, r->info);
+    png_set_expand(r->png); /* palettes, fewer than 8 bits, tRNS */
+    if (is_little_endian()) {
+        png_set_swap(r->png);
+    }
+    return RV_OK;
+}
+
+static rv_status start(void *payload)
+{
+    reader *r = payload;
+    r->passes = png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->info);
+    const int samples = png_get_channels(r->png, r->info);
+    r->format = (rv_pixel_format){
+        .colours = samples <= 2 ? 1 : 3,
+        .alpha = samples == 2 || samples == 4,
+        .bits = png_get_bit_depth(r->png, r->info),
+    };
+    const png_uint_32 width = png_get_image_width(r->png, r->info);
+    const png_uint_32 height = png_get_image_height(r->png, r->info);
+    rv_profile profile = {0};
+    find_profile(r, &profile);
+    RV_TRY(rv_colours_create(&r->colours, r->format, &profile, r->source));
+    RV_TRY(rv_alloc(&r->row, png_get_rowbytes(r->png, r->info), 1, "a row of a PNG"));
+    return rv_image_create(&r->image, (int)width, (int)height, r->format.alpha ? 4 : 3,
+                           r->format.bits);
+}
+
+/* Rows are decoded into the end of the rows of the picture, where later passes of an interlaced file find them,
+ * and then turned into sRGB. */
+static rv_status read_rows(void *payload)
+{
+    reader *r = payload;
+    const rv_image *image = r->image;
+    const size_t from_bytes = png_get_rowbytes(r->png, r->info);
+    const size_t to_bytes = (size_t)image->width * (size_t)(image->channels * image->bits / 8);
+    uint8_t *pixels = image->pixels;
+    for (r->pass = 0; r->pass < r->passes; r->pass++) {
+        for (r->rows = 0; r->rows < image->height; r->rows++) {
+            uint8_t *end = pixels + ((size_t)r->rows + 1) * to_bytes;
+            png_read_row(r->png, end - from_bytes, NULL);
+        }
+    }
+    for (size_t y = 0; y < (size_t)image->height; y++) {
+        memcpy(r->row, pixels + (y + 1) * to_bytes - from_bytes, from_bytes);
+        rv_colours_row(r->colours, pixels + y * to_bytes, r->row, (size_t)image->width);
+    }
+    png_read_end(r->png, r->info);
+    return RV_OK;
+}
+
+static rv_status keep_texts(reader *r)
+{
+    png_textp texts = NULL;
+    const int n = png_get_text(r->png, r->info, &texts, NULL);
+    for (int i = 0; i < n; i++) {
+        const png_text *t = &texts[i];
+        const size_t length =
+            t->compression >= PNG_ITXT_COMPRESSION_NONE ? t->itxt_length : t->text_length;
+        if (strcmp(t->key, xmp_key) == 0 && r->image->xmp.data == NULL) {
+            RV_TRY(rv_blob_set(&r->image->xmp, t->text, length, "XMP"));
+        } else if (strcmp(t->key, settings_key) == 0 && r->image->settings == NULL) {
+            rv_blob text = {0};
+            RV_TRY(rv_blob_set(&text, t->text, length, "settings"));
+            r->image->settings = (char *)text.data;
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status keep_metadata(void *payload)
+{
+    reader *r = payload;
+    png_uint_32 n = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(r->png, r->info, &n, &exif) != 0 && exif != NULL) {
+        rv_blob *blob = &r->image->exif;
+        blob->size = RV_EXIF_HEADER_BYTES + (size_t)n;
+        RV_TRY(rv_alloc(&blob->data, blob->size + 1, 1, "EXIF"));
+        memcpy(blob->data, RV_EXIF_HEADER, RV_EXIF_HEADER_BYTES);
+        memcpy(blob->data + RV_EXIF_HEADER_BYTES, exif, n);
+    }
+    return keep_texts(r);
+}
+
+static rv_status decode(reader *r)
+{
+    static rv_status (*const steps[])(void *) = {read_header, start, read_rows, keep_metadata};
+    RV_TRY(check_start(r->source));
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        RV_TRY(guard(&r->trouble, r, steps[i]));
+    }
+    if (r->trouble.warnings > 0) {
+        rv_log(r->source->events, RV_LOG_WARNING, "%s: the PNG gave %d warnings, the first: %s",
+               r->source->name, r->trouble.warnings, r->trouble.first_warning);
+    }
+    return RV_OK;
+}
+
+rv_status rv_png_decode(rv_image **out, const rv_image_source *source)
+{
+    *out = NULL;
+    reader *r;
+    RV_TRY(rv_alloc(&r, 1, sizeof *r, "reading a PNG"));
+    r->source = source;
+    r->trouble.name = source->name;
+    const rv_status status = decode(r);
+    if (status == RV_OK) {
+        *out = r->image;
+    } else {
+        rv_image_destroy(r->image);
+    }
+    png_destroy_read_struct(&r->png, &r->info, NULL);
+    rv_colours_destroy(r->colours);
+    free(r->row);
+    free(r);
+    return status;
+}
+
+/* ---- Writing ---- */
+
+typedef struct writer {
+    trouble trouble;
+    png_structp png;
+    png_infop info;
+    FILE *file;
+    const char *path;
+    const rv_image *image;
+    const rv_image_metadata *metadata;
+} writer;
+
+static void write_bytes(png_structp png, png_bytep bytes, size_t n)
+{
+    writer *w = png_get_io_ptr(png);
+    if (fwrite(bytes, 1, n, w->file) != n) {
+        stop(&w->trouble, rv_fail(RV_ERR_IO, "cannot write %s", w->path));
+    }
+}
+
+static void flush_bytes(png_structp png)
+{
+    (void)png; /* the output is flushed once, when it is complete */
+}
+
+static void set_metadata(writer *w)
+{
+    const rv_image_metadata *m = w->metadata;
+    if (m->exif.size > RV_EXIF_HEADER_BYTES) {
+        png_set_eXIf_1(w->png, w->info, (png_uint_32)(m->exif.size - RV_EXIF_HEADER_BYTES),
+                       m->exif.data + RV_EXIF_HEADER_BYTES);
+    }
+    /* libpng copies the text; its struct only lacks the const. */
+    const struct {
+        const char *key, *text;
+    } texts[] = {{xmp_key, (const char *)m->xmp.data}, {settings_key, m->settings}};
+    for (size_t i = 0; i < 2; i++) {
+        if (texts[i].text != NULL) {
+            png_text text = {.compression = PNG_ITXT_COMPRESSION_NONE};
+            memcpy(&text.key, &texts[i].key, sizeof text.key);
+            memcpy(&text.text, &texts[i].text, sizeof text.text);
+            png_set_text(w->png, w->info, &text, 1);
+        }
+    }
+}
+
+static rv_status write_all(void *payload)
+{
+    writer *w = payload;
+    const rv_image *image = w->image;
+    w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w->trouble, on_error, on_warning);
+    w->info = w->png != NULL ? png_create_info_struct(w->png) : NULL;
+    if (w->info == NULL) {
+        return rv_fail(RV_ERR_MEMORY, "not enough memory to write %s", w->path);
+    }
+    png_set_write_fn(w->png, w, write_bytes, flush_bytes);
+    png_set_user_limits(w->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_IHDR(w->png, w->info, (png_uint_32)image->width, (png_uint_32)image->height,
+                 image->bits, image->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    set_metadata(w);
+    png_write_info(w->png, w->info);
+    if (image->bits == 16 && is_little_endian()) {
+        png_set_swap(w->png);
+    }
+    const size_t bytes = (size_t)image->width * (size_t)(image->channels * image->bits / 8);
+    for (int y = 0; y < image->height; y++) {
+        png_write_row(w->png, (const uint8_t *)image->pixels + (size_t)y * bytes);
+    }
+    png_write_end(w->png, NULL);
+    return RV_OK;
+}
+
+rv_status rv_png_encode(FILE *file, const char *path, const rv_image *image,
+                        const rv_image_metadata *metadata)
+{
+    writer *w;
+    RV_TRY(rv_alloc(&w, 1, sizeof *w, "writing a PNG"));
+    w->file = file;
+    w->path = path;
+    w->image = image;
+    w->metadata = metadata;
+    w->trouble.name = path;
+    const rv_status status = guard(&w->trouble, w, write_all);
+    png_destroy_write_struct(&w->png, &w->info);
+    free(w);
+    return status;
+}
