@@ -51,4 +51,8 @@ typedef struct rv_op_cases {
  *  and value. */
 void rv_op_check(const rv_op *op, const rv_op_cases *cases);
 
+/** The same without Criterion: *report is NULL where all is well, else a line per failure; freed
+ *  with free(). For the tests of the harness itself. */
+RV_NODISCARD rv_status rv_op_check_report(char **report, const rv_op *op, const rv_op_cases *cases);
+
 #endif

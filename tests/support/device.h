@@ -1,0 +1,17 @@
+/* The device that the tests run on. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_TESTS_DEVICE_H
+#define RV_TESTS_DEVICE_H
+
+#include "device/device.h"
+
+/** The device of REVERIE_DEVICE, or the one that the program would choose.
+ *  @param form   RV_FORM_AUTO: the device's own.
+ *  @param block  0: the device's own. */
+RV_NODISCARD rv_status rv_test_device_open(rv_device **out, rv_form form, int block);
+
+/** As above with the device's own form and block. Skips the test where there is no device at all,
+ *  fails it where opening fails. Closed by the caller. */
+rv_device *rv_test_device(void);
+
+#endif

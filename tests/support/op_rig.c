@@ -1,0 +1,520 @@
+/* The device side of the harness: one node with every tensor in memory of its own between guard zones. */
+/* SPDX-License-Identifier: MIT */
+#include "support/op_rig.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes behind the content; before it lies one alignment step. */
+enum { GUARD_BEHIND = 1024 };
+
+/* A quiet NaN that no computation gives: a kernel that reads it shows it, one that writes there
+ * changes it. */
+static float make_poison(uint32_t number)
+{
+    const uint32_t bits = 0x7FC0DE00u + number;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static bool same_bits(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+double rv_rig_largest(const float *x, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fabs((double)x[i]) > largest ? fabs((double)x[i]) : largest;
+    }
+    return largest;
+}
+
+float rv_rig_start_value(int bit, size_t i, double size)
+{
+    return (float)(size * (double)((int)((i * 7 + (size_t)bit * 3) % 17) - 8) / 8.0);
+}
+
+/* Where plain index i lies in the memory of t; written apart from rv_tensor_write() on purpose. */
+static size_t place_of(const rv_tensor *t, size_t i)
+{
+    if (t->layout == RV_PLAIN) {
+        return i;
+    }
+    const size_t c = (size_t)t->shape.dim[1], b = (size_t)t->block;
+    const size_t pixels = (size_t)t->shape.dim[2] * (size_t)t->shape.dim[3];
+    const size_t pixel = i % pixels, channel = i / pixels % c, picture = i / pixels / c;
+    return ((picture * ((c + b - 1) / b) + channel / b) * pixels + pixel) * b + channel % b;
+}
+
+/* --- areas ----------------------------------------------------------------------------------- */
+
+static rv_status area_create(rv_area *a, rv_rig *rig, const char *what, int index,
+                             rv_tensor *tensor, size_t bytes)
+{
+    *a = (rv_area){.what = what, .index = index, .tensor = tensor, .bytes = bytes};
+    a->poison = make_poison(++rig->n_areas);
+    const size_t before = rv_device_alignment(rig->device);
+    RV_TRY(rv_alloc(&a->wrote, bytes / sizeof(float), sizeof(float), what));
+    RV_TRY(rv_buffer_create(&a->whole, rig->device, before + bytes + GUARD_BEHIND));
+    RV_TRY(rv_buffer_fill(rig->device, a->whole, 0, before + bytes + GUARD_BEHIND, a->poison));
+    RV_TRY(rv_buffer_view(&a->view, a->whole, before, bytes));
+    if (tensor != NULL) {
+        tensor->buffer = a->view;
+    }
+    return RV_OK;
+}
+
+static rv_status tensor_area(rv_area *a, rv_rig *rig, const char *what, int index,
+                             rv_tensor *tensor)
+{
+    return area_create(a, rig, what, index, tensor, rv_tensor_bytes(tensor));
+}
+
+static void area_release(rv_area *a)
+{
+    rv_buffer_destroy(a->view);
+    rv_buffer_destroy(a->whole);
+    free(a->wrote);
+    *a = (rv_area){0};
+}
+
+static rv_status area_send(rv_area *a, rv_rig *rig, bool fixed)
+{
+    a->fixed = fixed;
+    return rv_buffer_write(rig->device, a->view, 0, a->wrote, a->bytes);
+}
+
+/* Plain values with zeros in the pad lanes; the operation may not change them where `fixed`. */
+static rv_status area_write(rv_area *a, rv_rig *rig, const float *plain, bool fixed)
+{
+    memset(a->wrote, 0, a->bytes);
+    for (size_t i = 0; i < rv_shape_count(&a->tensor->shape); i++) {
+        a->wrote[place_of(a->tensor, i)] = plain[i];
+    }
+    return area_send(a, rig, fixed);
+}
+
+static rv_status area_poison(rv_area *a, rv_rig *rig, bool fixed)
+{
+    if (a->what == NULL) {
+        return RV_OK;
+    }
+    for (size_t i = 0; i < a->bytes / sizeof(float); i++) {
+        a->wrote[i] = a->poison;
+    }
+    return area_send(a, rig, fixed);
+}
+
+/* From now on the operation may not change what it has written. */
+static rv_status area_keep(rv_area *a, rv_rig *rig)
+{
+    if (a->what == NULL) {
+        return RV_OK;
+    }
+    a->fixed = true;
+    return rv_buffer_read(rig->device, a->view, 0, a->wrote, a->bytes);
+}
+
+static void check_content(const rv_area *a, const float *content, rv_text *faults)
+{
+    for (size_t i = 0; i < a->bytes / sizeof(float); i++) {
+        if (!same_bits(content[i], a->wrote[i])) {
+            rv_text_append(faults, "; %s %d is read-only, but float %zu of it was changed", a->what,
+                           a->index, i);
+            return;
+        }
+    }
+}
+
+/* Appends what the operation broke around and in this area. */
+static rv_status area_check(const rv_area *a, rv_rig *rig, rv_text *faults)
+{
+    if (a->what == NULL) {
+        return RV_OK;
+    }
+    const size_t before = rv_device_alignment(rig->device) / sizeof(float);
+    const size_t n = before + (a->bytes + GUARD_BEHIND) / sizeof(float);
+    const size_t end = before + a->bytes / sizeof(float);
+    float *all;
+    RV_TRY(rv_alloc(&all, n, sizeof(float), a->what));
+    const rv_status status = rv_buffer_read(rig->device, a->whole, 0, all, n * sizeof(float));
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        if ((i < before || i >= end) && !same_bits(all[i], a->poison)) {
+            rv_text_append(faults, "; %s %d: wrote %zu floats %s its %zu bytes", a->what, a->index,
+                           i < before ? before - i : i - end + 1, i < before ? "before" : "behind",
+                           a->bytes);
+            break;
+        }
+    }
+    if (status == RV_OK && a->fixed) {
+        check_content(a, all + before, faults);
+    }
+    free(all);
+    return status;
+}
+
+/* *plain is made; pad lanes that are not zero are a fault. */
+static rv_status area_read(float **plain, const rv_area *a, rv_rig *rig, rv_text *faults)
+{
+    const size_t n = a->bytes / sizeof(float), count = rv_shape_count(&a->tensor->shape);
+    float *raw = NULL;
+    RV_TRY(rv_alloc(plain, count, sizeof(float), a->what));
+    RV_TRY(rv_alloc(&raw, n, sizeof(float), a->what));
+    const rv_status status = rv_buffer_read(rig->device, a->view, 0, raw, a->bytes);
+    for (size_t i = 0; i < count && status == RV_OK; i++) {
+        const size_t place = place_of(a->tensor, i);
+        (*plain)[i] = raw[place];
+        raw[place] = 0;
+    }
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        if (!(raw[i] == 0)) {
+            rv_text_append(faults, "; %s %d: the pad lane at float %zu is %g, not zero", a->what,
+                           a->index, i, (double)raw[i]);
+            break;
+        }
+    }
+    free(raw);
+    return status;
+}
+
+/* --- making the node ------------------------------------------------------------------------- */
+
+static rv_tensor laid_out(const rv_rig *rig, const rv_tensor *shape, rv_layout layout)
+{
+    return (rv_tensor){shape->shape, layout,
+                       layout == RV_BLOCKED ? rv_device_block(rig->device) : 1, NULL};
+}
+
+/* Tensors without memory, as prepare sees them. */
+static void shape_node(rv_rig *rig)
+{
+    const rv_problem *p = rig->problem;
+    rv_node *n = &rig->node;
+    *n = p->node;
+    n->mode = p->c->mode;
+    n->wanted = rig->options.wanted;
+    n->in = rig->list;
+    n->out = n->in + RV_RIG_TENSORS;
+    n->d_in = n->out + RV_RIG_TENSORS;
+    n->d_out = n->d_in + RV_RIG_TENSORS;
+    for (int i = 0; i < n->n_in; i++) {
+        rig->in[i] = rig->d_in[i] = laid_out(rig, &p->in[i], rig->options.layouts.in[i]);
+        n->in[i] = &rig->in[i];
+        n->d_in[i] = (n->wanted & RV_WANT_INPUT(i)) != 0 ? &rig->d_in[i] : NULL;
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        rig->out[i] = rig->d_out[i] = laid_out(rig, &p->out[i], rig->options.layouts.out[i]);
+        n->out[i] = &rig->out[i];
+        n->d_out[i] = n->wanted != 0 ? &rig->d_out[i] : NULL;
+    }
+    for (int i = 0; i < p->op->n_params; i++) {
+        rig->param[i] = rig->d_param[i] = laid_out(rig, &p->param[i], RV_PLAIN);
+        n->param[i] = &rig->param[i];
+        n->d_param[i] = (n->wanted & RV_WANT_PARAM(i)) != 0 ? &rig->d_param[i] : NULL;
+    }
+    for (int i = 0; i < p->op->n_state; i++) {
+        rig->state[i] = laid_out(rig, &p->state[i], RV_PLAIN);
+        n->state[i] = &rig->state[i];
+    }
+    for (int i = 0; i < p->op->n_saved; i++) {
+        rig->saved[i] = laid_out(rig, &p->saved[i], rig->options.layouts.saved[i]);
+        n->saved[i] = &rig->saved[i];
+    }
+}
+
+static rv_status place_values(rv_rig *rig)
+{
+    const rv_node *n = &rig->node;
+    for (int i = 0; i < n->n_in; i++) {
+        RV_TRY(tensor_area(&rig->in_area[i], rig, "input", i, &rig->in[i]));
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        if (i == 0 && rig->options.inplace) {
+            rig->out[0].buffer = rig->in[0].buffer;
+        } else {
+            RV_TRY(tensor_area(&rig->out_area[i], rig, "output", i, &rig->out[i]));
+        }
+    }
+    for (int i = 0; i < n->n_out && n->wanted != 0; i++) {
+        RV_TRY(tensor_area(&rig->d_out_area[i], rig, "output gradient", i, &rig->d_out[i]));
+    }
+    for (int i = 0; i < n->n_in; i++) {
+        if (i == 0 && rig->options.backward_inplace) {
+            rig->d_in[0].buffer = rig->d_out[0].buffer;
+        } else if (n->d_in[i] != NULL) {
+            RV_TRY(tensor_area(&rig->d_in_area[i], rig, "input gradient", i, &rig->d_in[i]));
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status place_rest(rv_rig *rig)
+{
+    const rv_problem *p = rig->problem;
+    const rv_node *n = &rig->node;
+    for (int i = 0; i < p->op->n_params; i++) {
+        if (rv_problem_has_param(p, i)) {
+            RV_TRY(tensor_area(&rig->param_area[i], rig, "parameter", i, &rig->param[i]));
+        }
+        if (n->d_param[i] != NULL) {
+            RV_TRY(
+                tensor_area(&rig->d_param_area[i], rig, "parameter gradient", i, &rig->d_param[i]));
+        }
+    }
+    for (int i = 0; i < p->op->n_state; i++) {
+        if (p->state_data[i] != NULL) {
+            RV_TRY(tensor_area(&rig->state_area[i], rig, "state", i, &rig->state[i]));
+        }
+    }
+    for (int i = 0; i < p->op->n_saved && n->wanted != 0; i++) {
+        RV_TRY(tensor_area(&rig->saved_area[i], rig, "saved", i, &rig->saved[i]));
+    }
+    if (n->forward_workspace > 0) {
+        RV_TRY(area_create(&rig->forward_area, rig, "forward workspace", 0, NULL,
+                           n->forward_workspace));
+    }
+    if (n->backward_workspace > 0 && n->wanted != 0) {
+        RV_TRY(area_create(&rig->backward_area, rig, "backward workspace", 0, NULL,
+                           n->backward_workspace));
+    }
+    if (n->packed_bytes > 0) {
+        RV_TRY(area_create(&rig->packed_area, rig, "packed parameters", 0, NULL, n->packed_bytes));
+    }
+    rig->node.packed = rig->packed_area.view;
+    return RV_OK;
+}
+
+rv_status rv_rig_create(rv_rig *out, rv_device *device, const rv_problem *problem,
+                        const rv_rig_options *options)
+{
+    *out = (rv_rig){.device = device, .problem = problem, .options = *options};
+    shape_node(out);
+    if (problem->op->prepare != NULL) {
+        RV_TRY(problem->op->prepare(&out->node, device));
+    }
+    const rv_node *n = &out->node;
+    const size_t sum = n->forward_workspace | n->backward_workspace | n->packed_bytes;
+    if (sum % sizeof(float) != 0) {
+        return rv_fail(RV_ERR_USAGE, "workspace and packed bytes are no multiples of 4");
+    }
+    if (n->packed_bytes > 0 && problem->op->pack == NULL) {
+        return rv_fail(RV_ERR_USAGE, "packed bytes are asked for, but there is no pack");
+    }
+    RV_TRY(place_values(out));
+    return place_rest(out);
+}
+
+/* Every area of a rig, those not in use included. */
+static rv_area *area_at(rv_rig *rig, int i)
+{
+    struct {
+        rv_area *first;
+        int n;
+    } groups[] = {{rig->in_area, RV_RIG_TENSORS},
+                  {rig->out_area, RV_RIG_TENSORS},
+                  {rig->d_in_area, RV_RIG_TENSORS},
+                  {rig->d_out_area, RV_RIG_TENSORS},
+                  {rig->param_area, RV_MAX_PARAMS},
+                  {rig->d_param_area, RV_MAX_PARAMS},
+                  {rig->state_area, RV_MAX_STATE},
+                  {rig->saved_area, RV_MAX_SAVED},
+                  {&rig->forward_area, 1},
+                  {&rig->backward_area, 1},
+                  {&rig->packed_area, 1}};
+    for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+        if (i < groups[g].n) {
+            return &groups[g].first[i];
+        }
+        i -= groups[g].n;
+    }
+    return NULL;
+}
+
+void rv_rig_release(rv_rig *rig)
+{
+    rv_area *a;
+    for (int i = 0; (a = area_at(rig, i)) != NULL; i++) {
+        area_release(a);
+    }
+    free(rig->node.priv);
+    *rig = (rv_rig){0};
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static rv_status load_gradient(rv_rig *rig, rv_area *a, int bit, const rv_rig_run *run)
+{
+    const uint32_t mask = UINT32_C(1) << bit;
+    if (a->what == NULL) {
+        return RV_OK;
+    }
+    if ((run->wanted & mask) != 0 && (run->accumulate & mask) == 0) {
+        return area_poison(a, rig, false);
+    }
+    const size_t n = rv_shape_count(&a->tensor->shape);
+    const bool sized = run->start != NULL && run->start->gradient[bit] != NULL;
+    const double size = sized ? rv_rig_largest(run->start->gradient[bit], n) : 1;
+    float *plain;
+    RV_TRY(rv_alloc(&plain, n, sizeof(float), a->what));
+    for (size_t i = 0; i < n; i++) {
+        plain[i] = rv_rig_start_value(bit, i, size);
+    }
+    const rv_status status = area_write(a, rig, plain, (run->wanted & mask) == 0);
+    free(plain);
+    return status;
+}
+
+static rv_status load_input(rv_rig *rig, int i, bool zero)
+{
+    rv_area *a = &rig->in_area[i];
+    const bool fixed = !(i == 0 && rig->options.inplace);
+    if (!zero) {
+        return area_write(a, rig, rig->problem->in_data[i], fixed);
+    }
+    memset(a->wrote, 0, a->bytes);
+    return area_send(a, rig, fixed);
+}
+
+static rv_status load(rv_rig *rig, const rv_rig_run *run)
+{
+    const rv_problem *p = rig->problem;
+    RV_TRY(area_poison(&rig->forward_area, rig, false));
+    RV_TRY(area_poison(&rig->packed_area, rig, false));
+    for (int i = 0; i < RV_MAX_SAVED; i++) {
+        RV_TRY(area_poison(&rig->saved_area[i], rig, false));
+    }
+    for (int i = 0; i < rig->node.n_in; i++) {
+        RV_TRY(load_input(rig, i, run->zero_inputs));
+        RV_TRY(load_gradient(rig, &rig->d_in_area[i], i, run));
+    }
+    for (int i = 0; i < rig->node.n_out; i++) {
+        RV_TRY(area_poison(&rig->out_area[i], rig, false));
+    }
+    for (int i = 0; i < p->op->n_params; i++) {
+        if (rig->param_area[i].what != NULL) {
+            RV_TRY(area_write(&rig->param_area[i], rig, p->param_data[i], true));
+        }
+        RV_TRY(load_gradient(rig, &rig->d_param_area[i], RV_MAX_INPUTS + i, run));
+    }
+    for (int i = 0; i < p->op->n_state; i++) {
+        if (rig->state_area[i].what != NULL) {
+            const bool fixed = rig->node.mode == RV_INFER;
+            RV_TRY(area_write(&rig->state_area[i], rig, p->state_data[i], fixed));
+        }
+    }
+    return RV_OK;
+}
+
+/* What backward did not ask to keep holds something else by then, in a plan as here, and backward
+ * may write nothing but gradients and its workspace. */
+static rv_status load_backward(rv_rig *rig)
+{
+    const uint32_t traits = rig->problem->op->traits;
+    const bool reads_input = (traits & RV_OP_BWD_READS_INPUT) != 0;
+    const bool reads_output = (traits & RV_OP_BWD_READS_OUTPUT) != 0;
+    for (int i = 0; i < rig->node.n_in; i++) {
+        rv_area *a = &rig->in_area[i];
+        const bool is_output = i == 0 && rig->options.inplace;
+        RV_TRY(reads_input || (is_output && reads_output) ? area_keep(a, rig)
+                                                          : area_poison(a, rig, true));
+    }
+    for (int i = 0; i < rig->node.n_out; i++) {
+        rv_area *a = &rig->out_area[i];
+        RV_TRY(reads_output ? area_keep(a, rig) : area_poison(a, rig, true));
+        const bool fixed = !(i == 0 && rig->options.backward_inplace);
+        RV_TRY(area_write(&rig->d_out_area[i], rig, rig->problem->d_out_data[i], fixed));
+    }
+    return area_poison(&rig->backward_area, rig, false);
+}
+
+static rv_status check_areas(rv_rig *rig, rv_text *faults)
+{
+    rv_area *a;
+    for (int i = 0; (a = area_at(rig, i)) != NULL; i++) {
+        RV_TRY(area_check(a, rig, faults));
+    }
+    return RV_OK;
+}
+
+/* The area that holds output i, or the gradient of input i. */
+static rv_area *output_area(rv_rig *rig, int i)
+{
+    return i == 0 && rig->options.inplace ? &rig->in_area[0] : &rig->out_area[i];
+}
+
+static rv_area *gradient_area(rv_rig *rig, int bit)
+{
+    if (bit >= RV_MAX_INPUTS) {
+        return &rig->d_param_area[bit - RV_MAX_INPUTS];
+    }
+    return bit == 0 && rig->options.backward_inplace ? &rig->d_out_area[0] : &rig->d_in_area[bit];
+}
+
+static rv_status run_forward(rv_rig *rig, const rv_exec *e, rv_rig_result *out, rv_text *faults)
+{
+    const rv_problem *p = rig->problem;
+    if (rig->packed_area.what != NULL) {
+        RV_TRY(p->op->pack(&rig->node, e));
+        RV_TRY(area_keep(&rig->packed_area, rig));
+    }
+    rig->node.workspace = rig->forward_area.view;
+    RV_TRY(p->op->forward(&rig->node, e));
+    RV_TRY(rv_device_finish(rig->device));
+    RV_TRY(check_areas(rig, faults));
+    for (int i = 0; i < rig->node.n_out; i++) {
+        RV_TRY(area_read(&out->out[i], output_area(rig, i), rig, faults));
+    }
+    for (int i = 0; i < p->op->n_state; i++) {
+        if (rig->state_area[i].what != NULL) {
+            RV_TRY(area_read(&out->state[i], &rig->state_area[i], rig, faults));
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out, rv_text *faults)
+{
+    *out = (rv_rig_result){0};
+    const rv_exec e = {.device = rig->device,
+                       .accumulate = run->accumulate,
+                       .seed = RV_RIG_SEED,
+                       .step = RV_RIG_STEP,
+                       .stream = RV_RIG_STREAM};
+    RV_TRY(load(rig, run));
+    RV_TRY(run_forward(rig, &e, out, faults));
+    if (run->wanted == 0) {
+        return RV_OK;
+    }
+    RV_TRY(load_backward(rig));
+    rig->node.workspace = rig->backward_area.view;
+    RV_TRY(rig->problem->op->backward(&rig->node, &e, run->wanted));
+    RV_TRY(rv_device_finish(rig->device));
+    RV_TRY(check_areas(rig, faults));
+    for (int bit = 0; bit < 32; bit++) {
+        if (((run->wanted >> bit) & 1) != 0) {
+            RV_TRY(area_read(&out->gradient[bit], gradient_area(rig, bit), rig, faults));
+        }
+    }
+    return RV_OK;
+}
+
+void rv_rig_result_release(rv_rig_result *result)
+{
+    for (int i = 0; i < RV_RIG_TENSORS; i++) {
+        free(result->out[i]);
+    }
+    for (int i = 0; i < RV_MAX_STATE; i++) {
+        free(result->state[i]);
+    }
+    for (int i = 0; i < 32; i++) {
+        free(result->gradient[i]);
+    }
+    *result = (rv_rig_result){0};
+}
