@@ -2,12 +2,12 @@
  * The tests expand the same list, so that an operation without test cases does not link. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPS_REGISTRY_H
-#define RV_OPS_REGISTRY_H
-
-#define RV_OPS(X) \
-    X(gram)       \
-    X(preprocess) \
-    X(reorder)    \
+#define RV_OPS(X)   \
+    X(average_pool) \
+    X(gram)         \
+    X(max_pool)     \
+    X(preprocess)   \
+    X(reorder)      \
     X(resize)
 
 #endif
