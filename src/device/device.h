@@ -20,7 +20,7 @@ const rv_events *rv_device_events(const rv_device *device);
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
 
-/** Device memory, whole or part of another buffer. */
+/** Device memory, whole or part of another buffer; to be destroyed before its device is closed. */
 typedef struct rv_buffer rv_buffer;
 
 /** @return RV_ERR_DEVICE_MEMORY with the size and what to do; contents are undefined. */
@@ -53,7 +53,8 @@ typedef struct rv_kernel rv_kernel;
 
 /** Kernel `name` of cl/`file`.cl, built with `defines` ("-DTILE=8 ...", NULL for none) beside those that every
  *  program gets: -DB=<block> -DRV_GPU_FORM=<0|1>. Programs are cached by (file, defines) in memory, and on disk
- *  by source, options, device and driver.
+ *  by source, options, device and driver. The same names give the same kernel: a launch sets all its arguments, so
+ *  any number of nodes may share it.
  *  @return RV_ERR_DEVICE: the compiler's message with cl/FILE.cl:LINE; RV_ERR_INTERNAL: no such file or kernel. */
 RV_NODISCARD rv_status rv_kernel_get(rv_kernel **out, rv_device *device, const char *file,
                                      const char *name, const char *defines);
@@ -154,5 +155,19 @@ typedef struct rv_profile_row {
 RV_NODISCARD rv_status rv_profile_start(rv_device *device);
 /** *out sorted by seconds, freed with free(). */
 RV_NODISCARD rv_status rv_profile_stop(rv_device *device, rv_profile_row **out, size_t *n);
+
+/* --- what the device can do at most ------------------------------------------------------------------------ */
+
+/** Multiply-adds of floatB values in registers, 12 independent chains in every work-item, on all cores; best of
+ *  `runs` runs of at least `run_seconds` (the definition of the peak: 5 runs of 0.2 s).
+ *  @param[out] gflops  10^9 floating-point operations per second, a multiply-add counted as two. */
+RV_NODISCARD rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
+                                             double *gflops);
+/** A copy by a kernel between two buffers of 256 MiB (or an eighth of the memory), best of 5 runs of 0.2 s.
+ *  @param[out] gbps  10^9 bytes read and written per second. */
+RV_NODISCARD rv_status rv_device_measure_copy(rv_device *device, double *gbps);
+/** Launches of a kernel that does nothing, 1000 in a row, best of 5 runs.
+ *  @param[out] microseconds  for one launch. */
+RV_NODISCARD rv_status rv_device_measure_launch(rv_device *device, double *microseconds);
 
 #endif

@@ -1,0 +1,207 @@
+/* Measures what a device can do at most: multiply-adds, copies, launches. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/system.h"
+#include "device/internal.h"
+
+#include <string.h>
+
+/* Multiply-adds of peak_fma in one round: 4 steps of 12 chains. */
+enum { CHAINS = 48 };
+/* A launch should be short beside the limit of a display's watchdog, and long beside the cost of a launch. */
+#define LAUNCH_SECONDS 0.02
+enum { RUNS = 5, SHORT_ROUNDS = 32, LARGEST_ROUNDS = 1 << 24 };
+#define RUN_SECONDS 0.2
+
+typedef struct fma_run {
+    rv_kernel *kernel;
+    rv_buffer *y;
+    rv_grid grid;
+    size_t items;
+    int32_t rounds;
+} fma_run;
+
+static rv_status launch_fma(rv_device *device, const fma_run *run)
+{
+    return rv_launch(device, run->kernel, run->grid,
+                     RV_ARGS(RV_ARG(run->y), RV_ARG(run->rounds), RV_ARG(0.75f), RV_ARG(0.25f)));
+}
+
+/* Seconds of `launches` launches, from an idle device to an idle device. */
+static rv_status time_fma(rv_device *device, const fma_run *run, int launches, double *seconds)
+{
+    const double start = rv_clock();
+    for (int i = 0; i < launches; i++) {
+        RV_TRY(launch_fma(device, run));
+    }
+    RV_TRY(rv_device_finish(device));
+    *seconds = rv_clock() - start;
+    return RV_OK;
+}
+
+/* Finds how many rounds make a launch of LAUNCH_SECONDS; this also warms up. */
+static rv_status calibrate_fma(rv_device *device, fma_run *run)
+{
+    double seconds;
+    run->rounds = SHORT_ROUNDS;
+    RV_TRY(time_fma(device, run, 1, &seconds)); /* compiles */
+    for (;;) {
+        RV_TRY(time_fma(device, run, 1, &seconds));
+        if (seconds >= LAUNCH_SECONDS / 2 || run->rounds >= LARGEST_ROUNDS) {
+            return RV_OK;
+        }
+        const double factor = seconds > 0 ? LAUNCH_SECONDS / seconds : 8;
+        run->rounds = (int32_t)((double)run->rounds * (factor < 8 ? factor : 8)) + 1;
+    }
+}
+
+static rv_status run_fma(rv_device *device, fma_run *run, int runs, double run_seconds,
+                         double *gflops)
+{
+    RV_TRY(calibrate_fma(device, run));
+    const double flops =
+        2.0 * CHAINS * (double)device->info.block * (double)run->rounds * (double)run->items;
+    double best = 0;
+    for (int i = 0; i < runs; i++) {
+        double seconds, total = 0, work = 0;
+        do {
+            RV_TRY(time_fma(device, run, 1, &seconds));
+            total += seconds;
+            work += flops;
+        } while (total < run_seconds);
+        best = work / total > best ? work / total : best;
+    }
+    *gflops = 1e-9 * best;
+    return RV_OK;
+}
+
+rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds, double *gflops)
+{
+    *gflops = 0;
+    fma_run run = {0};
+    RV_TRY(rv_kernel_get(&run.kernel, device, "peak", "peak_fma", NULL));
+    /* Many small groups: threads that fetch them as they go end together, whatever else runs. */
+    const size_t units = (size_t)(device->info.compute_units > 0 ? device->info.compute_units : 1);
+    const size_t local = rv_device_gpu_form(device) ? 128 : 1;
+    const size_t groups = units * (rv_device_gpu_form(device) ? 64 : 256);
+    run.items = groups * local;
+    run.grid = rv_grid_groups(groups, 1, 1, local, 1, 1);
+    RV_TRY(rv_buffer_create(&run.y, device, run.items * sizeof(float)));
+    const rv_status status = run_fma(device, &run, runs, run_seconds, gflops);
+    rv_buffer_destroy(run.y);
+    return status;
+}
+
+/* --- copies ------------------------------------------------------------------------------------------------ */
+
+typedef struct copy_run {
+    rv_kernel *kernel;
+    rv_buffer *x, *y;
+    rv_grid grid;
+    int32_t n, share;
+} copy_run;
+
+static rv_status time_copy(rv_device *device, const copy_run *run, double *seconds)
+{
+    const double start = rv_clock();
+    RV_TRY(rv_launch(device, run->kernel, run->grid,
+                     RV_ARGS(RV_ARG(run->y), RV_ARG(run->x), RV_ARG(run->n), RV_ARG(run->share))));
+    RV_TRY(rv_device_finish(device));
+    *seconds = rv_clock() - start;
+    return RV_OK;
+}
+
+static rv_status run_copy(rv_device *device, const copy_run *run, size_t bytes, double *gbps)
+{
+    double seconds, best = 0;
+    RV_TRY(rv_buffer_fill(device, run->x, 0, bytes, 1.0f)); /* real pages, not shared zero ones */
+    RV_TRY(time_copy(device, run, &seconds));
+    for (int i = 0; i < RUNS; i++) {
+        double total = 0;
+        int launches = 0;
+        do {
+            RV_TRY(time_copy(device, run, &seconds));
+            total += seconds;
+            launches++;
+        } while (total < RUN_SECONDS);
+        const double rate = 2.0 * (double)bytes * (double)launches / total;
+        best = rate > best ? rate : best;
+    }
+    *gbps = 1e-9 * best;
+    return RV_OK;
+}
+
+/* 256 MiB each, or an eighth of the memory where there is little. */
+static size_t copy_bytes(const rv_device *device)
+{
+    size_t bytes = (size_t)256 << 20;
+    while (bytes > 4096 &&
+           (bytes > device->info.global_bytes / 8 || bytes > device->info.max_alloc_bytes)) {
+        bytes /= 2;
+    }
+    return bytes;
+}
+
+rv_status rv_device_measure_copy(rv_device *device, double *gbps)
+{
+    *gbps = 0;
+    copy_run run = {0};
+    const bool gpu = rv_device_gpu_form(device);
+    const size_t units = (size_t)(device->info.compute_units > 0 ? device->info.compute_units : 1);
+    const size_t local = gpu ? 128 : 1, groups = units * (gpu ? 32 : 64),
+                 bytes = copy_bytes(device);
+    const size_t items = groups * local,
+                 vectors = bytes / sizeof(float) / (size_t)device->info.block;
+    run.n = (int32_t)vectors;
+    run.share = (int32_t)((vectors + items - 1) / items);
+    run.grid = rv_grid_groups(groups, 1, 1, local, 1, 1);
+    RV_TRY(rv_kernel_get(&run.kernel, device, "peak", "peak_copy", NULL));
+    rv_status status = rv_buffer_create(&run.x, device, bytes);
+    if (status == RV_OK) {
+        status = rv_buffer_create(&run.y, device, bytes);
+    }
+    if (status == RV_OK) {
+        status = run_copy(device, &run, bytes, gbps);
+    }
+    rv_buffer_destroy(run.x);
+    rv_buffer_destroy(run.y);
+    return status;
+}
+
+/* --- launches ---------------------------------------------------------------------------------------------- */
+
+enum { LAUNCHES = 1000 };
+
+static rv_status run_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
+                              double *seconds)
+{
+    const int32_t n = 0;
+    *seconds = 0;
+    for (int i = 0; i <= RUNS; i++) {
+        const double start = rv_clock();
+        for (int k = 0; k < LAUNCHES; k++) {
+            RV_TRY(rv_launch(device, kernel, rv_grid_groups(1, 1, 1, 1, 1, 1),
+                             RV_ARGS(RV_ARG(y), RV_ARG(n))));
+        }
+        RV_TRY(rv_device_finish(device));
+        const double took = (rv_clock() - start) / LAUNCHES;
+        if (i > 0) { /* the first compiles */
+            *seconds = *seconds == 0 || took < *seconds ? took : *seconds;
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_device_measure_launch(rv_device *device, double *microseconds)
+{
+    *microseconds = 0;
+    rv_kernel *kernel;
+    rv_buffer *y;
+    double seconds;
+    RV_TRY(rv_kernel_get(&kernel, device, "peak", "peak_launch", NULL));
+    RV_TRY(rv_buffer_create(&y, device, sizeof(float)));
+    const rv_status status = run_launches(device, kernel, y, &seconds);
+    rv_buffer_destroy(y);
+    *microseconds = 1e6 * seconds;
+    return status;
+}
