@@ -2,12 +2,18 @@
  * The tests expand the same list, so that an operation without test cases does not link. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPS_REGISTRY_H
+#define RV_OPS_REGISTRY_H
+
 #define RV_OPS(X)   \
     X(average_pool) \
     X(gram)         \
+    X(leaky_relu)   \
     X(max_pool)     \
     X(preprocess)   \
+    X(relu)         \
     X(reorder)      \
-    X(resize)
+    X(resize)       \
+    X(sqrt)         \
+    X(square)
 
 #endif

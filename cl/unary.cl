@@ -1,0 +1,54 @@
+/* Functions of one value, y = f(x), and their gradients; one per program. */
+/* SPDX-License-Identifier: MIT */
+#include "flat.clh"
+
+/* A function has two formulas: NAME_value gives y from v = x; NAME_slope gives dy/dx from v = x or y, whichever
+ * the function's row in unary.c keeps for backward. `a` holds its attributes, in their order, in a.x, a.y and so on.
+ * They are written for vectors, so without a branch: select(no, yes, condition). */
+
+/* NaN stays NaN, so that a network gone wrong shows: it is not below 0. */
+#define relu_value(v, a) select(v, (floatB)(0.0f), v < 0.0f)
+#define relu_slope(v, a) select((floatB)(0.0f), (floatB)(1.0f), v > 0.0f)
+
+/* y has the sign of x, as the slope a.x is not negative. */
+#define leaky_relu_value(v, a) select(v, a.x * v, v < 0.0f)
+#define leaky_relu_slope(v, a) select((floatB)(a.x), (floatB)(1.0f), v > 0.0f)
+
+#define square_value(v, a) (v * v)
+#define square_slope(v, a) (2.0f * v)
+
+/* At 0 the slope is infinite; 0 is handed down instead, which moves nothing. */
+#define sqrt_value(v, a) sqrt(v)
+#define sqrt_slope(v, a) select((floatB)(0.0f), 0.5f / v, v > 0.0f)
+
+/* Those of this program. */
+#ifndef VALUE
+#define VALUE leaky_relu_value
+#define SLOPE leaky_relu_slope
+#endif
+
+/* y = f(x) over n floats; y may lie over x. One work-item: B values. */
+__kernel void unary_forward(__global float *y, __global const float *x, int n, int pixels, int c,
+                            float4 a)
+{
+    const int i = rv_index();
+    if (i * B >= n) {
+        return;
+    }
+    const floatB v = rv_load(x, i, n);
+    rv_store(y, i, n, rv_mask_flat(VALUE(v, a), i, pixels, c));
+}
+
+/* dx = f'(kept) * dy; dx may lie over dy. */
+__kernel void unary_backward(__global float *dx, __global const float *kept,
+                             __global const float *dy, int n, int pixels, int c, float4 a,
+                             int accumulate)
+{
+    const int i = rv_index();
+    if (i * B >= n) {
+        return;
+    }
+    const floatB v = rv_load(kept, i, n);
+    const floatB d = SLOPE(v, a) * rv_load(dy, i, n);
+    rv_store_gradient(dx, i, n, rv_mask_flat(d, i, pixels, c), accumulate);
+}
