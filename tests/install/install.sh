@@ -48,9 +48,15 @@ END
     $(pkg-config --static --cflags --libs reverie | sed 's/-lreverie/-l:libreverie.a/')
 LD_LIBRARY_PATH='' "$tree/use" || fail "a program with the static library failed"
 
+# Every example is compiled, and run on two tiny pictures.
+bash -c '. "$0" && png "$1/photo.png" 40 30 && png "$1/style.png" 32 32 3 8 checks' "$root/tests/cli/png.bash" "$tree"
 for example in "$root"/examples/*.c; do
     [ -f "$example" ] || continue
+    program=$tree/$(basename "$example" .c)
     # shellcheck disable=SC2046
-    "$@" -Wall -Wextra -Werror "$example" -o "$tree/$(basename "$example" .c)" $(pkg-config --cflags --libs reverie) ||
+    "$@" -Wall -Wextra -Werror "$example" -o "$program" $(pkg-config --cflags --libs reverie) ||
         fail "$example does not compile"
+    "$program" "$tree/photo.png" "$tree/style.png" "$tree/out.png" 40 2>"$tree/log" ||
+        { cat "$tree/log"; fail "$example fails"; }
+    [ -s "$tree/out.png" ] || fail "$example made no picture"
 done

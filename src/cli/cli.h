@@ -1,0 +1,151 @@
+/* What the commands of the program share: the run's context, their contract, how they report. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_CLI_CLI_H
+#define RV_CLI_CLI_H
+
+#include "cli/options.h"
+
+#include <jansson.h>
+#include <reverie/reverie.h>
+
+/** How the program ends. */
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+
+/** Options that every command takes. */
+typedef struct cli_globals {
+    char *device;
+    int threads;
+    uint64_t seed;
+    bool json;
+    int progress; /**< an rv_progress_style */
+    bool quiet, verbose, version, help;
+    char *self_test; /**< index of a device */
+    char *generate;  /**< "man" or "completion" */
+} cli_globals;
+
+/** One run of the program. */
+typedef struct cli {
+    cli_globals globals;
+    rv_events events;
+    char self[4096];         /**< the program's own file */
+    rv_device *device;       /**< NULL until cli_open_device() */
+    const char *device_name; /**< in the object that --json prints; NULL: none was used */
+    json_t *json;            /**< that object; commands add their keys, also without --json */
+} cli;
+
+/** A command; its options are rows of a table. */
+typedef struct cli_command {
+    const char *name;
+    const char *summary;     /**< one line, no capital, no full stop */
+    const char *arguments;   /**< what follows the name in the usage line */
+    const char *description; /**< paragraphs, an empty line between them */
+    const char *example;     /**< whole command lines, a newline between them */
+    const char *const
+        *actions; /**< words of which the first argument is one; NULL: none; NULL at the end */
+    size_t min_words, max_words; /**< including the action */
+    const char *missing;         /**< said where there are fewer words */
+    const cli_option *options;
+    size_t n_options;
+    size_t settings_size;
+    /** @param words  the arguments, counted.
+     *  @return an exit code, having said what went wrong. */
+    int (*run)(cli *c, const void *settings, const cli_list *words);
+} cli_command;
+
+/* The commands, and the options of all. */
+extern const cli_command cli_devices, cli_models, cli_stylize, cli_classify, cli_extract, cli_bench;
+extern const cli_command *const cli_commands[]; /**< NULL at the end */
+extern const cli_option cli_global_options[];
+extern const size_t cli_n_global_options;
+
+/** Says one line on stderr, behind "reverie: ". */
+void cli_say(const char *format, ...) RV_PRINTF(1, 2);
+/** The same for bad usage. @return CLI_USAGE */
+int cli_usage(const char *format, ...) RV_PRINTF(1, 2);
+/** The same for what only --quiet leaves out. */
+void cli_note(const cli *c, const char *format, ...) RV_PRINTF(2, 3);
+/** Says rv_error_message() unless status is RV_OK. @return the exit code of status */
+int cli_status(rv_status status);
+int cli_out_of_memory(void);
+
+/** Opens the device that the options choose, once. @return exit code */
+int cli_open_device(cli *c);
+/** Options for listing and opening devices. */
+rv_device_options cli_device_options(const cli *c);
+
+/** How pictures are read: the options of CLI_READ_OPTIONS. */
+typedef struct cli_reading {
+    uint64_t max_pixels;
+    bool allow_truncated, no_autorotate;
+} cli_reading;
+rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading);
+
+/** Which files make a model: the options of CLI_MODEL_OPTIONS. */
+typedef struct cli_model_files {
+    char *graph, *weights;
+} cli_model_files;
+/** @return exit code */
+int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
+                   rv_pooling pooling);
+
+/** Rows of an option table whose settings are of `type`, with a cli_reading named `member`. */
+#define CLI_READ_OPTIONS(type, member)                                                             \
+    {.name = "max-pixels",                                                                         \
+     .kind = CLI_COUNT,                                                                            \
+     .offset = offsetof(type, member.max_pixels),                                                  \
+     .argument = "N",                                                                              \
+     .initial = "200000000",                                                                       \
+     .min = 1,                                                                                     \
+     .max = 1e12,                                                                                  \
+     .help = "refuse pictures of more pixels"},                                                    \
+        {.name = "allow-truncated",                                                                \
+         .kind = CLI_FLAG,                                                                         \
+         .offset = offsetof(type, member.allow_truncated),                                         \
+         .help = "take JPEG files that end early, grey where they do"},                            \
+    {                                                                                              \
+        .name = "no-autorotate", .kind = CLI_FLAG, .offset = offsetof(type, member.no_autorotate), \
+        .help = "leave pictures as the camera was held"                                            \
+    }
+
+/** The same with a cli_model_files named `member`. */
+#define CLI_MODEL_OPTIONS(type, member)                                                         \
+    {.name = "graph",                                                                           \
+     .kind = CLI_FILE,                                                                          \
+     .offset = offsetof(type, member.graph),                                                    \
+     .argument = "FILE",                                                                        \
+     .otherwise = "the one of the same name, else the only one beside it",                      \
+     .help = "prototxt with the layers, where the model is a file of weights"},                 \
+    {                                                                                           \
+        .name = "weights", .kind = CLI_FILE, .offset = offsetof(type, member.weights),          \
+        .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",      \
+        .help = "caffemodel with the weights, where the model is a prototxt or an architecture" \
+    }
+
+/** Adds value to the object that --json prints; takes the reference. */
+void cli_json_set(cli *c, const char *key, json_t *value);
+/** A string; bytes that are no UTF-8 become "?". */
+json_t *cli_json_text(const char *text);
+/** A number; null where it is not finite. */
+json_t *cli_json_real(double value);
+/** Prints the object where --json is given. @return `code`, or CLI_FAILED where memory is out */
+int cli_json_print(cli *c, int code);
+
+/** Prints rows of cells under a heading in columns: a letter of `format` each, l or r for the side. */
+int cli_print_table(const char *format, const char *const *heading, char *const *cells,
+                    size_t n_rows);
+
+/** Formatted copy, freed with free(); NULL where memory is out. */
+char *cli_format(const char *format, ...) RV_PRINTF(1, 2);
+
+/** "1,234,567". @param[out] out  room for 27 bytes. @return out */
+const char *cli_thousands(char *out, uint64_t value);
+
+/** What `reverie [COMMAND] --help` prints; command NULL: of the program. */
+void cli_print_help(const cli_command *command);
+void cli_print_man(void);
+void cli_print_completion(void);
+
+/** The default of an option in words, NULL where there is none; borrowed. */
+const char *cli_option_default(const cli_option *option);
+
+#endif

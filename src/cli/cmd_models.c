@@ -1,0 +1,199 @@
+/* reverie models: the networks that have a name, and the layers of one. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct settings {
+    cli_model_files files;
+} settings;
+
+static int list(cli *c)
+{
+    static const char *const heading[] = {"name", "source", "what it is"};
+    size_t n;
+    const rv_model_entry *entries = rv_model_list(&n);
+    char **cells = calloc(n * 3, sizeof *cells);
+    if (cells == NULL) {
+        return cli_out_of_memory();
+    }
+    json_t *models = json_array();
+    for (size_t i = 0; i < n; i++) {
+        cells[3 * i] = cli_format("%s", entries[i].name);
+        cells[3 * i + 1] = cli_format("%s", entries[i].source);
+        cells[3 * i + 2] = cli_format("%s", entries[i].summary);
+        json_array_append_new(models,
+                              json_pack("{s:s, s:s, s:s}", "name", entries[i].name, "source",
+                                        entries[i].source, "summary", entries[i].summary));
+    }
+    cli_json_set(c, "models", models);
+    int code = c->globals.json ? CLI_DONE : cli_print_table("lll", heading, cells, n);
+    for (size_t i = 0; i < 3 * n; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+    if (!c->globals.json && code == CLI_DONE) {
+        printf("Any other MODEL is the path of a .caffemodel or .prototxt.\n");
+    }
+    return cli_json_print(c, code);
+}
+
+/* "1x64x128x128" */
+static char *shape_text(const rv_layer_info *layer)
+{
+    char text[64] = "";
+    size_t n = 0;
+    for (int i = 0; i < layer->rank && n < sizeof text; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%d", i > 0 ? "x" : "", layer->dim[i]);
+    }
+    return cli_format("%s", text);
+}
+
+static json_t *layer_json(const rv_layer_info *layer)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < layer->rank; i++) {
+        json_array_append_new(shape, json_integer(layer->dim[i]));
+    }
+    return json_pack("{s:o, s:s, s:o, s:I, s:I}", "name", cli_json_text(layer->name), "type",
+                     layer->type, "shape", shape, "parameters", (json_int_t)layer->parameters,
+                     "macs", (json_int_t)layer->macs);
+}
+
+static void fill_row(char **cells, const rv_layer_info *layer)
+{
+    char number[32];
+    cells[0] = cli_format("%s", layer->name);
+    cells[1] = cli_format("%s", layer->type);
+    cells[2] = shape_text(layer);
+    cells[3] = cli_format("%s", cli_thousands(number, layer->parameters));
+    cells[4] = cli_format("%s", cli_thousands(number, layer->macs));
+}
+
+static int print_layers(cli *c, const rv_model *model)
+{
+    static const char *const heading[] = {"layer", "type", "output", "parameters", "multiply-adds"};
+    const int n = rv_model_layer_count(model);
+    const size_t n_cells = 5 * ((size_t)n + 1);
+    rv_layer_info total = {.name = "total", .type = ""};
+    char **cells = calloc(n_cells, sizeof *cells);
+    if (cells == NULL) {
+        return cli_out_of_memory();
+    }
+    json_t *layers = json_array();
+    for (int i = 0; i < n; i++) {
+        const rv_layer_info layer = rv_model_layer(model, i);
+        fill_row(&cells[5 * i], &layer);
+        json_array_append_new(layers, layer_json(&layer));
+        total.parameters += layer.parameters;
+        total.macs += layer.macs;
+    }
+    fill_row(&cells[5 * n], &total);
+    cli_json_set(c, "layers", layers);
+    cli_json_set(c, "parameters", json_integer((json_int_t)total.parameters));
+    cli_json_set(c, "macs", json_integer((json_int_t)total.macs));
+    int code = CLI_DONE;
+    if (!c->globals.json) {
+        code = cli_print_table("lllrr", heading, cells, (size_t)n + 1);
+    }
+    for (size_t i = 0; i < n_cells; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+    return code;
+}
+
+static void print_preprocessing(cli *c, const rv_model *model)
+{
+    const rv_preprocessing *p = rv_model_preprocessing(model);
+    json_t *mean = json_pack("[f, f, f]", p->mean[0], p->mean[1], p->mean[2]);
+    json_t *deviation = json_pack("[f, f, f]", p->deviation[0], p->deviation[1], p->deviation[2]);
+    cli_json_set(c, "preprocessing",
+                 json_pack("{s:s, s:f, s:o, s:o}", "order", p->bgr ? "bgr" : "rgb", "range",
+                           p->range, "mean", mean, "deviation", deviation));
+    if (!c->globals.json) {
+        printf("Input: %s of 0 to %g, minus %g %g %g, divided by %g %g %g\n",
+               p->bgr ? "B,G,R" : "R,G,B", p->range, p->mean[0], p->mean[1], p->mean[2],
+               p->deviation[0], p->deviation[1], p->deviation[2]);
+    }
+}
+
+static int print_network(cli *c, const rv_model *model)
+{
+    const int labels = rv_model_label_count(model);
+    cli_json_set(c, "width", json_integer(rv_model_width(model)));
+    cli_json_set(c, "height", json_integer(rv_model_height(model)));
+    cli_json_set(c, "classes", json_integer(labels));
+    cli_json_set(c, "random", json_boolean(rv_model_is_random(model)));
+    if (!c->globals.json) {
+        printf("%s: made for pictures of %d x %d", rv_model_name(model), rv_model_width(model),
+               rv_model_height(model));
+        if (labels > 0) {
+            printf(", %d classes with names", labels);
+        }
+        printf(rv_model_is_random(model) ? "; weights drawn at random\n" : "\n");
+    }
+    print_preprocessing(c, model);
+    return print_layers(c, model);
+}
+
+static int info(cli *c, const settings *s, const char *name)
+{
+    rv_model *model;
+    int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    cli_json_set(c, "name", cli_json_text(rv_model_name(model)));
+    if (rv_model_get_kind(model) == RV_MODEL_NETWORK) {
+        code = print_network(c, model);
+    } else if (!c->globals.json) {
+        printf("%s: no layers; its filters are learned from the style picture by `reverie "
+               "stylize`\n",
+               rv_model_name(model));
+    }
+    rv_model_close(model);
+    return cli_json_print(c, code);
+}
+
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    const bool is_list = strcmp(words->items[0], "list") == 0;
+    if (is_list && words->n > 1) {
+        return cli_usage("models list takes no model; for its layers: reverie models info %s",
+                         words->items[1]);
+    }
+    if (!is_list && words->n < 2) {
+        return cli_usage("models info needs a model: reverie models info MODEL");
+    }
+    return is_list ? list(c) : info(c, given, words->items[1]);
+}
+
+static const cli_option options[] = {
+    CLI_MODEL_OPTIONS(settings, files),
+};
+
+static const char *const actions[] = {"list", "info", NULL};
+
+const cli_command cli_models = {
+    .name = "models",
+    .summary = "list the networks with a name, or the layers of one",
+    .arguments = "list | info MODEL",
+    .description =
+        "`list` prints every model that has a name. `info` prints the layers of one: the name "
+        "that layer options take, operation, shape of the output (batch, channels, height, "
+        "width), number of parameters, and multiply-adds of a forward pass.\n\n"
+        "MODEL is a name from the list, or the path of a .caffemodel or .prototxt.",
+    .example = "reverie models list\nreverie models info vgg19\n"
+               "reverie models info squeezenet.caffemodel --graph deploy.prototxt",
+    .actions = actions,
+    .min_words = 1,
+    .max_words = 2,
+    .missing = "'list' or 'info'",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(settings),
+    .run = run,
+};

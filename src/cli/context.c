@@ -1,0 +1,48 @@
+/* What commands open by their options: devices, models, pictures. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+rv_device_options cli_device_options(const cli *c)
+{
+    rv_device_options options = RV_DEVICE_OPTIONS_INIT;
+    options.spec = c->globals.device;
+    options.threads = c->globals.threads;
+    options.self_test_program = c->self;
+    options.events = &c->events;
+    return options;
+}
+
+int cli_open_device(cli *c)
+{
+    if (c->device != NULL) {
+        return CLI_DONE;
+    }
+    const rv_device_options options = cli_device_options(c);
+    const int code = cli_status(rv_device_open(&c->device, &options));
+    if (code == CLI_DONE) {
+        c->device_name = rv_device_get_info(c->device)->name;
+    }
+    return code;
+}
+
+rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
+{
+    rv_image_read_options options = RV_IMAGE_READ_OPTIONS_INIT;
+    options.max_pixels = reading->max_pixels;
+    options.allow_truncated = reading->allow_truncated;
+    options.no_autorotate = reading->no_autorotate;
+    options.events = &c->events;
+    return options;
+}
+
+int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
+                   rv_pooling pooling)
+{
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    options.graph = files->graph;
+    options.weights = files->weights;
+    options.seed = (uint32_t)c->globals.seed;
+    options.pooling = pooling;
+    options.events = &c->events;
+    return cli_status(rv_model_open(out, name, &options));
+}

@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# Options, help and exit codes: nothing here opens a device.
+# SPDX-License-Identifier: MIT
+load helper.bash
+
+@test "--help lists the commands and the options of all" {
+    works --help
+    [[ $output == "Usage: reverie "* ]]
+    for word in devices models --device --threads --seed --json --progress --quiet --verbose --version; do
+        [[ $output == *" $word "* ]]
+    done
+    [[ $output != *self-test* ]]
+    [ -z "$stderr" ]
+}
+
+@test "no line of a help text is wider than 80 columns" {
+    for command in '' devices models; do
+        # shellcheck disable=SC2086
+        works $command --help
+        [ "$(printf '%s\n' "$output" | awk 'length > 80' | wc -l)" -eq 0 ]
+    done
+}
+
+@test "--version says the version and the optional features" {
+    works --version
+    [[ ${lines[0]} =~ ^reverie\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+    [[ ${lines[1]} == "Optional features: "* ]]
+    works --version --json
+    [[ $output == *'"version": "'*'"device": null'* ]]
+}
+
+@test "no command is wrong usage" {
+    fails 2 "name a command"
+}
+
+@test "an unknown command names the nearest" {
+    fails 2 "did you mean 'models'?" modles
+}
+
+@test "an unknown option names the nearest, before and behind the command" {
+    fails 2 "there is no option '--jsno'; did you mean --json?" --jsno models list
+    fails 2 "there is no option '--jsno'; did you mean --json?" models list --jsno
+    fails 2 "there is no option '--grahp'; did you mean --graph?" models info vgg16 --grahp=x
+    fails 2 "there is no option '-x'" models list -x
+}
+
+@test "an option of a command before its name says where it belongs" {
+    fails 2 "reverie models --graph" --graph x models info vgg16
+}
+
+@test "global options are taken before and behind the command" {
+    works --json models list
+    [[ $output == "{"* ]]
+    works models list --json
+    [[ $output == "{"* ]]
+}
+
+@test "values are checked where they are given" {
+    fails 2 "--seed takes a whole number, not '1.5'" --seed 1.5 models list
+    fails 2 "--seed takes a whole number, not 'x'" --seed=x models list
+    fails 2 "--seed takes 0 to 4294967295, not -1" --seed -1 models list
+    fails 2 "--threads takes 1 to 4096, not 0" --threads 0 models list
+    fails 2 "--threads needs a value" models list --threads
+    fails 2 "--device needs a value" models list --device ''
+    fails 2 "--json takes no value" models list --json=yes
+    fails 2 "did you mean 'json'?" models list --progress jsn
+    fails 2 "exclude each other" models list -q -v
+}
+
+@test "models wants list or info, and a model" {
+    fails 2 "models needs 'list' or 'info'" models
+    fails 2 "did you mean 'info'?" models inof
+    fails 2 "models info needs a model" models info
+    fails 2 "models list takes no model" models list vgg19
+    fails 2 "models has no use for 'c'" models info a c
+}
+
+@test "models list names what works without a file" {
+    works models list
+    [[ $output == *patches* ]]
+    [[ $output == *squeezenet* ]]
+}
+
+@test "a full standard output is a failure" {
+    [ -c /dev/full ] || skip "there is no /dev/full"
+    run bash -c '"$REVERIE" models list 2>&1 >/dev/full'
+    [ "$status" -eq 1 ]
+    [ "$output" = "reverie: cannot write to the standard output" ]
+}
+
+@test "the man page holds every option and no hidden one" {
+    works --generate man
+    [[ $output == ".TH REVERIE 1 "* ]]
+    for option in device graph weights; do
+        [[ $output == *"\\-\\-$option\\fR"* ]]
+    done
+    [[ $output != *self* ]]
+    # roff takes no line of the text for a request
+    [ "$(printf '%s\n' "$output" | grep '^[.]' | grep -cvE '^\.(TH|SH|SS|TP|PP|B|nf|fi)( |$)')" -eq 0 ]
+    fails 2 "--generate takes man or completion" --generate pdf
+}
+
+# complete WORD...: what the completion offers for the last word
+complete_words() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _reverie
+    echo "${COMPREPLY[*]}"
+}
+
+@test "the completion knows commands, options and values" {
+    "$REVERIE" --generate completion >reverie.bash
+    # shellcheck disable=SC1091
+    . ./reverie.bash
+    [ "$(complete_words reverie mod)" = models ]
+    [ "$(complete_words reverie --device cpu mod)" = models ]
+    [ "$(complete_words reverie models '')" = "list info" ]
+    [ "$(complete_words reverie models --gr)" = --graph ]
+    [ "$(complete_words reverie --progress '')" = "auto none json" ]
+    [ "$(complete_words reverie --seed '')" = "" ]
+    touch "a file.prototxt"
+    [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
+}
