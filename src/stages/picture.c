@@ -1,0 +1,371 @@
+/* Turns samples into planes of floats at any size and back, resizing on the device in linear light. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/picture.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/plan.h"
+#include "image/colour.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Floats of a photo that are on the device at a time: 64 MiB. A constant, since results must not
+ * depend on the device's memory. */
+#define STRIP_FLOATS ((size_t)1 << 24)
+
+/* Reach of Lanczos-3 to either side, in output pixels where it shrinks, else in source pixels. */
+enum { REACH = 3 };
+
+/* --- planes ---------------------------------------------------------------------------------- */
+
+rv_status rv_planar_create(rv_planar *out, int width, int height)
+{
+    *out = (rv_planar){.width = width, .height = height};
+    return rv_alloc(&out->data, 3 * (size_t)width * (size_t)height, sizeof(float), "picture");
+}
+
+void rv_planar_release(rv_planar *planar)
+{
+    free(planar->data);
+    *planar = (rv_planar){0};
+}
+
+size_t rv_planar_floats(const rv_planar *planar)
+{
+    return 3 * (size_t)planar->width * (size_t)planar->height;
+}
+
+/* Index of the pixel that a mirror at both ends shows at i; n - 1 pixels on, it shows the other end. */
+static int mirrored(int i, int n)
+{
+    if (n == 1) {
+        return 0;
+    }
+    const int period = 2 * (n - 1);
+    i = ((i % period) + period) % period;
+    return i < n ? i : period - i;
+}
+
+rv_status rv_planar_pad(rv_planar *out, const rv_planar *in, int margin)
+{
+    RV_TRY(rv_planar_create(out, in->width + 2 * margin, in->height + 2 * margin));
+    float *to = out->data;
+    for (int c = 0; c < 3; c++) {
+        for (int y = 0; y < out->height; y++) {
+            const int row = c * in->height + mirrored(y - margin, in->height);
+            for (int x = 0; x < out->width; x++) {
+                *to++ = in->data[(size_t)row * (size_t)in->width +
+                                 (size_t)mirrored(x - margin, in->width)];
+            }
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_planar_crop(rv_planar *out, const rv_planar *in, int margin)
+{
+    RV_TRY(rv_planar_create(out, in->width - 2 * margin, in->height - 2 * margin));
+    float *to = out->data;
+    for (int c = 0; c < 3; c++) {
+        for (int y = 0; y < out->height; y++) {
+            const size_t row = (size_t)(c * in->height + y + margin);
+            memcpy(to, in->data + row * (size_t)in->width + margin,
+                   (size_t)out->width * sizeof(float));
+            to += out->width;
+        }
+    }
+    return RV_OK;
+}
+
+void rv_picture_fit(int *width, int *height, int size)
+{
+    const int longest = *width > *height ? *width : *height;
+    if (longest > size) {
+        const double ratio = (double)size / longest;
+        *width = (int)fmax(1.0, round(*width * ratio));
+        *height = (int)fmax(1.0, round(*height * ratio));
+    }
+}
+
+rv_part rv_picture_middle(const rv_image *image, int width, int height)
+{
+    const double w = rv_image_width(image), h = rv_image_height(image);
+    const double unit = fmin(w / width, h / height);
+    return (rv_part){(w - unit * width) / 2, (h - unit * height) / 2, unit * width, unit * height};
+}
+
+static float clamp(float v)
+{
+    return fminf(fmaxf(v, 0.0f), 1.0f);
+}
+
+/* --- resizing -------------------------------------------------------------------------------- */
+
+/* Where rows to be resized come from: one of the two. */
+typedef struct source {
+    const rv_image *image; /* becomes light, multiplied by alpha */
+    const rv_planar *planar;
+    float *light; /* of each sample value, for an image */
+    int width, height, channels;
+} source;
+
+/* Rows of an image as planes [channels, rows, width]. */
+static void take_samples(float *out, const source *from, int row, int rows)
+{
+    const size_t n = (size_t)rows * (size_t)from->width, channels = (size_t)from->channels;
+    const size_t first = (size_t)row * (size_t)from->width * channels;
+    const bool wide = rv_image_bits(from->image) == 16;
+    const uint8_t *small = rv_image_pixels_const(from->image);
+    const uint16_t *large = rv_image_pixels_const(from->image);
+    const float unit = wide ? 1.0f / 65535.0f : 1.0f / 255.0f;
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = first + i * channels;
+        float alpha = 1.0f;
+        if (channels == 4) {
+            alpha = unit * (float)(wide ? large[at + 3] : small[at + 3]);
+            out[3 * n + i] = alpha;
+        }
+        for (size_t c = 0; c < 3; c++) {
+            out[c * n + i] = alpha * from->light[wide ? large[at + c] : small[at + c]];
+        }
+    }
+}
+
+static void take_rows(float *out, const source *from, int row, int rows)
+{
+    if (from->image != NULL) {
+        take_samples(out, from, row, rows);
+        return;
+    }
+    const size_t width = (size_t)from->width, n = (size_t)rows * width;
+    for (size_t c = 0; c < 3; c++) {
+        memcpy(out + c * n, from->planar->data + (c * (size_t)from->height + (size_t)row) * width,
+               n * sizeof(float));
+    }
+}
+
+/* Resizes `rows` rows of the source from `row` on, of which `window` is taken. */
+static rv_status resize_rows(float *out, int width, int height, rv_device *device,
+                             const source *from, int row, int rows, const rv_part *window)
+{
+    rv_graph *graph = NULL;
+    rv_plan *plan = NULL;
+    float *data = NULL;
+    rv_value in, resized;
+    const size_t n = (size_t)from->channels * (size_t)rows;
+    rv_status status = rv_alloc(&data, n, (size_t)from->width * sizeof(float), "rows to resize");
+    if (status == RV_OK) {
+        status = rv_graph_create(&graph);
+    }
+    if (status == RV_OK) {
+        take_rows(data, from, row, rows);
+        status =
+            rv_graph_input(graph, &in, "rows", rv_shape_4(1, from->channels, rows, from->width));
+    }
+    if (status == RV_OK) {
+        status = rv_graph_add(graph, &resized, "resize", "resized", &in, 1,
+                              RV_ATTRS(RV_SET_INT("height", height), RV_SET_INT("width", width),
+                                       RV_SET_ENUM("filter", "lanczos3"),
+                                       RV_SET_FLOAT4("window", window->top, window->left,
+                                                     window->height, window->width)));
+    }
+    if (status == RV_OK) {
+        const rv_plan_options options = {.mode = RV_INFER, .outputs = &resized, .n_outputs = 1};
+        status = rv_plan_create(&plan, graph, NULL, device, &options);
+    }
+    if (status == RV_OK) {
+        status = rv_tensor_write(device, rv_plan_tensor(plan, in), data);
+    }
+    if (status == RV_OK) {
+        status = rv_plan_forward(plan);
+    }
+    if (status == RV_OK) {
+        status = rv_tensor_read(device, rv_plan_tensor(plan, resized), out);
+    }
+    rv_plan_destroy(plan);
+    rv_graph_destroy(graph);
+    free(data);
+    return status;
+}
+
+static bool is_same_size(const source *from, const rv_part *part, int width, int height)
+{
+    return width == from->width && height == from->height && part->left <= 0 && part->top <= 0 &&
+           part->width >= width && part->height >= height;
+}
+
+/* Resizes strip by strip, each with the rows around it that the filter reaches, into
+ * [channels, height, width]. */
+static rv_status resize(float *out, int width, int height, rv_device *device, const source *from,
+                        const rv_part *part, size_t limit)
+{
+    const double step = part->height / height, reach = REACH * fmax(1.0, step) + 1;
+    const size_t row_floats = (size_t)from->width * (size_t)from->channels;
+    const double rows = floor(((double)(limit / row_floats) - 2 * reach) / step);
+    const int strip = (int)fmin(height, fmax(1.0, rows));
+    float *piece;
+    if (is_same_size(from, part, width, height)) {
+        take_rows(out, from, 0, height);
+        return RV_OK;
+    }
+    RV_TRY(rv_alloc(&piece, (size_t)from->channels * (size_t)strip, (size_t)width * sizeof(float),
+                    "resized picture"));
+    rv_status status = RV_OK;
+    for (int y = 0; y < height && status == RV_OK; y += strip) {
+        const int n = strip < height - y ? strip : height - y;
+        const double top = part->top + y * step, bottom = top + n * step;
+        const int first = (int)fmax(0, floor(top - reach));
+        const int last = (int)fmin(from->height, ceil(bottom + reach));
+        const rv_part window = {part->left, top - first, part->width, n * step};
+        status = resize_rows(piece, width, n, device, from, first, last - first, &window);
+        for (int c = 0; c < from->channels && status == RV_OK; c++) {
+            memcpy(out + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width,
+                   piece + (size_t)c * (size_t)n * (size_t)width,
+                   (size_t)n * (size_t)width * sizeof(float));
+        }
+    }
+    free(piece);
+    return status;
+}
+
+rv_status rv_planar_resize(rv_planar *out, rv_device *device, const rv_planar *in, int width,
+                           int height)
+{
+    const source from = {.planar = in, .width = in->width, .height = in->height, .channels = 3};
+    const rv_part all = {0, 0, in->width, in->height};
+    RV_TRY(rv_planar_create(out, width, height));
+    const rv_status status = resize(out->data, width, height, device, &from, &all, STRIP_FLOATS);
+    if (status != RV_OK) {
+        rv_planar_release(out);
+        return status;
+    }
+    for (size_t i = 0; i < rv_planar_floats(out); i++) {
+        out->data[i] = clamp(out->data[i]);
+    }
+    return RV_OK;
+}
+
+/* --- from an image --------------------------------------------------------------------------- */
+
+/* Less alpha than the last place of 16 bits: such a pixel has no colour. */
+#define NO_ALPHA (0.5f / 65535.0f)
+
+/* The mean colour of what is visible, weighted by alpha; from colours multiplied by alpha. */
+static void mean_colour(float out[3], const float *planes, size_t n)
+{
+    double sum[4] = {0, 0, 0, 0};
+    for (size_t c = 0; c < 4; c++) {
+        for (size_t i = 0; i < n; i++) {
+            sum[c] += (double)planes[c * n + i];
+        }
+    }
+    for (int c = 0; c < 3; c++) {
+        out[c] = sum[3] > 0 ? (float)(sum[c] / sum[3]) : 0.0f;
+    }
+}
+
+/* Planes of light, colours multiplied by alpha, to sRGB planes and alpha. */
+static void finish_planes(rv_planar *out, float *alpha, const float *planes, int channels)
+{
+    const size_t n = (size_t)out->width * (size_t)out->height;
+    float mean[3] = {0, 0, 0};
+    if (channels == 4) {
+        mean_colour(mean, planes, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        /* The filter overshoots at edges, alpha and colours by the same share: only their ratio is in
+         * range. */
+        const float a = channels == 4 ? planes[3 * n + i] : 1.0f;
+        for (size_t c = 0; c < 3; c++) {
+            const float light = a > NO_ALPHA ? planes[c * n + i] / a : mean[c];
+            out->data[c * n + i] = rv_srgb_from_light(clamp(light));
+        }
+        if (alpha != NULL) {
+            alpha[i] = clamp(a);
+        }
+    }
+}
+
+static rv_status resize_image(rv_planar *out, float *alpha, rv_device *device,
+                              const rv_image *image, const rv_part *part, size_t limit)
+{
+    source from = {.image = image,
+                   .width = rv_image_width(image),
+                   .height = rv_image_height(image),
+                   .channels = rv_image_channels(image)};
+    const size_t values = rv_image_bits(image) == 16 ? 65536 : 256;
+    const size_t n = (size_t)out->width * (size_t)out->height;
+    float *planes = NULL;
+    rv_status status = rv_alloc(&planes, n, (size_t)from.channels * sizeof(float), "picture");
+    if (status == RV_OK) {
+        status = rv_alloc(&from.light, values, sizeof(float), "table of light");
+    }
+    if (status == RV_OK) {
+        for (size_t i = 0; i < values; i++) {
+            from.light[i] = rv_light_from_srgb((float)i / (float)(values - 1));
+        }
+        status = resize(planes, out->width, out->height, device, &from, part, limit);
+    }
+    if (status == RV_OK) {
+        finish_planes(out, alpha, planes, from.channels);
+    }
+    free(from.light);
+    free(planes);
+    return status;
+}
+
+rv_status rv_picture_planes_within(rv_planar *out, float **alpha, rv_device *device,
+                                   const rv_image *image, const rv_part *part, int width,
+                                   int height, size_t limit)
+{
+    const rv_part all = {0, 0, rv_image_width(image), rv_image_height(image)};
+    float *a = NULL;
+    rv_status status = rv_planar_create(out, width, height);
+    if (alpha != NULL) {
+        *alpha = NULL;
+    }
+    if (status == RV_OK && alpha != NULL && rv_image_channels(image) == 4) {
+        status = rv_alloc(&a, (size_t)width * (size_t)height, sizeof(float), "alpha");
+    }
+    if (status == RV_OK) {
+        status = resize_image(out, a, device, image, part != NULL ? part : &all, limit);
+    }
+    if (status != RV_OK) {
+        rv_planar_release(out);
+        free(a);
+    } else if (alpha != NULL) {
+        *alpha = a;
+    }
+    return status;
+}
+
+rv_status rv_picture_planes(rv_planar *out, float **alpha, rv_device *device, const rv_image *image,
+                            const rv_part *part, int width, int height)
+{
+    return rv_picture_planes_within(out, alpha, device, image, part, width, height, STRIP_FLOATS);
+}
+
+/* --- to an image ----------------------------------------------------------------------------- */
+
+rv_status rv_picture_image(rv_image **out, const rv_planar *planar, const float *alpha, int bits)
+{
+    const size_t n = (size_t)planar->width * (size_t)planar->height;
+    const size_t channels = alpha != NULL ? 4 : 3;
+    const float range = bits == 16 ? 65535.0f : 255.0f;
+    RV_TRY(rv_image_create(out, planar->width, planar->height, (int)channels, bits));
+    uint8_t *small = rv_image_pixels(*out);
+    uint16_t *large = rv_image_pixels(*out);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t c = 0; c < channels; c++) {
+            const float v = c < 3 ? planar->data[c * n + i] : alpha[i];
+            const float sample = clamp(v) * range + 0.5f;
+            if (bits == 16) {
+                large[i * channels + c] = (uint16_t)sample;
+            } else {
+                small[i * channels + c] = (uint8_t)sample;
+            }
+        }
+    }
+    return RV_OK;
+}

@@ -1,0 +1,297 @@
+/* Style transfer from photo to picture: scales from coarse to fine, each descending from the last. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/event.h"
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/system.h"
+#include "stages/descent.h"
+#include "stages/stylize_options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Stream of the random numbers of a start from noise. */
+enum { STREAM_NOISE = 1 };
+
+/* One call of rv_stylize(). */
+typedef struct job {
+    rv_device *device;
+    const rv_image *photo;
+    const rv_image *const *styles;
+    int n_styles;
+    double *shares;
+    rv_stylize_options options; /* resolved */
+    rv_schedule schedule;
+    const rv_objective_kind *kind;
+    void *objective;
+    rv_planar picture; /* of the last scale that was run, without margin */
+    double start;
+    double loss;
+
+    /* For the time that is left: work is pixels times iterations. */
+    char task[48];
+    int scale, iterations;
+    double work, work_done, scale_work, pixels;
+    double scale_start; /* after the first iteration, which compiles kernels; 0: none yet */
+    double rate;        /* seconds a work takes; 0: not known yet */
+} job;
+
+static void fit(const job *j, int scale, int *width, int *height)
+{
+    *width = rv_image_width(j->photo);
+    *height = rv_image_height(j->photo);
+    rv_picture_fit(width, height, j->schedule.size[scale]);
+}
+
+/* --- progress -------------------------------------------------------------------------------- */
+
+static double work_of(const job *j, int scale)
+{
+    int width, height;
+    fit(j, scale, &width, &height);
+    return (double)width * height * j->schedule.iterations[scale];
+}
+
+static void start_scale(job *j, int scale)
+{
+    j->scale = scale;
+    j->scale_start = j->scale_work = j->work = j->work_done = 0;
+    for (int i = 0; i < j->schedule.n; i++) {
+        j->work += work_of(j, i);
+        j->work_done += i < scale ? work_of(j, i) : 0;
+    }
+    j->pixels = work_of(j, scale) / j->schedule.iterations[scale];
+    snprintf(j->task, sizeof j->task, "stylize %d px", j->schedule.size[scale]);
+}
+
+static void report(void *payload, int done, double loss)
+{
+    job *j = payload;
+    const double now = rv_clock();
+    j->iterations++;
+    j->work_done += j->pixels;
+    if (j->scale_start > 0) {
+        j->scale_work += j->pixels;
+        j->rate = (now - j->scale_start) / j->scale_work;
+    } else {
+        j->scale_start = now;
+    }
+    const rv_progress progress = {.task = j->task,
+                                  .done = done,
+                                  .total = j->schedule.iterations[j->scale],
+                                  .fraction = j->work_done / j->work,
+                                  .loss = loss,
+                                  .seconds_left =
+                                      j->rate > 0 ? j->rate * (j->work - j->work_done) : -1.0};
+    rv_report(j->options.events, &progress);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static rv_status noise(rv_planar *out, int width, int height, uint32_t seed)
+{
+    RV_TRY(rv_planar_create(out, width, height));
+    for (size_t i = 0; i < rv_planar_floats(out); i++) {
+        out->data[i] = rv_philox_uniform(seed, STREAM_NOISE, (uint32_t)i);
+    }
+    return RV_OK;
+}
+
+/* What the first scale starts from where that is not the photo. */
+static rv_status first_picture(const job *j, rv_planar *out, int width, int height)
+{
+    if (j->options.init == RV_INIT_FROM_NOISE) {
+        return noise(out, width, height, j->options.seed);
+    }
+    if (j->options.init == RV_INIT_FROM_STYLE) {
+        const rv_part part = rv_picture_middle(j->styles[0], width, height);
+        return rv_picture_planes(out, NULL, j->device, j->styles[0], &part, width, height);
+    }
+    return rv_picture_planes(out, NULL, j->device, j->options.init_image, NULL, width, height);
+}
+
+/* Where a scale starts, with its margin: the last scale's picture, else as the options say. */
+static rv_status start_picture(const job *j, rv_planar *out, const rv_scale *scale, int margin)
+{
+    const int width = scale->content.width - 2 * margin;
+    const int height = scale->content.height - 2 * margin;
+    rv_planar inner = {0};
+    if (j->picture.data != NULL) {
+        RV_TRY(rv_planar_resize(&inner, j->device, &j->picture, width, height));
+    } else if (j->options.init != RV_INIT_FROM_CONTENT) {
+        RV_TRY(first_picture(j, &inner, width, height));
+    } else {
+        return rv_planar_pad(out, &scale->content, 0);
+    }
+    const rv_status status = rv_planar_pad(out, &inner, margin);
+    rv_planar_release(&inner);
+    return status;
+}
+
+/* --- one scale ------------------------------------------------------------------------------- */
+
+static rv_status load_styles(const job *j, rv_planar *styles, int size)
+{
+    for (int i = 0; i < j->n_styles; i++) {
+        int width = rv_image_width(j->styles[i]), height = rv_image_height(j->styles[i]);
+        rv_picture_fit(&width, &height, size);
+        RV_TRY(rv_picture_planes(&styles[i], NULL, j->device, j->styles[i], NULL, width, height));
+    }
+    return RV_OK;
+}
+
+static rv_status load_content(const job *j, rv_planar *out, int scale, int margin)
+{
+    int width, height;
+    rv_planar inner;
+    fit(j, scale, &width, &height);
+    RV_TRY(rv_picture_planes(&inner, NULL, j->device, j->photo, NULL, width, height));
+    const rv_status status = rv_planar_pad(out, &inner, margin);
+    rv_planar_release(&inner);
+    return status;
+}
+
+/* Replaces the job's picture by the one that a descent left, margin cut off, in range. */
+static rv_status take_result(job *j, const rv_planar *padded, int margin)
+{
+    rv_planar_release(&j->picture);
+    RV_TRY(rv_planar_crop(&j->picture, padded, margin));
+    for (size_t i = 0; i < rv_planar_floats(&j->picture); i++) {
+        j->picture.data[i] = fminf(fmaxf(j->picture.data[i], 0.0f), 1.0f);
+    }
+    return RV_OK;
+}
+
+static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin)
+{
+    rv_descent descent = {.device = j->device,
+                          .optimizer = j->options.optimizer,
+                          .learning_rate = j->options.learning_rate,
+                          .history = j->kind->defaults.history,
+                          .plain_steps = j->kind->defaults.plain_steps,
+                          .iterations = j->schedule.iterations[j->scale],
+                          .events = j->options.events,
+                          .report = report,
+                          .payload = j};
+    RV_TRY(j->kind->begin(j->objective, &descent.plan, &descent.picture, scale));
+    RV_TRY(start_picture(j, picture, scale, margin));
+    const rv_status status = rv_descend(&descent, picture->data, &j->loss);
+    if (status == RV_OK || status == RV_ERR_CANCELLED) {
+        RV_TRY(take_result(j, picture, margin));
+    }
+    return status;
+}
+
+static rv_status run_scale(job *j, int index)
+{
+    const int size = j->schedule.size[index];
+    const int margin = j->kind->margin(size, j->options.size);
+    rv_planar picture = {0}, *styles;
+    rv_scale scale = {
+        .size = size, .full_size = j->options.size, .shares = j->shares, .n_styles = j->n_styles};
+    start_scale(j, index);
+    RV_TRY(rv_alloc(&styles, (size_t)j->n_styles, sizeof *styles, "styles"));
+    scale.styles = styles;
+    rv_status status = load_styles(j, styles, size);
+    if (status == RV_OK) {
+        status = load_content(j, &scale.content, index, margin);
+    }
+    if (status == RV_OK) {
+        status = descend(j, &scale, &picture, margin);
+    }
+    for (int i = 0; i < j->n_styles; i++) {
+        rv_planar_release(&styles[i]);
+    }
+    free(styles);
+    rv_planar_release(&scale.content);
+    rv_planar_release(&picture);
+    return status == RV_OK || status == RV_ERR_CANCELLED
+               ? status
+               : rv_fail_context(status, "stylizing at %d px", size);
+}
+
+/* --- result ---------------------------------------------------------------------------------- */
+
+/* The picture at its full size, with what the photo has beside its colours. */
+static rv_status make_image(rv_image **out, const job *j)
+{
+    int width, height;
+    rv_planar full = {0}, photo = {0};
+    float *alpha = NULL;
+    fit(j, j->schedule.n - 1, &width, &height);
+    rv_status status = rv_planar_resize(&full, j->device, &j->picture, width, height);
+    if (status == RV_OK && rv_image_channels(j->photo) == 4) {
+        status = rv_picture_planes(&photo, &alpha, j->device, j->photo, NULL, width, height);
+    }
+    if (status == RV_OK) {
+        status = rv_picture_image(out, &full, alpha, rv_image_bits(j->photo));
+    }
+    if (status == RV_OK) {
+        status = rv_image_copy_metadata(*out, j->photo);
+    }
+    if (status != RV_OK) {
+        rv_image_destroy(*out);
+        *out = NULL;
+    }
+    rv_planar_release(&full);
+    rv_planar_release(&photo);
+    free(alpha);
+    return status;
+}
+
+static rv_status write_settings(char *out, size_t bytes, const job *j, const rv_model *model)
+{
+    const char *content = NULL, *style = NULL;
+    if (j->kind->layers != NULL) {
+        j->kind->layers(j->objective, &content, &style);
+    }
+    return rv_stylize_settings(out, bytes, &j->options, model, content, style, j->shares,
+                               j->n_styles);
+}
+
+static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv_model *model)
+{
+    RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));
+    RV_TRY(write_settings(result->settings, sizeof result->settings, j, model));
+    rv_status status = RV_OK;
+    for (int i = 0; i < j->schedule.n && status == RV_OK; i++) {
+        status = run_scale(j, i);
+    }
+    if (status != RV_OK && status != RV_ERR_CANCELLED) {
+        return status;
+    }
+    RV_TRY(make_image(out, j));
+    result->iterations = j->iterations;
+    result->loss = j->loss;
+    result->seconds = rv_clock() - j->start;
+    return status == RV_OK
+               ? RV_OK
+               : rv_fail(RV_ERR_CANCELLED, "cancelled after %d iterations", j->iterations);
+}
+
+rv_status rv_stylize(rv_image **out, rv_stylize_result *result, rv_device *device,
+                     const rv_model *model, const rv_image *photo, const rv_image *const *styles,
+                     const double *style_weights, int n_styles, const rv_stylize_options *options)
+{
+    job j = {.device = device,
+             .photo = photo,
+             .styles = styles,
+             .n_styles = n_styles,
+             .kind = rv_objective_of(model),
+             .start = rv_clock(),
+             .loss = NAN};
+    rv_stylize_result unused;
+    *out = NULL;
+    RV_TRY(rv_stylize_resolve(&j.options, &j.schedule, options, model, photo));
+    RV_TRY(rv_alloc(&j.shares, n_styles > 0 ? (size_t)n_styles : 1, sizeof *j.shares, "shares"));
+    rv_status status = rv_stylize_shares(j.shares, style_weights, n_styles);
+    if (status == RV_OK) {
+        status = run(out, result != NULL ? result : &unused, &j, model);
+    }
+    j.kind->destroy(j.objective);
+    rv_planar_release(&j.picture);
+    free(j.shares);
+    return status;
+}

@@ -1,0 +1,177 @@
+/* Checks the options of stylize, puts defaults in, plans the scales, and writes it all down. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/stylize_options.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MIN_SIZE = 16, MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
+#define MAX_WEIGHT 1e9
+
+/* Below this no scale is added by default: too little is left of a picture. */
+enum { COARSEST = 100 };
+
+/* Steps of Adam in units of the picture's range. */
+#define ADAM_RATE 0.02
+
+const rv_objective_kind *rv_objective_of(const rv_model *model)
+{
+    return rv_model_get_kind(model) == RV_MODEL_PATCHES ? &rv_objective_patches
+                                                        : &rv_objective_network;
+}
+
+/* --- checks ---------------------------------------------------------------------------------- */
+
+static rv_status check_int(const char *name, int value, int min, int max)
+{
+    return value >= min && value <= max
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE, "%s is %d, must be from %d to %d", name, value, min, max);
+}
+
+/* A negative weight stands for the default. */
+static rv_status take_weight(const char *name, double *value, double initial)
+{
+    if (isnan(*value) || *value > MAX_WEIGHT) {
+        return rv_fail(RV_ERR_USAGE, "%s is %g, must be from 0 to %g", name, *value, MAX_WEIGHT);
+    }
+    if (*value < 0) {
+        *value = initial;
+    }
+    return RV_OK;
+}
+
+static rv_status check_choices(const rv_stylize_options *o, const rv_model *model)
+{
+    RV_TRY(check_int("init", (int)o->init, RV_INIT_FROM_CONTENT, RV_INIT_FROM_IMAGE));
+    RV_TRY(check_int("optimizer", (int)o->optimizer, RV_OPTIMIZER_DEFAULT, RV_OPTIMIZER_ADAM));
+    if ((o->init == RV_INIT_FROM_IMAGE) != (o->init_image != NULL)) {
+        return rv_fail(RV_ERR_USAGE, o->init_image == NULL
+                                         ? "init is an image, but init_image is missing"
+                                         : "init_image is given, but init is not an image");
+    }
+    const bool layers = o->content_layers != NULL || o->style_layers != NULL;
+    if (layers && rv_model_get_kind(model) == RV_MODEL_PATCHES) {
+        return rv_fail(RV_ERR_USAGE, "%s: '%s' has no layers to choose from",
+                       o->content_layers != NULL ? "content_layers" : "style_layers",
+                       rv_model_name(model));
+    }
+    return RV_OK;
+}
+
+static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults *d)
+{
+    RV_TRY(take_weight("content_weight", &o->content_weight, d->content_weight));
+    RV_TRY(take_weight("style_weight", &o->style_weight, d->style_weight));
+    RV_TRY(take_weight("tv_weight", &o->tv_weight, d->tv_weight));
+    if (!(o->content_weight + o->style_weight > 0)) {
+        return rv_fail(RV_ERR_USAGE, "content_weight and style_weight are both 0");
+    }
+    RV_TRY(check_int("size", o->size, MIN_SIZE, MAX_SIZE));
+    RV_TRY(check_int("iterations", o->iterations, 0, MAX_ITERATIONS));
+    RV_TRY(check_int("scales", o->scales, 0, RV_MAX_SCALES));
+    if (!(o->learning_rate >= 0 && o->learning_rate <= MAX_WEIGHT)) {
+        return rv_fail(RV_ERR_USAGE, "learning_rate is %g, must be above 0 and at most %g",
+                       o->learning_rate, MAX_WEIGHT);
+    }
+    o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : d->optimizer;
+    o->iterations = o->iterations > 0 ? o->iterations : d->iterations;
+    if (!(o->learning_rate > 0)) {
+        o->learning_rate = o->optimizer == RV_OPTIMIZER_ADAM ? ADAM_RATE : 1.0;
+    }
+    return RV_OK;
+}
+
+/* Halves the size while enough is left; a coarser scale costs less and is given more iterations. */
+static void plan_scales(rv_schedule *s, int size, int wanted, int iterations)
+{
+    const int most = wanted > 0 ? wanted : RV_MAX_SCALES;
+    const double coarsest = wanted > 0 ? MIN_SIZE : COARSEST;
+    s->n = 1;
+    while (s->n < most && ldexp(size, -s->n) >= coarsest) {
+        s->n++;
+    }
+    for (int i = 0; i < s->n; i++) {
+        const int halvings = s->n - 1 - i;
+        s->size[i] = (int)round(ldexp(size, -halvings));
+        s->iterations[i] = iterations + iterations * halvings / 2;
+    }
+}
+
+rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
+                             const rv_stylize_options *options, const rv_model *model,
+                             const rv_image *photo)
+{
+    *out = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
+    if (options != NULL) {
+        /* A caller that was built against an older header has fewer members. */
+        const size_t bytes =
+            options->struct_size < sizeof *out ? options->struct_size : sizeof *out;
+        memcpy(out, options, bytes);
+    }
+    RV_TRY(check_choices(out, model));
+    RV_TRY(take_numbers(out, &rv_objective_of(model)->defaults));
+    int width = rv_image_width(photo), height = rv_image_height(photo);
+    rv_picture_fit(&width, &height, out->size);
+    out->size = width > height ? width : height;
+    plan_scales(schedule, out->size, out->scales, out->iterations);
+    out->scales = schedule->n;
+    return RV_OK;
+}
+
+rv_status rv_stylize_shares(double *out, const double *weights, int n)
+{
+    double sum = 0;
+    if (n < 1) {
+        return rv_fail(RV_ERR_USAGE, "there is no style picture");
+    }
+    for (int i = 0; i < n; i++) {
+        out[i] = weights != NULL ? weights[i] : 1.0;
+        if (!(out[i] > 0 && out[i] <= MAX_WEIGHT)) {
+            return rv_fail(RV_ERR_USAGE,
+                           "the weight of style picture %d is %g, must be above 0 and at most %g",
+                           i + 1, out[i], MAX_WEIGHT);
+        }
+        sum += out[i];
+    }
+    for (int i = 0; i < n; i++) {
+        out[i] /= sum;
+    }
+    return RV_OK;
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+rv_status rv_stylize_settings(char *out, size_t bytes, const rv_stylize_options *resolved,
+                              const rv_model *model, const char *content_layers,
+                              const char *style_layers, const double *shares, int n_styles)
+{
+    static const char *const inits[] = {"content", "style", "noise", "image"};
+    const rv_stylize_options *o = resolved;
+    rv_text text = {0};
+    rv_text_append(&text, "model=%s size=%d content_weight=%.6g style_weight=%.6g tv_weight=%.6g",
+                   rv_model_name(model), o->size, o->content_weight, o->style_weight, o->tv_weight);
+    if (content_layers != NULL) {
+        rv_text_append(&text, " content_layers=%s", content_layers);
+    }
+    if (style_layers != NULL) {
+        rv_text_append(&text, " style_layers=%s", style_layers);
+    }
+    for (int i = 0; i < n_styles && n_styles > 1; i++) {
+        rv_text_append(&text, "%s%.6g", i > 0 ? "," : " style_shares=", shares[i]);
+    }
+    rv_text_append(
+        &text, " init=%s scales=%d iterations=%d optimizer=%s learning_rate=%.6g seed=%u",
+        inits[o->init], o->scales, o->iterations,
+        o->optimizer == RV_OPTIMIZER_ADAM ? "adam" : "lbfgs", o->learning_rate, (unsigned)o->seed);
+    const rv_status status = rv_text_status(&text);
+    if (status == RV_OK) {
+        const size_t n = text.length < bytes - 1 ? text.length : bytes - 1;
+        memcpy(out, text.data, n);
+        out[n] = '\0';
+    }
+    rv_text_release(&text);
+    return status;
+}

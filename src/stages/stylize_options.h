@@ -1,0 +1,37 @@
+/* What rv_stylize() was asked for, checked, with every default in its place. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_STYLIZE_OPTIONS_H
+#define RV_STAGES_STYLIZE_OPTIONS_H
+
+#include "stages/objective.h"
+
+enum { RV_MAX_SCALES = 8 };
+
+/** Sizes of the scales, coarse to fine, and their iterations. */
+typedef struct rv_schedule {
+    int n;
+    int size[RV_MAX_SCALES]; /**< longest side, each half the next one */
+    int iterations[RV_MAX_SCALES];
+} rv_schedule;
+
+/** The objective for a model. */
+const rv_objective_kind *rv_objective_of(const rv_model *model);
+
+/** Copies `options` (NULL: defaults) and puts the defaults of the model in; `size` becomes the longest
+ *  side of the result, `scales` the number that is run.
+ *  @return RV_ERR_USAGE names the option that is out of range. */
+RV_NODISCARD rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
+                                          const rv_stylize_options *options, const rv_model *model,
+                                          const rv_image *photo);
+
+/** Shares that sum to 1. */
+RV_NODISCARD rv_status rv_stylize_shares(double *out, const double *weights, int n);
+
+/** Writes "key=value" pairs, a space between them, into `out`: what shaped the picture. */
+RV_NODISCARD rv_status rv_stylize_settings(char *out, size_t bytes,
+                                           const rv_stylize_options *resolved,
+                                           const rv_model *model, const char *content_layers,
+                                           const char *style_layers, const double *shares,
+                                           int n_styles);
+
+#endif
