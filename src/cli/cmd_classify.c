@@ -1,0 +1,141 @@
+/* reverie classify: the likeliest classes of pictures. */
+/* SPDX-License-Identifier: MIT */
+#include "base/signal.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct settings {
+    int top;
+    cli_model_files files;
+    cli_reading reading;
+} settings;
+
+/* One picture of the last run. */
+static rv_status add_picture(const cli *c, const rv_features *features, size_t picture,
+                             rv_prediction *best, size_t top, json_t *entry)
+{
+    size_t n;
+    const rv_status status = rv_classify(best, &n, features, picture, top);
+    json_t *predictions = json_array();
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        const rv_prediction *p = &best[i];
+        json_t *label = p->label != NULL ? cli_json_text(p->label) : json_null();
+        json_array_append_new(predictions,
+                              json_pack("{s:i, s:o, s:o}", "index", p->index, "label", label,
+                                        "probability", cli_json_real(p->probability)));
+        if (!c->globals.json) {
+            printf("  %.4f  %4d  %s\n", p->probability, p->index, p->label != NULL ? p->label : "");
+        }
+    }
+    json_object_set_new(entry, "predictions", predictions);
+    return status;
+}
+
+static rv_status classify(const cli *c, rv_features *features, const settings *s, const char *path,
+                          rv_prediction *best, json_t *images)
+{
+    const rv_image_read_options read = cli_read_options(c, &s->reading);
+    rv_status status = rv_features_run_file(features, path, &read);
+    /* A tensor may hold several pictures; a file of one has no number. */
+    const size_t n = status == RV_OK ? rv_features_map(features, 0).dim[0] : 0;
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        json_t *entry = json_pack("{s:o}", "file", cli_json_text(path));
+        if (n > 1) {
+            json_object_set_new(entry, "picture", json_integer((json_int_t)i));
+        }
+        if (!c->globals.json) {
+            n > 1 ? printf("%s, picture %zu\n", path, i) : printf("%s\n", path);
+        }
+        status = add_picture(c, features, i, best, (size_t)s->top, entry);
+        json_array_append_new(images, entry);
+    }
+    return status;
+}
+
+static int classify_all(cli *c, rv_features *features, const settings *s, const cli_list *words)
+{
+    rv_prediction *best = calloc((size_t)s->top, sizeof *best);
+    if (best == NULL) {
+        return cli_out_of_memory();
+    }
+    json_t *images = json_array(), *failed = json_array();
+    const size_t n = words->n - 1;
+    size_t n_failed = 0;
+    int code = CLI_DONE;
+    for (size_t i = 0; i < n && code != CLI_INTERRUPTED; i++) {
+        const char *path = words->items[i + 1];
+        const rv_status status = classify(c, features, s, path, best, images);
+        if (status == RV_ERR_CANCELLED || rv_signal_caught()) {
+            cli_say("interrupted");
+            code = CLI_INTERRUPTED;
+        } else if (status != RV_OK) {
+            const int own = cli_status(status);
+            code = n > 1 ? CLI_FAILED : own;
+            json_array_append_new(failed, json_pack("{s:o, s:s}", "file", cli_json_text(path),
+                                                    "reason", rv_error_message()));
+            n_failed++;
+        }
+    }
+    if (n_failed > 0 && n > 1) {
+        cli_say("%zu of %zu files failed", n_failed, n);
+    }
+    free(best);
+    cli_json_set(c, "images", images);
+    cli_json_set(c, "failed", failed);
+    return cli_json_print(c, code);
+}
+
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    const settings *s = given;
+    rv_model *model = NULL;
+    rv_features *features = NULL;
+    int code = cli_open_model(c, &model, words->items[0], &s->files, RV_POOLING_AS_MADE);
+    if (code == CLI_DONE) {
+        code = cli_open_device(c);
+    }
+    if (code == CLI_DONE) {
+        code = cli_status(rv_features_create(&features, model, c->device, NULL, 0));
+    }
+    if (code == CLI_DONE) {
+        code = classify_all(c, features, s, words);
+    }
+    rv_features_destroy(features);
+    rv_model_close(model);
+    return code;
+}
+
+static const cli_option options[] = {
+    {.name = "top",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, top),
+     .argument = "K",
+     .initial = "5",
+     .min = 1,
+     .max = 100000,
+     .help = "how many classes to print"},
+    CLI_MODEL_OPTIONS(settings, files),
+    CLI_READ_OPTIONS(settings, reading),
+};
+
+const cli_command cli_classify = {
+    .name = "classify",
+    .summary = "print the likeliest classes of pictures",
+    .arguments = "MODEL IMAGE...",
+    .description =
+        "Runs a network over the middle of each picture and prints probability, number and name "
+        "of the likeliest classes. A .npy file (float32, batch x channels x height x width) is "
+        "taken as the network's own input, as it is. Class names come from labels.txt or "
+        "synset_words.txt beside the model.",
+    .example = "reverie classify squeezenet.caffemodel cat.jpg\n"
+               "reverie classify squeezenet.caffemodel *.jpg --top 1 --json",
+    .min_words = 2,
+    .max_words = SIZE_MAX,
+    .missing = "a model and pictures",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(settings),
+    .run = run,
+};

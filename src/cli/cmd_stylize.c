@@ -1,0 +1,262 @@
+/* reverie stylize: its options, and the pictures and model that they name. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/stylize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const init_names[] = {"content", "style", "noise", NULL};
+static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
+static const char *const pooling_names[] = {"max", "average", NULL};
+
+static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
+{
+    const size_t n = s->styles.n;
+    in->weights = calloc(n, sizeof *in->weights);
+    in->styles = calloc(n, sizeof(rv_image *));
+    if (in->weights == NULL || in->styles == NULL) {
+        return cli_out_of_memory();
+    }
+    const rv_image_read_options read = cli_read_options(c, &s->reading);
+    int code = CLI_DONE;
+    for (size_t i = 0; i < n && code == CLI_DONE; i++) {
+        char *path = NULL;
+        code = cli_status(rv_path_weight(&path, &in->weights[i], s->styles.items[i]));
+        if (code == CLI_DONE) {
+            code = cli_list_add(&in->paths, path, strlen(path));
+        }
+        if (code == CLI_DONE) {
+            code = cli_status(rv_image_read(&in->styles[i], path, &read));
+        }
+        free(path);
+    }
+    return code;
+}
+
+static int read_init(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
+{
+    for (int i = 0; init_names[i] != NULL; i++) {
+        if (strcmp(init_names[i], s->init) == 0) {
+            in->options.init = (rv_stylize_init)i;
+            return CLI_DONE;
+        }
+    }
+    const rv_image_read_options read = cli_read_options(c, &s->reading);
+    in->options.init = RV_INIT_FROM_IMAGE;
+    in->init_path = s->init;
+    const int code = cli_status(rv_image_read(&in->init_image, s->init, &read));
+    in->options.init_image = in->init_image;
+    return code;
+}
+
+static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_settings *s)
+{
+    in->options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
+    in->options.content_weight = s->content_weight;
+    in->options.style_weight = s->style_weight;
+    in->options.tv_weight = s->tv_weight;
+    in->options.content_layers = s->content_layers;
+    in->options.style_layers = s->style_layers;
+    in->options.size = s->size;
+    in->options.iterations = s->iterations;
+    in->options.optimizer = (rv_optimizer)(s->optimizer + 1);
+    in->options.learning_rate = s->learning_rate;
+    in->options.scales = s->scales;
+    in->options.seed = (uint32_t)c->globals.seed;
+    in->options.events = &c->events;
+}
+
+static void release(cli_stylize_inputs *in)
+{
+    for (size_t i = 0; i < in->paths.n; i++) {
+        rv_image_destroy(in->styles[i]);
+    }
+    free(in->styles);
+    free(in->weights);
+    cli_list_release(&in->paths);
+    rv_image_destroy(in->init_image);
+    rv_model_close(in->model);
+}
+
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    const cli_stylize_settings *s = given;
+    if (s->styles.n == 0) {
+        return cli_usage("stylize needs --style IMAGE: the picture to take the style from");
+    }
+    cli_stylize_inputs in = {0};
+    set_options(&in, c, s);
+    int code = read_styles(c, &in, s);
+    if (code == CLI_DONE) {
+        code = read_init(c, &in, s);
+    }
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &in.model, s->model, &s->files, (rv_pooling)(s->pooling + 1));
+    }
+    if (code == CLI_DONE) {
+        code = cli_stylize_photos(c, s, &in, words);
+    }
+    release(&in);
+    return code;
+}
+
+#define AT(member) offsetof(cli_stylize_settings, member)
+static const cli_option options[] = {
+    {.name = "style",
+     .letter = 's',
+     .kind = CLI_FILES,
+     .offset = AT(styles),
+     .argument = "IMAGE[:WEIGHT]",
+     .help = "picture to take the style from; several are mixed by their weights (1 where none is "
+             "given)"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .offset = AT(output),
+     .argument = "OUT",
+     .otherwise = "PHOTO_STYLE.jpg in the current folder, .png with alpha or 16 bits",
+     .help = "a .jpg or .png file, or a folder for files of that name"},
+    {.name = "model",
+     .kind = CLI_FILE,
+     .offset = AT(model),
+     .argument = "MODEL",
+     .initial = "patches",
+     .help = "what compares the pictures: a name that `reverie models list` shows, or a file"},
+    CLI_MODEL_OPTIONS(cli_stylize_settings, files),
+    {.name = "content-weight",
+     .kind = CLI_REAL,
+     .offset = AT(content_weight),
+     .argument = "W",
+     .otherwise = "5 for networks, 1 for patches",
+     .unset = -1,
+     .max = 1e9,
+     .help = "how much of the photo is kept"},
+    {.name = "style-weight",
+     .kind = CLI_REAL,
+     .offset = AT(style_weight),
+     .argument = "W",
+     .otherwise = "100 for networks, 1 for patches",
+     .unset = -1,
+     .max = 1e9,
+     .help = "how much of the style is taken on"},
+    {.name = "tv-weight",
+     .kind = CLI_REAL,
+     .offset = AT(tv_weight),
+     .argument = "W",
+     .otherwise = "by model",
+     .unset = -1,
+     .max = 1e9,
+     .help = "how smooth the result becomes (total variation)"},
+    {.name = "content-layers",
+     .kind = CLI_TEXT,
+     .offset = AT(content_layers),
+     .argument = "L[:W],...",
+     .otherwise = "by network",
+     .help = "layers that see the photo, with weights"},
+    {.name = "style-layers",
+     .kind = CLI_TEXT,
+     .offset = AT(style_layers),
+     .argument = "L[:W],...",
+     .otherwise = "by network",
+     .help = "layers that see the style, with weights"},
+    {.name = "size",
+     .kind = CLI_INT,
+     .offset = AT(size),
+     .argument = "PIXELS",
+     .initial = "512",
+     .min = 16,
+     .max = 65535,
+     .help = "longest side of the result; nothing is enlarged"},
+    {.name = "init",
+     .kind = CLI_FILE,
+     .offset = AT(init),
+     .argument = "content|style|noise|FILE",
+     .initial = "content",
+     .choices = init_names,
+     .help = "picture to start from"},
+    {.name = "iterations",
+     .kind = CLI_INT,
+     .offset = AT(iterations),
+     .argument = "N",
+     .otherwise = "by model",
+     .min = 1,
+     .max = 1e6,
+     .help = "steps of the last scale; earlier ones take more"},
+    {.name = "optimizer",
+     .kind = CLI_CHOICE,
+     .offset = AT(optimizer),
+     .argument = "lbfgs|adam",
+     .otherwise = "lbfgs for patches, adam for networks",
+     .unset = -1,
+     .choices = optimizer_names,
+     .help = "how the pixels are moved"},
+    {.name = "learning-rate",
+     .kind = CLI_REAL,
+     .offset = AT(learning_rate),
+     .argument = "R",
+     .otherwise = "by optimizer",
+     .min = 1e-9,
+     .max = 1e3,
+     .help = "length of a step, for adam in units of the range from black to white"},
+    {.name = "scales",
+     .kind = CLI_INT,
+     .offset = AT(scales),
+     .argument = "N",
+     .otherwise = "by size",
+     .min = 1,
+     .max = 8,
+     .help = "sizes from coarse to fine that the picture goes through"},
+    {.name = "pooling",
+     .kind = CLI_CHOICE,
+     .offset = AT(pooling),
+     .argument = "max|average",
+     .otherwise = "as the network was made",
+     .unset = -1,
+     .choices = pooling_names,
+     .help = "replace the pooling layers of the network"},
+    {.name = "quality",
+     .kind = CLI_INT,
+     .offset = AT(quality),
+     .argument = "Q",
+     .initial = "95",
+     .min = 1,
+     .max = 100,
+     .help = "of a JPEG file"},
+    {.name = "overwrite",
+     .kind = CLI_FLAG,
+     .offset = AT(overwrite),
+     .help = "replace results that exist; an input never is"},
+    {.name = "strip",
+     .kind = CLI_FLAG,
+     .offset = AT(strip),
+     .help = "keep neither EXIF and XMP of the photo nor the settings in the result"},
+    {.name = "dry-run",
+     .kind = CLI_FLAG,
+     .offset = AT(dry_run),
+     .help = "check everything and say what would be written"},
+    CLI_READ_OPTIONS(cli_stylize_settings, reading),
+};
+#undef AT
+
+const cli_command cli_stylize = {
+    .name = "stylize",
+    .summary = "paint photos in the manner of other pictures",
+    .arguments = "PHOTO... --style IMAGE[:WEIGHT] ... [-o OUT]",
+    .description =
+        "Moves the pixels of a photo until small features of it are distributed as in the style "
+        "picture, while what is in the photo stays. The default model, patches, learns its "
+        "features from the style picture itself and needs nothing else; networks that were "
+        "trained on photos are named by --model.\n\n"
+        "The settings that shape the picture are kept in the file. The same command on the same "
+        "device makes the same file. Ctrl-C writes the picture as far as it is.",
+    .example = "reverie stylize photo.jpg --style painting.jpg\n"
+               "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
+               "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
+    .min_words = 1,
+    .max_words = SIZE_MAX,
+    .missing = "a photo",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(cli_stylize_settings),
+    .run = run,
+};

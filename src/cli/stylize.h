@@ -1,0 +1,43 @@
+/* What `reverie stylize` was asked for, and the photos that it works through. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_CLI_STYLIZE_H
+#define RV_CLI_STYLIZE_H
+
+#include "cli/cli.h"
+
+typedef struct cli_stylize_settings {
+    cli_list styles; /**< IMAGE[:WEIGHT] */
+    char *output;
+    char *model;
+    cli_model_files files;
+    double content_weight, style_weight, tv_weight;
+    char *content_layers, *style_layers;
+    int size;
+    char *init; /**< "content", "style", "noise" or a file */
+    int iterations;
+    int optimizer; /**< 0 L-BFGS, 1 Adam, -1 default */
+    double learning_rate;
+    int scales;
+    int pooling; /**< 0 max, 1 average, -1 as made */
+    int quality;
+    bool overwrite, strip, dry_run;
+    cli_reading reading;
+} cli_stylize_settings;
+
+/** Everything that is the same for all photos. */
+typedef struct cli_stylize_inputs {
+    cli_list paths; /**< of the styles */
+    double *weights;
+    rv_image **styles;
+    rv_image *init_image;
+    const char *init_path; /**< NULL where --init names no file; borrowed */
+    rv_model *model;
+    rv_stylize_options options;
+} cli_stylize_inputs;
+
+/** Checks every photo and its output, then styles one after the other (not with --dry-run).
+ *  @return exit code, having said what failed and printed the results */
+int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
+                       const cli_list *photos);
+
+#endif
