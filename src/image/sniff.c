@@ -26,7 +26,6 @@ static const magic pictures[] = {
     MAGIC("a TIFF picture", 0, "MM\0*"),
     MAGIC("a TIFF picture", 0, "II+\0"),
     MAGIC("a TIFF picture", 0, "MM\0+"),
-    MAGIC("a BMP picture", 0, "BM"),
     MAGIC("an AVIF picture", 4, "ftypavif"),
     MAGIC("an AVIF picture", 4, "ftypavis"),
     MAGIC("a HEIF picture", 4, "ftyphe"),
@@ -47,6 +46,11 @@ static const magic pictures[] = {
     MAGIC("a video", 4, "ftyp"),
 };
 
+/* Letters that text may begin with as well. */
+static const magic binary_pictures[] = {
+    MAGIC("a BMP picture", 0, "BM"),
+};
+
 static const magic others[] = {
     MAGIC("a PDF document", 0, "%PDF"),
     MAGIC("a NumPy array", 0, "\x93NUMPY"),
@@ -65,12 +69,15 @@ static const char *find(const magic *list, size_t n, const rv_image_source *sour
     return NULL;
 }
 
-/* No control characters but white space; bytes beyond ASCII count as letters of UTF-8. */
+/* No control characters but white space, and no bytes that UTF-8 lacks or does not begin with. */
 static bool is_text(const rv_image_source *source)
 {
+    if ((source->data[0] & 0xC0) == 0x80) {
+        return false;
+    }
     for (size_t i = 0; i < source->size && i < 512; i++) {
         const uint8_t c = source->data[i];
-        if (c == 0x7F || (c < 0x20 && strchr("\t\n\v\f\r", c) == NULL) || c == 0) {
+        if (c == 0 || c == 0x7F || c >= 0xF8 || (c < 0x20 && strchr("\t\n\v\f\r", c) == NULL)) {
             return false;
         }
     }
@@ -83,6 +90,9 @@ rv_status rv_image_refuse(const rv_image_source *source)
         return rv_fail(RV_ERR_FORMAT, "%s: the file is empty", source->name);
     }
     const char *kind = find(pictures, sizeof pictures / sizeof *pictures, source);
+    if (kind == NULL && !is_text(source)) {
+        kind = find(binary_pictures, sizeof binary_pictures / sizeof *binary_pictures, source);
+    }
     if (kind != NULL) {
         return rv_fail(RV_ERR_UNSUPPORTED,
                        "%s is %s, which cannot be read; convert it to PNG or JPEG first",
