@@ -4,16 +4,21 @@
 #ifndef RV_OPS_REGISTRY_H
 #define RV_OPS_REGISTRY_H
 
-#define RV_OPS(X)   \
-    X(average_pool) \
-    X(gram)         \
-    X(leaky_relu)   \
-    X(max_pool)     \
-    X(preprocess)   \
-    X(relu)         \
-    X(reorder)      \
-    X(resize)       \
-    X(sqrt)         \
-    X(square)
+#define RV_OPS(X)    \
+    X(add)           \
+    X(average_pool)  \
+    X(cross_entropy) \
+    X(gram)          \
+    X(leaky_relu)    \
+    X(max_pool)      \
+    X(mse_loss)      \
+    X(preprocess)    \
+    X(range_loss)    \
+    X(relu)          \
+    X(reorder)       \
+    X(resize)        \
+    X(sqrt)          \
+    X(square)        \
+    X(tv_loss)
 
 #endif

@@ -1,0 +1,22 @@
+/* Sums of tensors of one shape and layout. */
+/* SPDX-License-Identifier: MIT */
+#include "flat.clh"
+
+/* y = a + b over n floats; y may lie over a or b. One work-item: B values. */
+__kernel void add_forward(__global float *y, __global const float *a, __global const float *b,
+                          int n)
+{
+    const int i = rv_index();
+    if (i * B < n) {
+        rv_store(y, i, n, rv_load(a, i, n) + rv_load(b, i, n));
+    }
+}
+
+/* dx = dy */
+__kernel void add_backward(__global float *dx, __global const float *dy, int n, int accumulate)
+{
+    const int i = rv_index();
+    if (i * B < n) {
+        rv_store_gradient(dx, i, n, rv_load(dy, i, n), accumulate);
+    }
+}

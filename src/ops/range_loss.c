@@ -1,0 +1,107 @@
+/* Keeps values in a range: y = weight * mean((x - clamp(x, low, high))^2), and
+ * dx = 2 weight / count * (x - clamp(x, low, high)) * dy. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/flat.h"
+#include "ops/op.h"
+#include "ops/reduce.h"
+
+typedef struct range_attrs {
+    float low, high, weight;
+} range_attrs;
+
+static const rv_attr attributes[] = {
+    {"low", RV_ATTR_FLOAT, offsetof(range_attrs, low), 1, 0, -1e12, 1e12, NULL,
+     "lower end of the range"},
+    {"high", RV_ATTR_FLOAT, offsetof(range_attrs, high), 1, 1, -1e12, 1e12, NULL,
+     "upper end of the range"},
+    {"weight", RV_ATTR_FLOAT, offsetof(range_attrs, weight), 1, 1, -1e12, 1e12, NULL,
+     "factor of the mean"},
+    {NULL},
+};
+
+typedef struct private
+{
+    rv_kernel *forward, *backward;
+    rv_reduction sum;
+}
+private;
+
+static rv_status infer(rv_node *n)
+{
+    const range_attrs *a = n->attrs;
+    if (a->low > a->high) {
+        return rv_fail(RV_ERR_USAGE, "'%s': the range from %g to %g is empty", n->name,
+                       (double)a->low, (double)a->high);
+    }
+    n->out[0]->shape = rv_shape_1(1);
+    return RV_OK;
+}
+
+static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
+{
+    (void)n;
+    (void)in; /* as it comes */
+    out[0] = RV_PLAIN;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    RV_TRY(rv_node_private(n, sizeof(private)));
+    private *p = n->priv;
+    RV_TRY(rv_kernel_get(&p->forward, device, "range_loss", "range_loss_forward", NULL));
+    RV_TRY(rv_kernel_get(&p->backward, device, "range_loss", "range_loss_backward", NULL));
+    RV_TRY(rv_reduction_prepare(&p->sum, device, rv_flat_of(n->in[0], device).vectors));
+    n->forward_workspace = rv_reduction_bytes(&p->sum);
+    return RV_OK;
+}
+
+static double weight_over_count(const rv_node *n)
+{
+    const range_attrs *a = n->attrs;
+    return (double)a->weight / (double)rv_shape_count(&n->in[0]->shape);
+}
+
+static rv_status forward(const rv_node *n, const rv_exec *e)
+{
+    const private *p = n->priv;
+    const range_attrs *a = n->attrs;
+    const rv_flat f = rv_flat_of(n->in[0], e->device);
+    RV_TRY(rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
+                     RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(f.n),
+                             RV_ARG(f.pixels), RV_ARG(f.c), RV_ARG(f.vectors), RV_ARG(p->sum.share),
+                             RV_ARG(a->low), RV_ARG(a->high))));
+    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
+                               (float)weight_over_count(n));
+}
+
+static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
+{
+    (void)wanted;
+    const private *p = n->priv;
+    const range_attrs *a = n->attrs;
+    const rv_flat f = rv_flat_of(n->in[0], e->device);
+    const float factor = (float)(2.0 * weight_over_count(n));
+    const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)f.vectors),
+                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->in[0]->buffer),
+                             RV_ARG(n->d_out[0]->buffer), RV_ARG(f.n), RV_ARG(f.pixels),
+                             RV_ARG(f.c), RV_ARG(a->low), RV_ARG(a->high), RV_ARG(factor),
+                             RV_ARG(accumulate)));
+}
+
+const rv_op rv_op_range_loss = {
+    .name = "range_loss",
+    .summary = "weighted mean of squared distances from a range",
+    .attrs = attributes,
+    .attr_size = sizeof(range_attrs),
+    .traits = RV_OP_LOSS | RV_OP_BWD_READS_INPUT,
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .infer = infer,
+    .layouts = layouts,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,17 @@
+/* The twin of mse_loss. */
+/* SPDX-License-Identifier: MIT */
+#include "reference/reference.h"
+
+rv_twin twin_mse_loss;
+
+void twin_mse_loss(rv_reference *r)
+{
+    const double weight = (double)((const float *)r->node->attrs)[0];
+    const size_t n = rv_shape_count(&r->node->in[0]->shape);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double d = r->in[0][i] - r->in[1][i];
+        sum += d * d;
+    }
+    r->out[0][0] = weight * sum / (double)n;
+}

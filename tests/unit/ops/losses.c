@@ -1,0 +1,90 @@
+/* Cases of the losses. */
+/* SPDX-License-Identifier: MIT */
+#include "support/op_check.h"
+
+rv_twin twin_mse_loss, twin_range_loss, twin_tv_loss, twin_cross_entropy;
+
+#define SHAPE(...)      \
+    {                   \
+        4,              \
+        {               \
+            __VA_ARGS__ \
+        }               \
+    }
+
+static const rv_op_case mse_loss[] = {
+    {.name = "small", .in = {SHAPE(2, 3, 5, 7), SHAPE(2, 3, 5, 7)}, .n_in = 2, .small = true},
+    {.name = "one value", .in = {SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1)}, .n_in = 2},
+    {.name = "channels beside a block, weighted",
+     .in = {SHAPE(2, 17, 31, 33), SHAPE(2, 17, 31, 33)},
+     .n_in = 2,
+     .attrs = {RV_SET_FLOAT("weight", 1000)},
+     .n_attrs = 1},
+    {.name = "several parts", .in = {SHAPE(1, 33, 64, 65), SHAPE(1, 33, 64, 65)}, .n_in = 2},
+    {.name = "Gram matrices", .in = {{3, {2, 31, 31}}, {3, {2, 31, 31}}}, .n_in = 2},
+    {.name = "rank 1", .in = {{1, {65}}, {1, {65}}}, .n_in = 2},
+};
+RV_OP_CASES(mse_loss, twin_mse_loss, false, mse_loss);
+
+static const rv_op_case range_loss[] = {
+    {.name = "small", .in = {SHAPE(2, 3, 5, 7)}, .n_in = 1, .small = true},
+    {.name = "one value", .in = {SHAPE(1, 1, 1, 1)}, .n_in = 1},
+    {.name = "0 outside the range: pad lanes do not count",
+     .in = {SHAPE(2, 17, 31, 33)},
+     .n_in = 1,
+     .attrs = {RV_SET_FLOAT("low", 0.25), RV_SET_FLOAT("high", 0.5)},
+     .n_attrs = 2},
+    {.name = "below 0, weighted, several parts",
+     .in = {SHAPE(1, 33, 64, 65)},
+     .n_in = 1,
+     .attrs = {RV_SET_FLOAT("low", -0.5), RV_SET_FLOAT("high", -0.25), RV_SET_FLOAT("weight", 100)},
+     .n_attrs = 3},
+    {.name = "rank 2", .in = {{2, {31, 63}}}, .n_in = 1},
+};
+RV_OP_CASES(range_loss, twin_range_loss, false, range_loss);
+
+#define SQUARED .attrs = {RV_SET_ENUM("power", "squared")}, .n_attrs = 1
+
+/* Distinct values: the slope of |d| jumps at 0. */
+static const rv_op_case tv_loss[] = {
+    {.name = "small",
+     .in = {SHAPE(2, 3, 5, 7)},
+     .n_in = 1,
+     .data = {RV_DATA_DISTINCT},
+     .small = true},
+    {.name = "one value", .in = {SHAPE(1, 1, 1, 1)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
+    {.name = "one row", .in = {SHAPE(1, 3, 1, 33)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
+    {.name = "one column", .in = {SHAPE(1, 3, 33, 1)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
+    {.name = "two columns, squared", .in = {SHAPE(1, 2, 3, 2)}, .n_in = 1, SQUARED},
+    {.name = "a picture", .in = {SHAPE(2, 3, 64, 63)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
+    {.name = "a picture, squared", .in = {SHAPE(1, 3, 31, 65)}, .n_in = 1, SQUARED},
+    {.name = "whole vectors, squared", .in = {SHAPE(1, 3, 32, 32)}, .n_in = 1, SQUARED},
+    {.name = "channels beside a block, weighted",
+     .in = {SHAPE(2, 17, 31, 33)},
+     .n_in = 1,
+     .data = {RV_DATA_DISTINCT},
+     .attrs = {RV_SET_FLOAT("weight", 0.001)},
+     .n_attrs = 1},
+};
+RV_OP_CASES(tv_loss, twin_tv_loss, false, tv_loss);
+
+#define LABELS .data = {RV_DATA_SIGNED, RV_DATA_LABELS}, .no_gradient = RV_WANT_INPUT(1)
+
+static const rv_op_case cross_entropy[] = {
+    {.name = "small",
+     .in = {{2, {3, 5}}, {1, {3}}},
+     .n_in = 2,
+     LABELS,
+     .classes = 5,
+     .small = true},
+    {.name = "one class", .in = {{2, {2, 1}}, {1, {2}}}, .n_in = 2, LABELS, .classes = 1},
+    {.name = "1000 classes, weighted",
+     .in = {{2, {33, 1000}}, {1, {33}}},
+     .n_in = 2,
+     LABELS,
+     .classes = 1000,
+     .attrs = {RV_SET_FLOAT("weight", 3)},
+     .n_attrs = 1},
+    {.name = "rank 4", .in = {SHAPE(31, 17, 1, 1), {1, {31}}}, .n_in = 2, LABELS, .classes = 17},
+};
+RV_OP_CASES(cross_entropy, twin_cross_entropy, false, cross_entropy);
