@@ -7,6 +7,7 @@
 #define RV_OPS(X)    \
     X(add)           \
     X(average_pool)  \
+    X(conv)          \
     X(cross_entropy) \
     X(gram)          \
     X(leaky_relu)    \

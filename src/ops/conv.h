@@ -1,0 +1,76 @@
+/* What the files of the convolution share: its attributes, and gathering with weights. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_OPS_CONV_H
+#define RV_OPS_CONV_H
+
+#include "ops/op.h"
+
+typedef enum rv_conv_pad_mode {
+    RV_CONV_PAD_ZERO,
+    RV_CONV_PAD_REFLECT,
+    RV_CONV_PAD_REPLICATE
+} rv_conv_pad_mode; /* numbers as in conv.clh */
+
+typedef struct rv_conv_attrs {
+    int32_t num_output;
+    int32_t kernel[2], stride[2], dilation[2]; /**< rows, columns */
+    int32_t groups;
+    int32_t pads[4]; /**< top, left, bottom, right */
+    int32_t pad_mode;
+    int32_t bias;
+} rv_conv_attrs;
+
+/** Sizes of one gathering pass, as conv.clh takes them. */
+typedef struct rv_conv_geometry {
+    rv_int4 source, target; /**< N, channels, rows, columns */
+    rv_int4 window;         /**< R, S, groups, pad mode */
+    rv_int4 step;           /**< stride of rows and columns, dilation of rows and columns */
+    rv_int4 place;          /**< pad above, pad left, 1: gradient, 1: add to the target */
+    int32_t source_lanes, target_lanes; /**< channels side by side: B blocked, 1 plain */
+} rv_conv_geometry;
+
+/** A prepared pass: target = bias + sum over source channels and taps of source * weight, where the
+ *  source is the input (forward) or the gradient of the output (gradient of the input). */
+typedef struct rv_conv_gather {
+    rv_conv_geometry geometry;
+    rv_kernel *pack, *run; /**< pack NULL: reads the plain weights */
+    rv_kernel *fold;       /**< NULL, or adds up the gradient of padding that repeats the input */
+    rv_grid pack_grid, run_grid;
+    rv_int4 work;           /**< of the kernel: tiles and sets per work-item, units, offset */
+    size_t packed_floats;   /**< packed weights, from work.s[3] on */
+    size_t workspace_bytes; /**< the padded gradient, to be folded */
+    rv_shape fold_shape;    /**< of the target when folded */
+} rv_conv_gather;
+
+/** Geometry of the forward pass of a node, or of the gradient of its input. */
+rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient);
+
+/** Chooses kernels for forward or for the gradient of the input.
+ *  @param packed_floats  where its packed weights start in n->packed; moved on behind them. */
+RV_NODISCARD rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n,
+                                              rv_device *device, bool gradient,
+                                              size_t *packed_floats);
+RV_NODISCARD rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n,
+                                           const rv_exec *e);
+/** @param bias  NULL: none. */
+RV_NODISCARD rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n,
+                                          const rv_exec *e, rv_tensor *target,
+                                          const rv_tensor *source, const rv_tensor *bias,
+                                          bool accumulate);
+
+/** A prepared gradient of weights and bias. */
+typedef struct rv_conv_params {
+    rv_conv_geometry geometry;
+    rv_kernel *weight, *bias, *sum;
+    int32_t weight_parts, bias_parts; /**< partial sums, in the workspace */
+    size_t workspace_bytes;
+} rv_conv_params;
+
+RV_NODISCARD rv_status rv_conv_params_prepare(rv_conv_params *p, const rv_node *n,
+                                              rv_device *device);
+RV_NODISCARD rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_node *n,
+                                             const rv_exec *e, bool accumulate);
+RV_NODISCARD rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n,
+                                           const rv_exec *e, bool accumulate);
+
+#endif

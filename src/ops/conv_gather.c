@@ -1,0 +1,213 @@
+/* Runs a convolution, or the gradient of its input, by one of its kernels; chosen by form and shape. */
+/* SPDX-License-Identifier: MIT */
+#include "ops/conv.h"
+#include "base/error.h"
+
+#include <stdio.h>
+
+enum {
+    WEIGHT = 0,
+    MAX_SETS = 4,         /* as in conv_cpu.cl */
+    CACHE_BYTES = 640000, /* of packed weights in use at a time: most of a second-level cache */
+    MIN_GROUPS = 32,      /* work-groups that several cores can share evenly */
+    MAX_GROUPS = 65535    /* in one dimension */
+};
+/* A work-item that does less is dominated by its launch. */
+static const double min_item_flops = 4e6;
+
+static int32_t ceil_div(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* --- by value -------------------------------------------------------------------------------- */
+
+static rv_status prepare_direct(rv_conv_gather *g, rv_device *device)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const rv_int4 t = o->target;
+    const int32_t channels = ceil_div(t.s[1], o->target_lanes) * o->target_lanes;
+    g->run_grid =
+        rv_grid_items(device, (size_t)t.s[0] * (size_t)channels * (size_t)t.s[2] * (size_t)t.s[3]);
+    return rv_kernel_get(&g->run, device, "conv", "conv_direct", NULL);
+}
+
+/* --- CPU form, blocked target ---------------------------------------------------------------- */
+
+/* Constants of conv_cpu.cl. */
+typedef struct tile {
+    int32_t vectors, pixels, lanes; /* KV, PX, LANES */
+} tile;
+
+static tile choose_tile(const rv_conv_geometry *o)
+{
+    const int32_t b = o->target_lanes;
+    const int32_t vectors = ceil_div(o->target.s[1], b) % 2 == 0 ? 2 : 1;
+    return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes};
+}
+
+/* Units (blocks of source channels) that sets from `first` to before `last` read together. */
+static int32_t count_units(const rv_conv_geometry *o, const tile *t, int32_t first, int32_t last)
+{
+    const int32_t source_per_group = o->source.s[1] / o->window.s[2];
+    const int32_t target_per_group = o->target.s[1] / o->window.s[2];
+    const int32_t width = t->vectors * o->target_lanes;
+    const int32_t end = last * width < o->target.s[1] ? last * width : o->target.s[1];
+    const int32_t first_unit = first * width / target_per_group * source_per_group / t->lanes;
+    const int32_t last_channel = ((end - 1) / target_per_group + 1) * source_per_group;
+    return ceil_div(last_channel, t->lanes) - first_unit;
+}
+
+static int32_t max_units(const rv_conv_geometry *o, const tile *t, int32_t n_sets, int32_t sets)
+{
+    int32_t most = 0;
+    for (int32_t first = 0; first < n_sets; first += sets) {
+        const int32_t last = first + sets < n_sets ? first + sets : n_sets;
+        const int32_t units = count_units(o, t, first, last);
+        most = units > most ? units : most;
+    }
+    return most;
+}
+
+/* As many sets share a gathered panel as their weights fit the cache, in equal parts. */
+static int32_t choose_sets(const rv_conv_geometry *o, const tile *t, int32_t n_sets)
+{
+    const double bytes = (double)count_units(o, t, 0, 1) * t->lanes * o->window.s[0] *
+                         o->window.s[1] * t->vectors * o->target_lanes * (double)sizeof(float);
+    int32_t most = MAX_SETS;
+    while (most > 1 && bytes * most > CACHE_BYTES) {
+        most--;
+    }
+    return ceil_div(n_sets, ceil_div(n_sets, most));
+}
+
+static int32_t count_tiles(const rv_conv_geometry *o, const tile *t)
+{
+    const int32_t rows = o->place.s[2] ? o->step.s[0] : 1;
+    const int32_t columns = o->place.s[2] ? o->step.s[1] : 1;
+    const int32_t pixels =
+        ceil_div(o->target.s[2], rows) * rows * ceil_div(o->target.s[3], columns) * columns;
+    return ceil_div(o->target.s[0] * pixels, t->pixels);
+}
+
+/* Tiles per work-item: enough to do, but groups enough for all cores. */
+static int32_t choose_tiles(const rv_conv_geometry *o, const tile *t, int32_t tiles, int32_t sets,
+                            int32_t chunks)
+{
+    const double flops = 2.0 * t->pixels * sets * t->vectors * o->target_lanes *
+                         (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
+    const double wanted = min_item_flops / flops + 1;
+    const int32_t most = tiles * chunks / MIN_GROUPS > 1 ? tiles * chunks / MIN_GROUPS : 1;
+    const int32_t least = ceil_div(tiles, MAX_GROUPS);
+    const int32_t n = wanted < most ? (int32_t)wanted : most;
+    return n > least ? n : least;
+}
+
+static rv_status prepare_cpu(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const tile t = choose_tile(o);
+    const int32_t n_sets = ceil_div(o->target.s[1], t.vectors * o->target_lanes);
+    const int32_t sets = choose_sets(o, &t, n_sets), chunks = ceil_div(n_sets, sets);
+    const int32_t tiles = count_tiles(o, &t);
+    const int32_t per_item = choose_tiles(o, &t, tiles, sets, chunks);
+    const int32_t units = max_units(o, &t, n_sets, sets);
+    const size_t rows = (size_t)n_sets * (size_t)units * (size_t)t.lanes * (size_t)o->window.s[0] *
+                        (size_t)o->window.s[1];
+    g->work =
+        (rv_int4){{per_item, sets, units, (int32_t)(*packed_floats / (size_t)o->target_lanes)}};
+    g->packed_floats = rows * (size_t)(t.vectors * o->target_lanes);
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, rows);
+    g->run_grid = rv_grid_groups((size_t)ceil_div(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
+    char defines[64];
+    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d", (int)t.vectors, (int)t.pixels,
+             (int)t.lanes);
+    RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu", "conv_cpu_pack", defines));
+    return rv_kernel_get(&g->run, device, "conv_cpu", "conv_cpu_gather", defines);
+}
+
+/* --- padding that repeats the input ---------------------------------------------------------- */
+
+/* The gradient is gathered for the padded input first, as if the picture were that large. */
+static rv_status prepare_fold(rv_conv_gather *g, const rv_node *n, rv_device *device)
+{
+    const rv_conv_attrs *a = n->attrs;
+    rv_conv_geometry *o = &g->geometry;
+    o->target.s[2] += a->pads[0] + a->pads[2];
+    o->target.s[3] += a->pads[1] + a->pads[3];
+    o->place.s[0] = 0;
+    o->place.s[1] = 0;
+    rv_tensor padded = *n->in[0];
+    padded.shape = rv_shape_4(o->target.s[0], o->target.s[1], o->target.s[2], o->target.s[3]);
+    RV_TRY(rv_shape_check(&padded.shape, n->name));
+    g->workspace_bytes = rv_tensor_bytes(&padded);
+    return rv_kernel_get(&g->fold, device, "conv", "conv_fold", NULL);
+}
+
+static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *e,
+                      rv_tensor *target, bool accumulate)
+{
+    const rv_conv_attrs *a = n->attrs;
+    const int32_t *d = target->shape.dim;
+    const rv_int4 shape = {{d[0], d[1], d[2], d[3]}};
+    const rv_int4 padded = {
+        {g->geometry.target.s[2], g->geometry.target.s[3], a->pads[0], a->pads[1]}};
+    return rv_launch(e->device, g->fold, rv_grid_items(e->device, rv_tensor_floats(target)),
+                     RV_ARGS(RV_ARG(target->buffer), RV_ARG(n->workspace), RV_ARG(shape),
+                             RV_ARG(padded), RV_ARG(target->block), RV_ARG(a->pad_mode),
+                             RV_ARG((int32_t)accumulate)));
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device *device,
+                                 bool gradient, size_t *packed_floats)
+{
+    const rv_conv_attrs *a = n->attrs;
+    g->geometry = rv_conv_geometry_of(n, gradient);
+    const bool padded = a->pads[0] + a->pads[1] + a->pads[2] + a->pads[3] > 0;
+    if (gradient && padded && a->pad_mode != RV_CONV_PAD_ZERO) {
+        RV_TRY(prepare_fold(g, n, device));
+    }
+    if (!rv_device_gpu_form(device) && g->geometry.target_lanes > 1) {
+        return prepare_cpu(g, device, packed_floats);
+    }
+    return prepare_direct(g, device);
+}
+
+rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n, const rv_exec *e)
+{
+    if (g->pack == NULL) {
+        return RV_OK;
+    }
+    const rv_conv_geometry *o = &g->geometry;
+    return rv_launch(e->device, g->pack, g->pack_grid,
+                     RV_ARGS(RV_ARG(n->packed), RV_ARG(n->param[WEIGHT]->buffer), RV_ARG(o->source),
+                             RV_ARG(o->target), RV_ARG(o->window), RV_ARG(o->place.s[2]),
+                             RV_ARG(g->work.s[1]), RV_ARG(g->work.s[2]), RV_ARG(g->work.s[3])));
+}
+
+rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv_exec *e,
+                             rv_tensor *target, const rv_tensor *source, const rv_tensor *bias,
+                             bool accumulate)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const rv_buffer *to = g->fold != NULL ? n->workspace : target->buffer;
+    const rv_buffer *add = bias != NULL ? bias->buffer : NULL;
+    rv_int4 place = o->place;
+    place.s[3] = accumulate && g->fold == NULL;
+    if (g->pack != NULL) {
+        RV_TRY(rv_launch(e->device, g->run, g->run_grid,
+                         RV_ARGS(RV_ARG(to), RV_ARG(source->buffer), RV_ARG(n->packed), RV_ARG(add),
+                                 RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
+                                 RV_ARG(o->step), RV_ARG(place), RV_ARG(g->work))));
+    } else {
+        RV_TRY(rv_launch(e->device, g->run, g->run_grid,
+                         RV_ARGS(RV_ARG(to), RV_ARG(source->buffer),
+                                 RV_ARG(n->param[WEIGHT]->buffer), RV_ARG(add), RV_ARG(o->source),
+                                 RV_ARG(o->target), RV_ARG(o->window), RV_ARG(o->step),
+                                 RV_ARG(place), RV_ARG(o->source_lanes), RV_ARG(o->target_lanes))));
+    }
+    return g->fold != NULL ? fold(g, n, e, target, accumulate) : RV_OK;
+}
