@@ -9,6 +9,7 @@
     X(average_pool)  \
     X(conv)          \
     X(cross_entropy) \
+    X(dense)         \
     X(gram)          \
     X(leaky_relu)    \
     X(max_pool)      \

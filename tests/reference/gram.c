@@ -9,7 +9,7 @@ void twin_gram(rv_reference *r)
     const rv_node *n = r->node;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t pixels = d[2] * d[3];
-    const int32_t normalize = *(const int32_t *)n->attrs; /* the only attribute: chw, hw, none */
+    const double normalize = rv_twin_attr(r, "normalize", 0); /* chw, hw, none */
     const double divisor = normalize == 0 ? (double)d[1] * pixels : normalize == 1 ? pixels : 1.0;
     double *g = r->out[0];
     for (int32_t i = 0; i < d[0]; i++) {

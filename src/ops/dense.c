@@ -1,0 +1,262 @@
+/* Dense layer: y = x W^T + b with x [N,J], W [K,J], y [N,K]; rank 4 is taken as N, C*H*W.
+ *
+ * Gradients: dx = dy W, dW = dy^T x, db = sum of dy over the batch. On CPUs each output is a dot product along the
+ * features, so that W streams through once however small the batch is; both gradients are one product with vectors
+ * along the features. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/op.h"
+
+#include <stddef.h>
+
+typedef struct fields {
+    int32_t num_output, bias;
+} fields;
+
+static const rv_attr attrs[] = {
+    {"num_output", RV_ATTR_INT, offsetof(fields, num_output), 1, 1, 1, 1 << 24, NULL,
+     "values per picture that come out"},
+    {"bias", RV_ATTR_INT, offsetof(fields, bias), 1, 1, 0, 1, NULL,
+     "1: add a learned value to each"},
+    {.name = NULL},
+};
+
+enum {
+    TILE = 64,          /* of dense_gpu_product */
+    FEW = 8,            /* pictures up to which a GPU streams the weights without tiles */
+    FEW_STEP = 4,       /* PICTURES of dense_gpu.cl */
+    MAX_GROUPS = 32768, /* along one dimension of a grid */
+    SPAN = 24,          /* outputs of a work-item of dense_cpu_forward, a multiple of its OUTPUTS */
+    SMALL_BATCH = 4,    /* pictures up to which all features are taken in one go */
+    CHUNK = 2048,       /* features at a time otherwise */
+    WIDTH = 192,        /* columns of a work-item of dense_cpu_product: whole tiles for every B */
+    HEIGHT = 128        /* and rows */
+};
+
+typedef struct kernels {
+    rv_kernel *forward;        /* CPU, or GPU for a small batch */
+    rv_kernel *product;        /* of gradients; on GPUs also of forward */
+    rv_kernel *narrow_product; /* NULL unless there are fewer features than a vector holds */
+    rv_kernel *bias_gradient;
+} kernels;
+
+/* A product of gradients: [rows, inner] times [inner, columns]. */
+typedef struct product {
+    rv_buffer *out;
+    const rv_buffer *a, *b, *bias;
+    int32_t rows, inner, columns;
+    int32_t row_step, a_step;    /* floats between rows and between terms of a */
+    int32_t column_step, b_step; /* likewise columns and terms of b; on CPUs 1 and `columns` */
+    int32_t accumulate;
+} product;
+
+static int32_t features_of(const rv_shape *x)
+{
+    return x->dim[1] * x->dim[2] * x->dim[3];
+}
+
+static rv_status infer(rv_node *n)
+{
+    const fields *f = n->attrs;
+    const rv_shape *x = &n->in[0]->shape;
+    if (x->rank != 2 && x->rank != 4) {
+        return rv_fail(RV_ERR_SHAPE, "dense '%s': input has rank %d, but it must have 2 or 4",
+                       n->name, (int)x->rank);
+    }
+    n->out[0]->shape = rv_shape_2(x->dim[0], f->num_output);
+    n->param[0]->shape = rv_shape_2(f->num_output, features_of(x));
+    n->param[1]->shape = f->bias ? rv_shape_1(f->num_output) : (rv_shape){0};
+    n->fan_in = features_of(x);
+    RV_TRY(rv_shape_check(&n->param[0]->shape, n->name));
+    return rv_shape_check(&n->out[0]->shape, n->name);
+}
+
+static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
+{
+    (void)n;
+    in[0] = out[0] = RV_PLAIN;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    const bool gpu = rv_device_gpu_form(device);
+    const int32_t features = n->param[0]->shape.dim[1];
+    const char *file = gpu ? "dense_gpu" : "dense_cpu";
+    RV_TRY(rv_node_private(n, sizeof(kernels)));
+    kernels *k = n->priv;
+    if (!gpu || n->in[0]->shape.dim[0] <= FEW) {
+        RV_TRY(rv_kernel_get(&k->forward, device, file,
+                             gpu ? "dense_gpu_forward" : "dense_cpu_forward", NULL));
+    }
+    if (!gpu && features < rv_device_block(device)) {
+        RV_TRY(rv_kernel_get(&k->narrow_product, device, "dense", "dense_narrow_product", NULL));
+    } else if (gpu || n->wanted != 0) {
+        RV_TRY(rv_kernel_get(&k->product, device, file,
+                             gpu ? "dense_gpu_product" : "dense_cpu_product", NULL));
+    }
+    return n->wanted == 0
+               ? RV_OK
+               : rv_kernel_get(&k->bias_gradient, device, "dense", "dense_bias_gradient", NULL);
+}
+
+static size_t divide_up(int32_t a, int32_t b)
+{
+    return ((size_t)a + (size_t)b - 1) / (size_t)b;
+}
+
+static rv_status multiply_gpu(const kernels *k, const rv_exec *e, const product *p)
+{
+    return rv_launch(
+        e->device, k->product,
+        rv_grid_groups(divide_up(p->columns, TILE), divide_up(p->rows, TILE), 1, 16, 16, 1),
+        RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->bias), RV_ARG(p->rows),
+                RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step),
+                RV_ARG(p->column_step), RV_ARG(p->b_step), RV_ARG(p->accumulate)));
+}
+
+static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product *p)
+{
+    if (k->narrow_product != NULL) {
+        return rv_launch(e->device, k->narrow_product,
+                         rv_grid_items(e->device, (size_t)p->rows * (size_t)p->columns),
+                         RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->rows),
+                                 RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step),
+                                 RV_ARG(p->a_step), RV_ARG(p->accumulate)));
+    }
+    const int32_t width = WIDTH, height = HEIGHT;
+    return rv_launch(
+        e->device, k->product,
+        rv_grid_groups(divide_up(p->columns, width), divide_up(p->rows, height), 1, 1, 1, 1),
+        RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->rows), RV_ARG(p->inner),
+                RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step), RV_ARG(width),
+                RV_ARG(height), RV_ARG(p->accumulate)));
+}
+
+static rv_status multiply(const rv_node *n, const rv_exec *e, const product *p)
+{
+    const kernels *k = n->priv;
+    return rv_device_gpu_form(e->device) ? multiply_gpu(k, e, p) : multiply_cpu(k, e, p);
+}
+
+static const rv_buffer *bias_of(const rv_node *n)
+{
+    return n->param[1] != NULL && n->param[1]->shape.rank > 0 ? n->param[1]->buffer : NULL;
+}
+
+static rv_status forward_cpu(const rv_node *n, const rv_exec *e)
+{
+    const kernels *k = n->priv;
+    const rv_tensor *y = n->out[0], *w = n->param[0];
+    const int32_t pictures = y->shape.dim[0], outputs = y->shape.dim[1];
+    const int32_t features = w->shape.dim[1];
+    const int32_t span = SPAN, chunk = pictures <= SMALL_BATCH ? features : CHUNK;
+    return rv_launch(e->device, k->forward, rv_grid_groups(divide_up(outputs, span), 1, 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
+                             RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
+                             RV_ARG(features), RV_ARG(span), RV_ARG(chunk)));
+}
+
+static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
+{
+    const kernels *k = n->priv;
+    const rv_tensor *y = n->out[0], *w = n->param[0];
+    const int32_t pictures = y->shape.dim[0], outputs = y->shape.dim[1];
+    const int32_t features = w->shape.dim[1];
+    if (pictures > FEW) {
+        const product p = {.out = y->buffer,
+                           .a = n->in[0]->buffer,
+                           .b = w->buffer,
+                           .bias = bias_of(n),
+                           .rows = pictures,
+                           .inner = features,
+                           .columns = outputs,
+                           .row_step = features,
+                           .a_step = 1,
+                           .column_step = features,
+                           .b_step = 1};
+        return multiply_gpu(k, e, &p);
+    }
+    const size_t along = outputs < MAX_GROUPS ? (size_t)outputs : MAX_GROUPS;
+    return rv_launch(e->device, k->forward,
+                     rv_grid_groups(along, divide_up(pictures, FEW_STEP),
+                                    divide_up(outputs, MAX_GROUPS), 256, 1, 1),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
+                             RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
+                             RV_ARG(features)));
+}
+
+static rv_status forward(const rv_node *n, const rv_exec *e)
+{
+    return rv_device_gpu_form(e->device) ? forward_gpu(n, e) : forward_cpu(n, e);
+}
+
+static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
+{
+    const kernels *k = n->priv;
+    const rv_tensor *dy = n->d_out[0], *w = n->param[0];
+    const int32_t pictures = dy->shape.dim[0], outputs = dy->shape.dim[1];
+    const int32_t features = w->shape.dim[1];
+    if ((wanted & RV_WANT_INPUT(0)) != 0) {
+        const product p = {.out = n->d_in[0]->buffer,
+                           .a = dy->buffer,
+                           .b = w->buffer,
+                           .rows = pictures,
+                           .inner = outputs,
+                           .columns = features,
+                           .row_step = outputs,
+                           .a_step = 1,
+                           .column_step = 1,
+                           .b_step = features,
+                           .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0};
+        RV_TRY(multiply(n, e, &p));
+    }
+    if ((wanted & RV_WANT_PARAM(0)) != 0) {
+        const product p = {.out = n->d_param[0]->buffer,
+                           .a = dy->buffer,
+                           .b = n->in[0]->buffer,
+                           .rows = outputs,
+                           .inner = pictures,
+                           .columns = features,
+                           .row_step = 1,
+                           .a_step = outputs,
+                           .column_step = 1,
+                           .b_step = features,
+                           .accumulate = (e->accumulate & RV_WANT_PARAM(0)) != 0};
+        RV_TRY(multiply(n, e, &p));
+    }
+    if ((wanted & RV_WANT_PARAM(1)) == 0) {
+        return RV_OK;
+    }
+    const int32_t accumulate = (e->accumulate & RV_WANT_PARAM(1)) != 0;
+    return rv_launch(e->device, k->bias_gradient, rv_grid_items(e->device, (size_t)outputs),
+                     RV_ARGS(RV_ARG(n->d_param[1]->buffer), RV_ARG(dy->buffer), RV_ARG(pictures),
+                             RV_ARG(outputs), RV_ARG(accumulate)));
+}
+
+/* The three products are of one size. */
+static double flops(const rv_node *n, rv_pass pass)
+{
+    (void)pass;
+    const rv_shape *w = &n->param[0]->shape;
+    return 2 * (double)n->out[0]->shape.dim[0] * w->dim[0] * w->dim[1];
+}
+
+const rv_op rv_op_dense = {
+    .name = "dense",
+    .summary = "every output a weighted sum of all inputs",
+    .attrs = attrs,
+    .attr_size = sizeof(fields),
+    .traits = RV_OP_BWD_READS_INPUT,
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .n_params = 2,
+    .param_init = {RV_INIT_HE, RV_INIT_ZERO},
+    .param_names = {"weight", "bias"},
+    .infer = infer,
+    .layouts = layouts,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .flops = flops,
+};
