@@ -3,18 +3,21 @@
 #include "lanes.clh"
 
 /* In all of these: size = rows and columns of input and output; window = rows, columns, vertical and horizontal
- * stride; pad = top, left, bottom, right. One work-item: all lanes of one pixel of what is written. */
+ * stride; pad = top, left, bottom, right. One work-item: all lanes of `run` neighbours of what is written, one on
+ * GPUs, and on CPUs several, so that few places have to be computed by division. */
 
 typedef struct place {
-    int row, column, plane;
+    int row, column, end, plane;
 } place;
 
-static inline place place_of(int i, int rows, int columns)
+static inline place place_of(int i, int rows, int columns, int run)
 {
+    const int runs = (columns + run - 1) / run;
     place p;
-    p.column = i % columns;
-    p.row = i / columns % rows;
-    p.plane = i / columns / rows;
+    p.column = i % runs * run;
+    p.end = min(p.column + run, columns);
+    p.row = i / runs % rows;
+    p.plane = i / runs / rows;
     return p;
 }
 
@@ -31,107 +34,134 @@ static inline int last_cover(int at, int stride, int outputs)
 /* index: which place of its window each value came from, for the gradient; NULL where none is planned.
  * A NaN wins, so that it shows in the end. */
 __kernel void pool_max(__global floatV *y, __global intV *index, __global const floatV *x, int n,
-                       int c, int4 size, int4 window, int4 pad)
+                       int c, int4 size, int4 window, int4 pad, int run)
 {
-    const place o = place_of(rv_index(), size.s2, size.s3);
+    const place o = place_of(rv_index(), size.s2, size.s3, run);
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int top = o.row * window.s2 - pad.s0, left = o.column * window.s3 - pad.s1;
-    const int bottom = min(top + window.s0, size.s0), right = min(left + window.s1, size.s1);
+    const int top = o.row * window.s2 - pad.s0, bottom = min(top + window.s0, size.s0);
     x += o.plane * size.s0 * size.s1;
-    floatV best = (floatV)(-INFINITY);
-    intV from = (intV)(0);
-    for (int i = max(top, 0); i < bottom; i++) {
-        for (int j = max(left, 0); j < right; j++) {
-            const floatV v = x[i * size.s1 + j];
-            const intV better = (v > best) | (v != v);
-            best = select(best, v, better);
-            from = select(from, (intV)((i - top) * window.s1 + j - left), better);
+    for (int column = o.column; column < o.end; column++) {
+        const int left = column * window.s3 - pad.s1, right = min(left + window.s1, size.s1);
+        floatV best = (floatV)(-INFINITY);
+        intV from = (intV)(0);
+        for (int i = max(top, 0); i < bottom; i++) {
+            for (int j = max(left, 0); j < right; j++) {
+                const floatV v = x[i * size.s1 + j];
+                const intV better = (v > best) | (v != v);
+                best = select(best, v, better);
+                from = select(from, (intV)((i - top) * window.s1 + j - left), better);
+            }
         }
-    }
-    const int at = (o.plane * size.s2 + o.row) * size.s3 + o.column;
-    y[at] = best;
-    if (index != 0) {
-        index[at] = from;
+        const int at = (o.plane * size.s2 + o.row) * size.s3 + column;
+        y[at] = best;
+        if (index != 0) {
+            index[at] = from;
+        }
     }
 }
 
 __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
                             __global const intV *index, int n, int c, int4 size, int4 window,
-                            int4 pad, int accumulate)
+                            int4 pad, int run, int accumulate)
 {
-    const place p = place_of(rv_index(), size.s0, size.s1);
+    const place p = place_of(rv_index(), size.s0, size.s1, run);
     if (p.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int row = p.row + pad.s0, column = p.column + pad.s1;
-    const int i_end = last_cover(row, window.s2, size.s2);
-    const int j_begin = first_cover(column, window.s1, window.s3);
-    const int j_end = last_cover(column, window.s3, size.s3);
-    floatV sum = (floatV)(0.0f);
-    for (int i = first_cover(row, window.s0, window.s2); i <= i_end; i++) {
-        for (int j = j_begin; j <= j_end; j++) {
-            const int at = (p.plane * size.s2 + i) * size.s3 + j;
-            const int place = (row - i * window.s2) * window.s1 + column - j * window.s3;
-            sum += select((floatV)(0.0f), dy[at], index[at] == (intV)(place));
+    const int row = p.row + pad.s0;
+    const int top = first_cover(row, window.s0, window.s2);
+    const int bottom = last_cover(row, window.s2, size.s2);
+    int left = first_cover(p.column + pad.s1, window.s1, window.s3);
+    int right = (p.column + pad.s1) / window.s3;
+    for (int column = p.column; column < p.end; column++) {
+        /* Both ends move by at most one output from column to column. */
+        const int at_column = column + pad.s1;
+        left += at_column - left * window.s3 >= window.s1;
+        right += at_column - right * window.s3 >= window.s3;
+        floatV sum = (floatV)(0.0f);
+        for (int i = top; i <= bottom; i++) {
+            for (int j = left; j <= min(right, size.s3 - 1); j++) {
+                const int at = (p.plane * size.s2 + i) * size.s3 + j;
+                const int from = (row - i * window.s2) * window.s1 + at_column - j * window.s3;
+                sum += select((floatV)(0.0f), dy[at], index[at] == (intV)(from));
+            }
         }
+        const int at = (p.plane * size.s0 + p.row) * size.s1 + column;
+        dx[at] = rv_accumulateV(dx + at, sum, accumulate);
     }
-    const int at = (p.plane * size.s0 + p.row) * size.s1 + p.column;
-    dx[at] = rv_accumulateV(dx + at, sum, accumulate);
 }
 
-/* One by the number of pixels that the mean at output row i, column j is taken over: padding counts if
- * `count_pad`, what lies beyond it never. */
-static inline float share_of(int i, int j, int4 size, int4 window, int4 pad, int count_pad)
+/* Places that the mean of window i is taken over along one axis: padding counts if `count_pad`, what lies
+ * beyond it never. */
+static inline int counted(int i, int pixels, int window, int stride, int before, int after,
+                          int count_pad)
 {
-    const int top = i * window.s2 - pad.s0, left = j * window.s3 - pad.s1;
-    const int bottom = min(top + window.s0, size.s0 + (count_pad ? pad.s2 : 0));
-    const int right = min(left + window.s1, size.s1 + (count_pad ? pad.s3 : 0));
-    const int rows = bottom - (count_pad ? top : max(top, 0));
-    return 1.0f / (float)(rows * (right - (count_pad ? left : max(left, 0))));
+    const int begin = i * stride - before;
+    return count_pad ? min(begin + window, pixels + after) - begin
+                     : min(begin + window, pixels) - max(begin, 0);
+}
+static inline int counted_rows(int i, int4 size, int4 window, int4 pad, int count_pad)
+{
+    return counted(i, size.s0, window.s0, window.s2, pad.s0, pad.s2, count_pad);
+}
+static inline int counted_columns(int j, int4 size, int4 window, int4 pad, int count_pad)
+{
+    return counted(j, size.s1, window.s1, window.s3, pad.s1, pad.s3, count_pad);
 }
 
 __kernel void pool_average(__global floatV *y, __global const floatV *x, int n, int c, int4 size,
-                           int4 window, int4 pad, int count_pad)
+                           int4 window, int4 pad, int count_pad, int run)
 {
-    const place o = place_of(rv_index(), size.s2, size.s3);
+    const place o = place_of(rv_index(), size.s2, size.s3, run);
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int top = o.row * window.s2 - pad.s0, left = o.column * window.s3 - pad.s1;
-    const int bottom = min(top + window.s0, size.s0), right = min(left + window.s1, size.s1);
+    const int top = o.row * window.s2 - pad.s0, bottom = min(top + window.s0, size.s0);
+    const int rows = counted_rows(o.row, size, window, pad, count_pad);
     x += o.plane * size.s0 * size.s1;
-    floatV sum = (floatV)(0.0f);
-    for (int i = max(top, 0); i < bottom; i++) {
-        for (int j = max(left, 0); j < right; j++) {
-            sum += x[i * size.s1 + j];
+    for (int column = o.column; column < o.end; column++) {
+        const int left = column * window.s3 - pad.s1, right = min(left + window.s1, size.s1);
+        const int places = rows * counted_columns(column, size, window, pad, count_pad);
+        floatV sum = (floatV)(0.0f);
+        for (int i = max(top, 0); i < bottom; i++) {
+            for (int j = max(left, 0); j < right; j++) {
+                sum += x[i * size.s1 + j];
+            }
         }
+        y[(o.plane * size.s2 + o.row) * size.s3 + column] = sum * (1.0f / (float)places);
     }
-    y[(o.plane * size.s2 + o.row) * size.s3 + o.column] =
-        sum * share_of(o.row, o.column, size, window, pad, count_pad);
 }
 
 __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, int n, int c,
-                                int4 size, int4 window, int4 pad, int count_pad, int accumulate)
+                                int4 size, int4 window, int4 pad, int count_pad, int run,
+                                int accumulate)
 {
-    const place p = place_of(rv_index(), size.s0, size.s1);
+    const place p = place_of(rv_index(), size.s0, size.s1, run);
     if (p.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int row = p.row + pad.s0, column = p.column + pad.s1;
-    const int i_end = last_cover(row, window.s2, size.s2);
-    const int j_begin = first_cover(column, window.s1, window.s3);
-    const int j_end = last_cover(column, window.s3, size.s3);
-    floatV sum = (floatV)(0.0f);
-    for (int i = first_cover(row, window.s0, window.s2); i <= i_end; i++) {
-        for (int j = j_begin; j <= j_end; j++) {
-            sum += dy[(p.plane * size.s2 + i) * size.s3 + j] *
-                   share_of(i, j, size, window, pad, count_pad);
+    const int row = p.row + pad.s0;
+    const int top = first_cover(row, window.s0, window.s2);
+    const int bottom = last_cover(row, window.s2, size.s2);
+    int left = first_cover(p.column + pad.s1, window.s1, window.s3);
+    int right = (p.column + pad.s1) / window.s3;
+    for (int column = p.column; column < p.end; column++) {
+        const int at_column = column + pad.s1;
+        left += at_column - left * window.s3 >= window.s1;
+        right += at_column - right * window.s3 >= window.s3;
+        floatV sum = (floatV)(0.0f);
+        for (int i = top; i <= bottom; i++) {
+            const int rows = counted_rows(i, size, window, pad, count_pad);
+            for (int j = left; j <= min(right, size.s3 - 1); j++) {
+                const int places = rows * counted_columns(j, size, window, pad, count_pad);
+                sum += dy[(p.plane * size.s2 + i) * size.s3 + j] * (1.0f / (float)places);
+            }
         }
+        const int at = (p.plane * size.s0 + p.row) * size.s1 + column;
+        dx[at] = rv_accumulateV(dx + at, sum, accumulate);
     }
-    const int at = (p.plane * size.s0 + p.row) * size.s1 + p.column;
-    dx[at] = rv_accumulateV(dx + at, sum, accumulate);
 }
 
 /* Mean of whole planes: sums of `parts` shares, parts [n * blocks, parts], then the mean of those. */

@@ -10,7 +10,7 @@ typedef struct pool_attrs {
     int32_t ceil_mode, global;
 } pool_attrs;
 
-enum { LONGEST = 1 << 15 };
+enum { LONGEST = 1 << 15, CPU_RUN = 32 };
 
 /* The first row is for averages only. */
 static const rv_attr attributes[] = {
@@ -33,6 +33,7 @@ typedef struct plan {
     rv_kernel *forward, *backward;
     rv_kernel *parts, *global; /* of a mean over whole planes; NULL otherwise */
     int32_t n_parts;
+    int32_t run;               /* pixels side by side that one work-item writes */
     rv_int4 size, window, pad; /* as the kernels take them */
 } plan;
 
@@ -84,12 +85,19 @@ static rv_status infer(rv_node *n)
 
 /* --- prepare --------------------------------------------------------------------------------- */
 
-static rv_status make_plan(rv_node *n)
+/* N times blocks of channels. */
+static size_t planes(const rv_tensor *t)
+{
+    return (size_t)t->shape.dim[0] * (size_t)rv_tensor_blocks(t);
+}
+
+static rv_status make_plan(rv_node *n, const rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(plan)));
     const pool_attrs *a = n->attrs;
     const int32_t *in = n->in[0]->shape.dim, *out = n->out[0]->shape.dim;
     plan *p = n->priv;
+    p->run = rv_device_gpu_form(device) ? 1 : CPU_RUN;
     p->size = (rv_int4){{in[2], in[3], out[2], out[3]}};
     if (a->global) {
         p->window = (rv_int4){{in[2], in[3], 1, 1}};
@@ -108,21 +116,22 @@ static rv_status get_kernel(rv_kernel **out, const rv_node *n, rv_device *device
 
 static rv_status max_prepare(rv_node *n, rv_device *device)
 {
-    RV_TRY(make_plan(n));
+    RV_TRY(make_plan(n, device));
     plan *p = n->priv;
     RV_TRY(get_kernel(&p->forward, n, device, "pool_max"));
     return get_kernel(&p->backward, n, device, "pool_max_back");
 }
 
-/* Vectors in one plane's rows times planes: what one launch runs over. */
-static size_t items(const rv_tensor *t)
+/* Rows of all planes of B channels, each cut into runs: what a kernel has work-items for. */
+static size_t items(const plan *p, const rv_tensor *t)
 {
-    return rv_tensor_floats(t) / (size_t)t->block;
+    const size_t rows = planes(t) * (size_t)t->shape.dim[2];
+    return rows * (((size_t)t->shape.dim[3] + (size_t)p->run - 1) / (size_t)p->run);
 }
 
 static rv_status average_prepare(rv_node *n, rv_device *device)
 {
-    RV_TRY(make_plan(n));
+    RV_TRY(make_plan(n, device));
     const pool_attrs *a = n->attrs;
     plan *p = n->priv;
     RV_TRY(get_kernel(&p->backward, n, device, "pool_average_back"));
@@ -141,10 +150,10 @@ static rv_status max_forward(const rv_node *n, const rv_exec *e)
 {
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(n->out[0])),
+    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(p, n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
                              RV_ARG(n->in[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(p->size),
-                             RV_ARG(p->window), RV_ARG(p->pad)));
+                             RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run)));
 }
 
 static rv_status max_backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -153,10 +162,10 @@ static rv_status max_backward(const rv_node *n, const rv_exec *e, uint32_t wante
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(n->d_in[0])),
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(p, n->d_in[0])),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
                              RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
-                             RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
+                             RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run),
                              RV_ARG(accumulate)));
 }
 
@@ -167,10 +176,10 @@ static rv_status global_average(const rv_node *n, const rv_exec *e)
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t pixels = d[2] * d[3];
     RV_TRY(rv_launch(e->device, p->parts,
-                     rv_grid_items(e->device, items(n->out[0]) * (size_t)p->n_parts),
+                     rv_grid_items(e->device, planes(n->out[0]) * (size_t)p->n_parts),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(p->n_parts))));
-    return rv_launch(e->device, p->global, rv_grid_items(e->device, items(n->out[0])),
+    return rv_launch(e->device, p->global, rv_grid_items(e->device, planes(n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->workspace), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(p->n_parts)));
 }
@@ -183,10 +192,10 @@ static rv_status average_forward(const rv_node *n, const rv_exec *e)
     if (a->global) {
         return global_average(n, e);
     }
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(n->out[0])),
+    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(p, n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
-                             RV_ARG(a->count_include_pad)));
+                             RV_ARG(a->count_include_pad), RV_ARG(p->run)));
 }
 
 static rv_status average_backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -196,10 +205,10 @@ static rv_status average_backward(const rv_node *n, const rv_exec *e, uint32_t w
     const pool_attrs *a = n->attrs;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(n->d_in[0])),
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(p, n->d_in[0])),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
-                             RV_ARG(a->count_include_pad), RV_ARG(accumulate)));
+                             RV_ARG(a->count_include_pad), RV_ARG(p->run), RV_ARG(accumulate)));
 }
 
 const rv_op rv_op_max_pool = {
