@@ -7,7 +7,7 @@ __kernel void add_forward(__global float *y, __global const float *a, __global c
                           int n)
 {
     const int i = rv_index();
-    if (i * B < n) {
+    if (!rv_beyond(i, n)) {
         rv_store(y, i, n, rv_load(a, i, n) + rv_load(b, i, n));
     }
 }
@@ -16,7 +16,7 @@ __kernel void add_forward(__global float *y, __global const float *a, __global c
 __kernel void add_backward(__global float *dx, __global const float *dy, int n, int accumulate)
 {
     const int i = rv_index();
-    if (i * B < n) {
+    if (!rv_beyond(i, n)) {
         rv_store_gradient(dx, i, n, rv_load(dy, i, n), accumulate);
     }
 }

@@ -22,7 +22,7 @@ __kernel void mse_loss_backward(__global float *dx, __global const float *x,
                                 float factor, int accumulate)
 {
     const int i = rv_index();
-    if (i * B < n) {
+    if (!rv_beyond(i, n)) {
         const floatB d = rv_load(x, i, n) - rv_load(t, i, n);
         rv_store_gradient(dx, i, n, factor * dy[0] * d, accumulate);
     }

@@ -25,7 +25,7 @@ __kernel void range_loss_backward(__global float *dx, __global const float *x,
                                   float high, float factor, int accumulate)
 {
     const int i = rv_index();
-    if (i * B >= n) {
+    if (rv_beyond(i, n)) {
         return;
     }
     const floatB v = rv_load(x, i, n);

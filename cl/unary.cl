@@ -32,7 +32,7 @@ __kernel void unary_forward(__global float *y, __global const float *x, int n, i
                             float4 a)
 {
     const int i = rv_index();
-    if (i * B >= n) {
+    if (rv_beyond(i, n)) {
         return;
     }
     const floatB v = rv_load(x, i, n);
@@ -45,7 +45,7 @@ __kernel void unary_backward(__global float *dx, __global const float *kept,
                              int accumulate)
 {
     const int i = rv_index();
-    if (i * B >= n) {
+    if (rv_beyond(i, n)) {
         return;
     }
     const floatB v = rv_load(kept, i, n);

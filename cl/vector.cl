@@ -1,6 +1,6 @@
 /* Sums over and combinations of long vectors; scalars stay in slots on the device. */
 /* SPDX-License-Identifier: MIT */
-#include "common.clh"
+#include "flat.clh"
 
 /* Work-items of a group in the first stage of a reduction. */
 #if RV_GPU_FORM
@@ -24,32 +24,6 @@ static inline float combine_parts(float x, float y, int mode)
     return mode == ABS_MAX ? fmax(x, y) : x + y;
 }
 
-/* B values from p, zero where they lie beyond n. */
-static inline floatB load_tail(__global const float *p, int i, int n)
-{
-    if (i + B <= n) {
-        return vloadB(0, p + i);
-    }
-    float lane[B];
-    for (int k = 0; k < B; k++) {
-        lane[k] = i + k < n ? p[i + k] : 0.0f;
-    }
-    return vloadB(0, lane);
-}
-
-static inline void store_tail(__global float *p, int i, int n, floatB v)
-{
-    if (i + B <= n) {
-        vstoreB(v, 0, p + i);
-        return;
-    }
-    float lane[B];
-    vstoreB(v, 0, lane);
-    for (int k = 0; k < B && i + k < n; k++) {
-        p[i + k] = lane[k];
-    }
-}
-
 /* First stage: each work-item folds its share, each group gives one part. On GPUs neighbours read
  * neighbours; a CPU thread reads one contiguous stretch. */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
@@ -57,16 +31,15 @@ vector_reduce(__global float *parts, __global const float *a, __global const flo
               int share, int mode)
 {
     floatB sum = (floatB)(0.0f);
+    const int me = (int)get_global_id(0), last = (n - 1) / B;
 #if RV_GPU_FORM
-    const int start = (int)get_global_id(0) * B, step = (int)get_global_size(0) * B;
-    for (int k = 0, i = start; k < share && i < n; k++, i += step) {
-        sum = combine(sum, load_tail(a, i, n), load_tail(b, i, n), mode);
+    const int step = (int)get_global_size(0);
+    for (int k = 0, i = me; k < share && i <= last; k++, i += step) {
+        sum = combine(sum, rv_load(a, i, n), rv_load(b, i, n), mode);
     }
 #else
-    const int start = (int)get_global_id(0) * share * B;
-    const int end = min(n, start + share * B);
-    for (int i = start; i < end; i += B) {
-        sum = combine(sum, load_tail(a, i, n), load_tail(b, i, n), mode);
+    for (int k = 0, i = me * share; k < share && i <= last; k++, i++) {
+        sum = combine(sum, rv_load(a, i, n), rv_load(b, i, n), mode);
     }
 #endif
     float lane[B];
@@ -77,15 +50,16 @@ vector_reduce(__global float *parts, __global const float *a, __global const flo
     }
 #if RV_GPU_FORM
     __local float shared[GROUP];
-    const int me = (int)get_local_id(0);
-    shared[me] = v;
+    const int lane_of_group = (int)get_local_id(0);
+    shared[lane_of_group] = v;
     for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (me < half_size) {
-            shared[me] = combine_parts(shared[me], shared[me + half_size], mode);
+        if (lane_of_group < half_size) {
+            shared[lane_of_group] =
+                combine_parts(shared[lane_of_group], shared[lane_of_group + half_size], mode);
         }
     }
-    if (me == 0) {
+    if (lane_of_group == 0) {
         parts[get_group_id(0)] = shared[0];
     }
 #else
@@ -110,15 +84,15 @@ __kernel void vector_reduce_parts(__global float *slots, __global const float *p
 /* y = a x + b y */
 __kernel void vector_axpby(__global float *y, __global const float *x, int n, float a, float b)
 {
-    const int i = rv_index() * B;
-    if (i >= n) {
+    const int i = rv_index();
+    if (rv_beyond(i, n)) {
         return;
     }
-    floatB v = a * load_tail(x, i, n);
+    floatB v = a * rv_load(x, i, n);
     if (b != 0.0f) {
-        v += b * load_tail(y, i, n);
+        v += b * rv_load(y, i, n);
     }
-    store_tail(y, i, n, v);
+    rv_store(y, i, n, v);
 }
 
 /* y += factor * (slot i - slot j) * x; j < 0 stands for zero */
@@ -126,21 +100,21 @@ __kernel void vector_axpy_slot(__global float *y, __global const float *x,
                                __global const float *slots, int n, int slot_i, int slot_j,
                                float factor)
 {
-    const int i = rv_index() * B;
-    if (i >= n) {
+    const int i = rv_index();
+    if (rv_beyond(i, n)) {
         return;
     }
     const float a = factor * (slots[slot_i] - (slot_j < 0 ? 0.0f : slots[slot_j]));
-    store_tail(y, i, n, load_tail(y, i, n) + a * load_tail(x, i, n));
+    rv_store(y, i, n, rv_load(y, i, n) + a * rv_load(x, i, n));
 }
 
 /* y = slot i * x */
 __kernel void vector_scale_slot(__global float *y, __global const float *x,
                                 __global const float *slots, int n, int slot_i)
 {
-    const int i = rv_index() * B;
-    if (i < n) {
-        store_tail(y, i, n, slots[slot_i] * load_tail(x, i, n));
+    const int i = rv_index();
+    if (!rv_beyond(i, n)) {
+        rv_store(y, i, n, slots[slot_i] * rv_load(x, i, n));
     }
 }
 

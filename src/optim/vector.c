@@ -40,7 +40,7 @@ static rv_status get_kernels(rv_vectors *v)
 static void choose_parts(rv_vectors *v)
 {
     const int32_t block = rv_device_block(v->device);
-    const int32_t vectors = (v->n + block - 1) / block;
+    const int32_t vectors = (v->n - 1) / block + 1;
     v->group = rv_device_gpu_form(v->device) ? GPU_GROUP : 1;
     const int32_t per_group = (int32_t)v->group * MIN_SHARE;
     const int32_t parts = (vectors + per_group - 1) / per_group;
