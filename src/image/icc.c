@@ -75,29 +75,31 @@ static cmsHPROFILE from_numbers(const rv_profile *profile, int colours)
  * are best kept as they are. */
 static bool is_srgb(cmsHPROFILE profile, cmsHPROFILE srgb, int colours)
 {
-    enum { STEPS = 17, ONE_OF_8_BITS = 257 };
+    enum { STEPS = 9, MOST = STEPS * STEPS * STEPS, ONE_OF_8_BITS = 257 };
     if (colours == 4) {
         return false;
     }
-    cmsHTRANSFORM transform = cmsCreateTransform(profile, layout(colours, false, 16), srgb,
-                                                 TYPE_RGB_16, INTENT, FLAGS | cmsFLAGS_NOCACHE);
+    const cmsUInt32Number flags = FLAGS | cmsFLAGS_NOCACHE | cmsFLAGS_NOOPTIMIZE;
+    cmsHTRANSFORM transform =
+        cmsCreateTransform(profile, layout(colours, false, 16), srgb, TYPE_RGB_16, INTENT, flags);
     if (transform == NULL) {
         return false;
     }
-    bool same = true;
-    const int n = colours == 1 ? STEPS : STEPS * STEPS * STEPS;
-    for (int i = 0; i < n && same; i++) {
+    uint16_t from[MOST * 3], to[MOST * 3];
+    const int n = colours == 1 ? STEPS : MOST, channels = colours == 1 ? 1 : 3;
+    for (int i = 0; i < n; i++) {
         const int at[3] = {i % STEPS, i / STEPS % STEPS, i / STEPS / STEPS};
-        uint16_t from[3], to[3];
-        for (int c = 0; c < 3; c++) {
-            from[c] = (uint16_t)(at[colours == 1 ? 0 : c] * UINT16_MAX / (STEPS - 1));
-        }
-        cmsDoTransform(transform, from, to, 1);
-        for (int c = 0; c < 3; c++) {
-            same = same && abs((int)from[c] - (int)to[c]) <= ONE_OF_8_BITS;
+        for (int c = 0; c < channels; c++) {
+            from[i * channels + c] = (uint16_t)(at[c] * UINT16_MAX / (STEPS - 1));
         }
     }
+    cmsDoTransform(transform, from, to, (cmsUInt32Number)n);
     cmsDeleteTransform(transform);
+    bool same = true;
+    for (int i = 0; i < n * 3; i++) {
+        const int before = colours == 1 ? from[i / 3] : from[i];
+        same = same && abs(before - to[i]) <= ONE_OF_8_BITS;
+    }
     return same;
 }
 

@@ -149,8 +149,14 @@ static void read_bytes(png_structp png, png_bytep out, size_t n)
     r->position += n;
 }
 
+/* Chunks without use here, of which a small file can hold hundreds that inflate to megabytes each. */
+static const png_byte skipped[] = "zTXt\0tEXt\0sPLT";
+enum { SKIPPED = 3, TEXTS = 16 };
+
 static void set_limits(reader *r)
 {
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, skipped, SKIPPED);
+    png_set_chunk_cache_max(r->png, TEXTS);
     const uint64_t side = r->source->max_pixels;
     const png_uint_32 limit = side < PNG_UINT_31_MAX ? (png_uint_32)side : PNG_UINT_31_MAX;
     png_set_user_limits(r->png, limit, limit);

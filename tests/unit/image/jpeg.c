@@ -226,8 +226,7 @@ Test(jpeg, kinds_that_cannot_be_read_are_named)
 static void cut_everywhere(const content *c)
 {
     for (size_t n = 0; n < c->n; n++) {
-        const char *path = rewrite(c, n);
-        refuses_image(path, RV_ERR_FORMAT,
+        refuses_bytes(c->bytes, n, RV_ERR_FORMAT,
                       n == 0   ? "empty"
                       : n == 1 ? "neither JPEG nor PNG"
                                : "cut off");
@@ -236,7 +235,7 @@ static void cut_everywhere(const content *c)
         options.allow_truncated = true;
         options.events = &listen(&h)->events;
         rv_image *image = NULL;
-        const rv_status status = rv_image_read(&image, path, &options);
+        const rv_status status = decode_copy(&image, c->bytes, n, &options);
         if (status == RV_OK) {
             cr_assert_eq(rv_image_height(image), HEIGHT);
             cr_assert_eq(h.warnings, 1);
@@ -288,7 +287,7 @@ Test(jpeg, any_changed_byte_is_survived)
             heard h;
             rv_image_read_options options = RV_IMAGE_READ_OPTIONS_INIT;
             options.events = &listen(&h)->events;
-            if (rv_image_read(&image, rewrite(c, c->n), &options) == RV_OK) {
+            if (decode_copy(&image, c->bytes, c->n, &options) == RV_OK) {
                 cr_assert_geq(rv_image_width(image), 1);
             }
             rv_image_destroy(image);

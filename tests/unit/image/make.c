@@ -1,6 +1,7 @@
 /* Picture files made by libjpeg and libpng directly, EXIF and profiles for them, and checks of what was read. */
 /* SPDX-License-Identifier: MIT */
 #include "make.h"
+#include "image/internal.h"
 #include "support/scratch.h"
 
 #include <criterion/criterion.h>
@@ -227,16 +228,39 @@ int sample(const rv_image *image, int x, int y, int c)
                                      : ((const uint16_t *)pixels)[at];
 }
 
+static void check_refusal(rv_status status, const rv_image *image, const char *name,
+                          rv_status expected, const char *words)
+{
+    const char *message = rv_error_message();
+    cr_assert_eq(status, expected, "%s: %s, %s", name, rv_status_name(status), message);
+    cr_assert_null(image);
+    cr_assert(strstr(message, name) != NULL, "%s", message);
+    cr_assert(strchr(message, '\n') == NULL, "%s", message);
+    cr_assert(words == NULL || strstr(message, words) != NULL, "%s", message);
+}
+
 void refuses_image(const char *path, rv_status expected, const char *words)
 {
     rv_image *image = (rv_image *)&image;
     const rv_status status = rv_image_read(&image, path, NULL);
-    const char *message = rv_error_message();
-    cr_assert_eq(status, expected, "%s: %s, %s", path, rv_status_name(status), message);
-    cr_assert_null(image);
-    cr_assert(strstr(message, path) != NULL, "%s", message);
-    cr_assert(strchr(message, '\n') == NULL, "%s", message);
-    cr_assert(words == NULL || strstr(message, words) != NULL, "%s", message);
+    check_refusal(status, image, path, expected, words);
+}
+
+rv_status decode_copy(rv_image **out, const uint8_t *bytes, size_t n,
+                      const rv_image_read_options *options)
+{
+    uint8_t *copy = malloc(n > 0 ? n : 1);
+    memcpy(copy, bytes, n);
+    const rv_status status = rv_image_decode(out, copy, n, "copy.jpg", options);
+    free(copy);
+    return status;
+}
+
+void refuses_bytes(const uint8_t *bytes, size_t n, rv_status expected, const char *words)
+{
+    rv_image *image = (rv_image *)&image;
+    const rv_status status = decode_copy(&image, bytes, n, NULL);
+    check_refusal(status, image, "copy.jpg", expected, words);
 }
 
 static void hear(void *payload, rv_log_level level, const char *text)

@@ -58,6 +58,13 @@ int sample(const rv_image *image, int x, int y, int c);
 /** A file that must be refused: status, and words that the message holds (NULL: none); it always names the file. */
 void refuses_image(const char *path, rv_status expected, const char *words);
 
+/** Decodes a copy of exactly these bytes, so that the sanitizers see a read beyond them. */
+rv_status decode_copy(rv_image **out, const uint8_t *bytes, size_t n,
+                      const rv_image_read_options *options);
+
+/** Decodes them, expecting this failure. */
+void refuses_bytes(const uint8_t *bytes, size_t n, rv_status expected, const char *words);
+
 /** Events that keep the last warning and count. */
 typedef struct heard {
     rv_events events;

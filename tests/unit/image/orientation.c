@@ -1,5 +1,6 @@
 /* EXIF orientation: the same upright picture from each of eight files, and blocks that are not worth reading. */
 /* SPDX-License-Identifier: MIT */
+#include "image/internal.h"
 #include "make.h"
 #include "support/scratch.h"
 
@@ -218,11 +219,10 @@ Test(orientation, any_changed_byte_of_exif_is_survived)
     b.n = make_exif(b.bytes, false, 1, false);
     for (size_t i = 6; i < b.n - 40; i++) {
         b.bytes[i] ^= 0xFF;
-        const char *path = make_file(true, 1, &b);
-        rv_image *image = read_image(path);
-        rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-        options.overwrite = true;
-        cr_assert_eq(rv_image_write(image, rv_test_path("out.png"), &options), RV_OK);
+        rv_image *image = read_image(make_file(true, 1, &b));
+        rv_blob out = {0};
+        cr_assert_eq(rv_exif_for_output(&out, &image->exif, WIDTH, HEIGHT), RV_OK);
+        rv_blob_release(&out);
         rv_image_destroy(image);
         b.bytes[i] ^= 0xFF;
     }

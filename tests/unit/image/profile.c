@@ -205,6 +205,90 @@ Test(profile, any_changed_byte_is_survived)
     free(p.bytes);
 }
 
+/* ---- CMYK ---- */
+
+/* Lightness falls with each ink, most with black; cyan takes red, magenta green, yellow blue. */
+static cmsInt32Number ink_to_lab(const cmsUInt16Number in[], cmsUInt16Number out[], void *data)
+{
+    (void)data;
+    const double c = in[0] / 65535.0, m = in[1] / 65535.0, y = in[2] / 65535.0, k = in[3] / 65535.0;
+    const double paper = 1 - k;
+    const cmsCIELab lab = {.L = 100 * paper * (1 - 0.4 * c) * (1 - 0.5 * m) * (1 - 0.1 * y),
+                           .a = paper * (60 * m - 35 * c),
+                           .b = paper * (80 * y - 40 * c)};
+    cmsFloat2LabEncoded(out, &lab);
+    return TRUE;
+}
+
+static uint8_t *make_cmyk_profile(size_t *out_size)
+{
+    cmsHPROFILE profile = cmsCreateProfilePlaceholder(NULL);
+    cmsSetProfileVersion(profile, 4.3);
+    cmsSetDeviceClass(profile, cmsSigOutputClass);
+    cmsSetColorSpace(profile, cmsSigCmykData);
+    cmsSetPCS(profile, cmsSigLabData);
+    cmsPipeline *table = cmsPipelineAlloc(NULL, 4, 3);
+    cmsStage *stage = cmsStageAllocCLut16bit(NULL, 9, 4, 3, NULL);
+    cr_assert(cmsStageSampleCLut16bit(stage, ink_to_lab, NULL, 0));
+    cmsPipelineInsertStage(table, cmsAT_BEGIN, cmsStageAllocToneCurves(NULL, 4, NULL));
+    cmsPipelineInsertStage(table, cmsAT_END, stage);
+    cmsPipelineInsertStage(table, cmsAT_END, cmsStageAllocToneCurves(NULL, 3, NULL));
+    cr_assert(cmsWriteTag(profile, cmsSigAToB0Tag, table));
+    cr_assert(cmsWriteTag(profile, cmsSigMediaWhitePointTag, cmsD50_XYZ()));
+    cmsPipelineFree(table);
+    cmsUInt32Number n = 0;
+    cr_assert(cmsSaveProfileToMem(profile, NULL, &n));
+    uint8_t *bytes = malloc(n);
+    cr_assert(cmsSaveProfileToMem(profile, bytes, &n));
+    cmsCloseProfile(profile);
+    *out_size = n;
+    return bytes;
+}
+
+/* Samples of ink, 255 full; without Adobe's marker they stand in the file as they are. */
+static void check_inks(const icc *profile, bool adobe)
+{
+    static const uint8_t inks[5][4] = {
+        {0, 0, 0, 0}, {0, 0, 0, 255}, {255, 0, 0, 0}, {0, 200, 40, 30}, {60, 50, 50, 80}};
+    for (int i = 0; i < 5; i++) {
+        uint8_t pixels[64 * 4];
+        for (int j = 0; j < 64 * 4; j++) {
+            pixels[j] = adobe ? (uint8_t)(255 - inks[i][j % 4]) : inks[i][j % 4];
+        }
+        icc p = *profile;
+        const jpeg_spec spec = {.width = 8,
+                                .height = 8,
+                                .colours = JCS_CMYK,
+                                .no_adobe = !adobe,
+                                .pixels = pixels,
+                                .markers = add_parts,
+                                .data = &p};
+        rv_image *image = hear_image(make_jpeg("a.jpg", &spec), 0, NULL);
+        double to[3], ink[4];
+        for (int c = 0; c < 4; c++) {
+            ink[c] = inks[i][c] * 100 / 255.0; /* lcms counts ink in percent */
+        }
+        expect(to, profile, ink, TYPE_CMYK_DBL);
+        for (int c = 0; c < 3; c++) {
+            cr_assert(fabs(sample(image, 4, 4, c) - 255 * to[c]) <= 2.5,
+                      "ink %d: %d instead of %.1f", i, sample(image, 4, 4, c), 255 * to[c]);
+            cr_assert(i != 0 || sample(image, 4, 4, c) >= 254, "paper is white");
+            cr_assert(i != 1 || sample(image, 4, 4, c) <= 1, "black ink is black");
+        }
+        cr_assert(i != 2 || sample(image, 4, 4, 0) + 60 < sample(image, 4, 4, 2), "cyan is no red");
+        rv_image_destroy(image);
+    }
+}
+
+Test(profile, inks_go_through_their_profile)
+{
+    icc p = {.parts = 3, .step = 1, .missing = -1};
+    p.bytes = make_cmyk_profile(&p.n);
+    check_inks(&p, true);
+    check_inks(&p, false);
+    free(p.bytes);
+}
+
 /* ---- PNG: grey, 16 bits, alpha; and colours by numbers ---- */
 
 typedef struct numbers {
