@@ -1,8 +1,8 @@
 /* Largest or mean value of windows: max_pool and average_pool. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "ops/lanes.h"
 #include "ops/op.h"
-#include "ops/sums.h"
 
 typedef struct pool_attrs {
     int32_t count_include_pad;
@@ -10,7 +10,7 @@ typedef struct pool_attrs {
     int32_t ceil_mode, global;
 } pool_attrs;
 
-enum { LONGEST = 1 << 15, CPU_RUN = 32 };
+enum { LONGEST = 1 << 15 };
 
 /* The first row is for averages only. */
 static const rv_attr attributes[] = {
@@ -85,19 +85,13 @@ static rv_status infer(rv_node *n)
 
 /* --- prepare --------------------------------------------------------------------------------- */
 
-/* N times blocks of channels. */
-static size_t planes(const rv_tensor *t)
-{
-    return (size_t)t->shape.dim[0] * (size_t)rv_tensor_blocks(t);
-}
-
 static rv_status make_plan(rv_node *n, const rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(plan)));
     const pool_attrs *a = n->attrs;
     const int32_t *in = n->in[0]->shape.dim, *out = n->out[0]->shape.dim;
     plan *p = n->priv;
-    p->run = rv_device_gpu_form(device) ? 1 : CPU_RUN;
+    p->run = rv_lanes_run(device);
     p->size = (rv_int4){{in[2], in[3], out[2], out[3]}};
     if (a->global) {
         p->window = (rv_int4){{in[2], in[3], 1, 1}};
@@ -110,8 +104,7 @@ static rv_status make_plan(rv_node *n, const rv_device *device)
 
 static rv_status get_kernel(rv_kernel **out, const rv_node *n, rv_device *device, const char *name)
 {
-    return rv_kernel_get(out, device, "pool", name,
-                         n->in[0]->layout == RV_PLAIN ? "-DPLAIN=1" : NULL);
+    return rv_kernel_get(out, device, "pool", name, rv_lanes_defines(n->in[0]));
 }
 
 static rv_status max_prepare(rv_node *n, rv_device *device)
@@ -123,10 +116,9 @@ static rv_status max_prepare(rv_node *n, rv_device *device)
 }
 
 /* Rows of all planes of B channels, each cut into runs: what a kernel has work-items for. */
-static size_t items(const plan *p, const rv_tensor *t)
+static size_t items(const rv_device *device, const rv_tensor *t)
 {
-    const size_t rows = planes(t) * (size_t)t->shape.dim[2];
-    return rows * (((size_t)t->shape.dim[3] + (size_t)p->run - 1) / (size_t)p->run);
+    return rv_lanes_items(device, rv_lanes_planes(t) * (size_t)t->shape.dim[2], t->shape.dim[3]);
 }
 
 static rv_status average_prepare(rv_node *n, rv_device *device)
@@ -138,7 +130,7 @@ static rv_status average_prepare(rv_node *n, rv_device *device)
     if (!a->global) {
         return get_kernel(&p->forward, n, device, "pool_average");
     }
-    p->n_parts = rv_sum_parts(p->size.s[0] * p->size.s[1]);
+    p->n_parts = rv_lanes_parts(p->size.s[0] * p->size.s[1]);
     n->forward_workspace = rv_tensor_bytes(n->out[0]) * (size_t)p->n_parts;
     RV_TRY(get_kernel(&p->parts, n, device, "pool_global_parts"));
     return get_kernel(&p->global, n, device, "pool_global");
@@ -150,7 +142,7 @@ static rv_status max_forward(const rv_node *n, const rv_exec *e)
 {
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(p, n->out[0])),
+    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(e->device, n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
                              RV_ARG(n->in[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(p->size),
                              RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run)));
@@ -162,7 +154,7 @@ static rv_status max_backward(const rv_node *n, const rv_exec *e, uint32_t wante
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(p, n->d_in[0])),
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(e->device, n->d_in[0])),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
                              RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
                              RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run),
@@ -176,10 +168,10 @@ static rv_status global_average(const rv_node *n, const rv_exec *e)
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t pixels = d[2] * d[3];
     RV_TRY(rv_launch(e->device, p->parts,
-                     rv_grid_items(e->device, planes(n->out[0]) * (size_t)p->n_parts),
+                     rv_grid_items(e->device, rv_lanes_planes(n->out[0]) * (size_t)p->n_parts),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(p->n_parts))));
-    return rv_launch(e->device, p->global, rv_grid_items(e->device, planes(n->out[0])),
+    return rv_launch(e->device, p->global, rv_grid_items(e->device, rv_lanes_planes(n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->workspace), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(p->n_parts)));
 }
@@ -192,7 +184,7 @@ static rv_status average_forward(const rv_node *n, const rv_exec *e)
     if (a->global) {
         return global_average(n, e);
     }
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(p, n->out[0])),
+    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(e->device, n->out[0])),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
                              RV_ARG(a->count_include_pad), RV_ARG(p->run)));
@@ -205,7 +197,7 @@ static rv_status average_backward(const rv_node *n, const rv_exec *e, uint32_t w
     const pool_attrs *a = n->attrs;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(p, n->d_in[0])),
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(e->device, n->d_in[0])),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
                              RV_ARG(a->count_include_pad), RV_ARG(p->run), RV_ARG(accumulate)));

@@ -2,16 +2,17 @@
  * The tests expand the same list, so that an operation without test cases does not link. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPS_REGISTRY_H
-#define RV_OPS_REGISTRY_H
-
 #define RV_OPS(X)    \
     X(add)           \
     X(average_pool)  \
+    X(concat)        \
     X(conv)          \
     X(cross_entropy) \
     X(dense)         \
+    X(dropout)       \
     X(gram)          \
     X(leaky_relu)    \
+    X(lrn)           \
     X(max_pool)      \
     X(mse_loss)      \
     X(preprocess)    \
@@ -19,6 +20,7 @@
     X(relu)          \
     X(reorder)       \
     X(resize)        \
+    X(softmax)       \
     X(sqrt)          \
     X(square)        \
     X(tv_loss)

@@ -1,0 +1,82 @@
+/* Local response normalisation over neighbouring channels, and its gradient. */
+/* SPDX-License-Identifier: MIT */
+#include "lanes.clh"
+
+/* Farthest that a window reaches to either side: a multiple of every B. */
+#define REACH 16
+
+/* Values of LANES channels and their neighbours, channel k of the block at REACH + k. */
+typedef struct neighbours {
+    float lane[LANES + 2 * REACH];
+} neighbours;
+
+/* Sum over channels k - before to k + after for each lane k. */
+static inline floatV window_sum(const neighbours *v, int before, int after)
+{
+    floatV sum = (floatV)(0.0f);
+    for (int o = -before; o <= after; o++) {
+        sum += vloadV(0, v->lane + REACH + o);
+    }
+    return sum;
+}
+
+/* Blocks to either side that a window needs. */
+static inline int blocks_beside(int before, int after)
+{
+    return (max(before, after) + LANES - 1) / LANES;
+}
+
+/* y = x s^-beta, s = k + scale * sum of x^2 over the window. inverse: 1 / s for the gradient, NULL where none is
+ * planned. One work-item: a run of pixels in one block. */
+__kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global const floatV *x,
+                          int n, int c, int pixels, int run, int before, int after, float scale,
+                          float beta, float k)
+{
+    const rv_run r = rv_run_of(rv_index(), pixels, run);
+    const int blocks = rv_blocks(c), block = r.plane % blocks;
+    if (r.plane >= n * blocks) {
+        return;
+    }
+    const int beside = blocks_beside(before, after);
+    for (int p = r.begin; p < r.end; p++) {
+        neighbours squares;
+        for (int i = -beside; i <= beside; i++) {
+            const bool is_there = block + i >= 0 && block + i < blocks;
+            const floatV v = is_there ? x[(r.plane + i) * pixels + p] : (floatV)(0.0f);
+            vstoreV(v * v, 0, squares.lane + REACH + i * LANES);
+        }
+        const floatV s = k + scale * window_sum(&squares, before, after);
+        const int at = r.plane * pixels + p;
+        y[at] = x[at] * powr(s, (floatV)(-beta));
+        if (inverse != 0) {
+            inverse[at] = rv_maskV(1.0f / s, block, c);
+        }
+    }
+}
+
+/* dx_i = dy_i s_i^-beta - 2 scale beta x_i * sum of dy_j y_j / s_j over the windows j that hold i. */
+__kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global const floatV *y,
+                       __global const floatV *x, __global const floatV *inverse, int n, int c,
+                       int pixels, int run, int before, int after, float scale, float beta,
+                       int accumulate)
+{
+    const rv_run r = rv_run_of(rv_index(), pixels, run);
+    const int blocks = rv_blocks(c), block = r.plane % blocks;
+    if (r.plane >= n * blocks) {
+        return;
+    }
+    const int beside = blocks_beside(before, after);
+    for (int p = r.begin; p < r.end; p++) {
+        neighbours terms;
+        for (int i = -beside; i <= beside; i++) {
+            const bool is_there = block + i >= 0 && block + i < blocks;
+            const int from = (r.plane + i) * pixels + p;
+            vstoreV(is_there ? dy[from] * y[from] * inverse[from] : (floatV)(0.0f), 0,
+                    terms.lane + REACH + i * LANES);
+        }
+        const int at = r.plane * pixels + p;
+        const floatV v = dy[at] * powr(inverse[at], (floatV)(beta)) -
+                         2.0f * scale * beta * x[at] * window_sum(&terms, after, before);
+        dx[at] = rv_accumulateV(dx + at, v, accumulate);
+    }
+}

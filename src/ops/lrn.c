@@ -1,0 +1,102 @@
+/* Local response normalisation across channels: y = x / (k + alpha / size * sum x^2)^beta. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/lanes.h"
+#include "ops/op.h"
+
+typedef struct lrn_attrs {
+    int32_t size;
+    float alpha, beta, k;
+} lrn_attrs;
+
+/* The kernels reach 16 channels to either side. */
+enum { LARGEST = 33 };
+
+static const rv_attr attributes[] = {
+    {"size", RV_ATTR_INT, offsetof(lrn_attrs, size), 1, 5, 1, LARGEST, NULL,
+     "channels that are summed, the own one in the middle"},
+    {"alpha", RV_ATTR_FLOAT, offsetof(lrn_attrs, alpha), 1, 1e-4, 0, 1e9, NULL,
+     "factor of the sum, divided by size"},
+    {"beta", RV_ATTR_FLOAT, offsetof(lrn_attrs, beta), 1, 0.75, 0, 100, NULL, "exponent"},
+    {"k", RV_ATTR_FLOAT, offsetof(lrn_attrs, k), 1, 1, 1e-6, 1e9, NULL, "added to the sum"},
+    {NULL},
+};
+
+typedef struct kernels {
+    rv_kernel *forward, *back;
+    int32_t before, after; /* channels of the window beside the own one */
+    float scale;
+} kernels;
+
+static rv_status infer(rv_node *n)
+{
+    const rv_shape *in = &n->in[0]->shape;
+    if (in->rank != 4) {
+        return rv_fail(RV_ERR_SHAPE, "'%s': lrn takes rank 4, not %d", n->name, (int)in->rank);
+    }
+    n->out[0]->shape = n->saved[0]->shape = *in;
+    return RV_OK;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    RV_TRY(rv_node_private(n, sizeof(kernels)));
+    const lrn_attrs *a = n->attrs;
+    kernels *k = n->priv;
+    /* An even size has one more behind, as in ONNX. */
+    k->before = (a->size - 1) / 2;
+    k->after = a->size / 2;
+    k->scale = a->alpha / (float)a->size;
+    const char *defines = rv_lanes_defines(n->in[0]);
+    RV_TRY(rv_kernel_get(&k->forward, device, "lrn", "lrn_forward", defines));
+    return rv_kernel_get(&k->back, device, "lrn", "lrn_back", defines);
+}
+
+static rv_status forward(const rv_node *n, const rv_exec *e)
+{
+    const kernels *k = n->priv;
+    const lrn_attrs *a = n->attrs;
+    const rv_tensor *x = n->in[0];
+    const int32_t *d = x->shape.dim;
+    const int32_t pixels = rv_lanes_pixels(x), run = rv_lanes_run(e->device);
+    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
+    return rv_launch(e->device, k->forward, rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
+                             RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(pixels),
+                             RV_ARG(run), RV_ARG(k->before), RV_ARG(k->after), RV_ARG(k->scale),
+                             RV_ARG(a->beta), RV_ARG(a->k)));
+}
+
+static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
+{
+    (void)wanted;
+    const kernels *k = n->priv;
+    const lrn_attrs *a = n->attrs;
+    const rv_tensor *x = n->in[0];
+    const int32_t *d = x->shape.dim;
+    const int32_t pixels = rv_lanes_pixels(x), run = rv_lanes_run(e->device);
+    const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
+    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
+    return rv_launch(e->device, k->back, rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
+                             RV_ARG(n->out[0]->buffer), RV_ARG(x->buffer),
+                             RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
+                             RV_ARG(pixels), RV_ARG(run), RV_ARG(k->before), RV_ARG(k->after),
+                             RV_ARG(k->scale), RV_ARG(a->beta), RV_ARG(accumulate)));
+}
+
+const rv_op rv_op_lrn = {
+    .name = "lrn",
+    .summary = "normalise by neighbouring channels",
+    .attrs = attributes,
+    .attr_size = sizeof(lrn_attrs),
+    .traits = RV_OP_BWD_READS_INPUT | RV_OP_BWD_READS_OUTPUT,
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .n_saved = 1,
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+};
