@@ -2,6 +2,8 @@
  * The tests expand the same list, so that an operation without test cases does not link. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPS_REGISTRY_H
+#define RV_OPS_REGISTRY_H
+
 #define RV_OPS(X)    \
     X(add)           \
     X(average_pool)  \
