@@ -128,12 +128,13 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const rv_tensor *x = n->in[0], *g = n->out[0];
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3];
+    const size_t blocks = (size_t)(k->padded / x->block);
     RV_TRY(rv_launch(e->device, k->forward, groups(e, k->pairs, k->parts, d[0]),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(x->buffer), RV_ARG(d[1]), RV_ARG(pixels),
                              RV_ARG(k->parts), RV_ARG(k->part_pixels))));
-    return rv_launch(e->device, k->sum, rv_grid_items(e->device, rv_tensor_floats(g)),
+    return rv_launch(e->device, k->sum, rv_grid_items(e->device, (size_t)d[0] * blocks * blocks),
                      RV_ARGS(RV_ARG(g->buffer), RV_ARG(n->workspace), RV_ARG(d[0]), RV_ARG(d[1]),
-                             RV_ARG(k->padded), RV_ARG(k->parts), RV_ARG(scale(n))));
+                             RV_ARG(k->parts), RV_ARG(scale(n))));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -144,8 +145,10 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3];
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    const size_t floats = (size_t)d[0] * (size_t)k->panels * (size_t)d[1] * (size_t)k->width;
-    RV_TRY(rv_launch(e->device, k->symmetrize, rv_grid_items(e->device, floats),
+    const size_t rows = (size_t)(k->padded / x->block);
+    const size_t columns = (size_t)(k->panels * (k->width / x->block));
+    RV_TRY(rv_launch(e->device, k->symmetrize,
+                     rv_grid_items(e->device, (size_t)d[0] * rows * columns),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(k->panels), RV_ARG(k->width), RV_ARG(scale(n)))));
     return rv_launch(e->device, k->backward, groups(e, k->panels, divide_up(pixels, k->span), d[0]),
