@@ -1,0 +1,236 @@
+/* Measures the device itself, an iteration of style transfer, and a forward pass. */
+/* SPDX-License-Identifier: MIT */
+#include <reverie/bench.h>
+
+#include "base/error.h"
+#include "base/event.h"
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/system.h"
+#include "stages/bench_node.h"
+#include "stages/descent.h"
+#include "stages/stylize_options.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Streams of the pictures that are drawn. */
+enum { STREAM_PHOTO = 1, STREAM_STYLE = 2, STREAM_BATCH = 3 };
+enum { PEAK_RUNS = 5, MIN_RUNS = 3, MAX_RUNS = 50, MAX_ITERATIONS = 1000000, MAX_BATCH = 65536 };
+#define PEAK_SECONDS 0.2
+/* Forward passes go on till they have taken so long in all. */
+#define MIN_SECONDS 0.5
+
+rv_status rv_bench_peak(rv_device *device, rv_bench_peak_result *out)
+{
+    *out = (rv_bench_peak_result){0};
+    RV_TRY(rv_device_measure_fma(device, PEAK_RUNS, PEAK_SECONDS, &out->fma_gflops));
+    RV_TRY(rv_device_measure_copy(device, &out->copy_gbps));
+    return rv_device_measure_launch(device, &out->launch_us);
+}
+
+/* --- stylize --------------------------------------------------------------------------------- */
+
+/* One call of rv_bench_stylize(). */
+typedef struct job {
+    rv_device *device;
+    const rv_events *events;
+    rv_stylize_options options; /* resolved */
+    const rv_objective_kind *kind;
+    void *objective;
+    rv_planar photo, style;
+    double *ends; /* of the iterations, by the clock */
+    double flops; /* of an iteration */
+} job;
+
+static void report(void *payload, int done, double loss)
+{
+    job *j = payload;
+    const int total = j->options.iterations;
+    j->ends[done - 1] = rv_clock();
+    const double took = done > 1 ? (j->ends[done - 1] - j->ends[0]) / (done - 1) : 0;
+    const rv_progress progress = {.task = "bench stylize",
+                                  .done = done,
+                                  .total = total,
+                                  .fraction = (double)done / total,
+                                  .loss = loss,
+                                  .seconds_left = done > 1 ? took * (total - done) : -1};
+    rv_report(j->events, &progress);
+}
+
+static rv_status draw(rv_planar *out, int side, uint32_t stream)
+{
+    RV_TRY(rv_planar_create(out, side, side));
+    for (size_t i = 0; i < rv_planar_floats(out); i++) {
+        out->data[i] = rv_philox_uniform(0, stream, (uint32_t)i);
+    }
+    return RV_OK;
+}
+
+/* The options of a stylize command that is all defaults but for what the measurement defines. */
+static rv_status resolve(job *j, const rv_model *model, int size, int iterations)
+{
+    rv_stylize_options options = RV_STYLIZE_OPTIONS_INIT;
+    rv_schedule schedule;
+    rv_image *photo;
+    if (iterations < 2 || iterations > MAX_ITERATIONS) {
+        return rv_fail(RV_ERR_USAGE, "iterations is %d, must be from 2 to %d", iterations,
+                       MAX_ITERATIONS);
+    }
+    options.size = size;
+    options.iterations = iterations;
+    options.tv_weight = 0;
+    options.optimizer = RV_OPTIMIZER_ADAM;
+    options.scales = 1;
+    options.events = j->events;
+    RV_TRY(rv_image_create(&photo, size > 0 ? size : 1, size > 0 ? size : 1, 3, 8));
+    const rv_status status = rv_stylize_resolve(&j->options, &schedule, &options, model, photo);
+    rv_image_destroy(photo);
+    return status;
+}
+
+static rv_status iterate(job *j, const rv_model *model)
+{
+    const int size = j->options.size, margin = j->kind->margin(size, size);
+    const double share = 1;
+    double loss;
+    RV_TRY(draw(&j->photo, size + 2 * margin, STREAM_PHOTO));
+    RV_TRY(draw(&j->style, size, STREAM_STYLE));
+    RV_TRY(rv_alloc(&j->ends, (size_t)j->options.iterations, sizeof *j->ends, "measurement"));
+    RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));
+    rv_scale scale = {.size = size,
+                      .full_size = size,
+                      .content = j->photo,
+                      .styles = &j->style,
+                      .shares = &share,
+                      .n_styles = 1};
+    rv_descent descent = {.device = j->device,
+                          .optimizer = RV_OPTIMIZER_ADAM,
+                          .learning_rate = j->options.learning_rate,
+                          .iterations = j->options.iterations,
+                          .events = j->events,
+                          .report = report,
+                          .payload = j};
+    const rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, &scale);
+    j->photo = scale.content; /* which begin() may have changed */
+    RV_TRY(status);
+    j->flops = rv_plan_flops(descent.plan, RV_PASS_FORWARD) +
+               rv_plan_flops(descent.plan, RV_PASS_BACKWARD_DATA);
+    return rv_descend(&descent, j->photo.data, &loss);
+}
+
+static void conclude(rv_bench_stylize_result *out, job *j, double start)
+{
+    const size_t n = (size_t)j->options.iterations;
+    out->first_iteration_seconds = j->ends[0] - start;
+    for (size_t i = n - 1; i > 0; i--) {
+        j->ends[i] -= j->ends[i - 1];
+    }
+    out->seconds_per_iteration = rv_bench_median(j->ends + 1, n - 1);
+    out->effective_gflops = 1e-9 * j->flops / out->seconds_per_iteration;
+    out->rss_bytes = rv_process_peak_bytes();
+    out->device_bytes = rv_device_allocated_peak(j->device);
+}
+
+rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, const rv_model *model,
+                           int size, int iterations, const rv_events *events)
+{
+    const double start = rv_clock();
+    job j = {.device = device, .events = events, .kind = rv_objective_of(model)};
+    *out = (rv_bench_stylize_result){0};
+    RV_TRY(resolve(&j, model, size, iterations));
+    rv_status status = iterate(&j, model);
+    if (status == RV_OK) {
+        conclude(out, &j, start);
+    }
+    j.kind->destroy(j.objective);
+    rv_planar_release(&j.photo);
+    rv_planar_release(&j.style);
+    free(j.ends);
+    /* The peak comes last: its buffers are none of style transfer's. */
+    if (status == RV_OK) {
+        status = rv_bench_peak(device, &out->peak);
+    }
+    if (status == RV_OK) {
+        out->ratio_to_peak = out->effective_gflops / out->peak.fma_gflops;
+    }
+    return status;
+}
+
+/* --- infer ----------------------------------------------------------------------------------- */
+
+static rv_status write_batch(rv_device *device, rv_tensor *tensor)
+{
+    const size_t n = rv_shape_count(&tensor->shape);
+    float *values;
+    RV_TRY(rv_alloc(&values, n, sizeof *values, "batch"));
+    for (size_t i = 0; i < n; i++) {
+        values[i] = rv_philox_uniform(0, STREAM_BATCH, (uint32_t)i);
+    }
+    const rv_status status = rv_tensor_write(device, tensor, values);
+    free(values);
+    return status;
+}
+
+static rv_status time_forward(rv_device *device, rv_plan *plan, double *median)
+{
+    double seconds[MAX_RUNS], total = 0;
+    size_t n = 0;
+    RV_TRY(rv_plan_forward(plan)); /* packs and compiles */
+    RV_TRY(rv_device_finish(device));
+    while (n < MIN_RUNS || (n < MAX_RUNS && total < MIN_SECONDS)) {
+        if (rv_cancelled(rv_device_events(device))) {
+            return rv_fail(RV_ERR_CANCELLED, "cancelled");
+        }
+        const double start = rv_clock();
+        RV_TRY(rv_plan_forward(plan));
+        RV_TRY(rv_device_finish(device));
+        seconds[n] = rv_clock() - start;
+        total += seconds[n++];
+    }
+    *median = rv_bench_median(seconds, n);
+    return RV_OK;
+}
+
+static rv_status infer(rv_device *device, const rv_model_graph *model, rv_params *params,
+                       double *seconds, double *flops)
+{
+    const rv_plan_options options = {.mode = RV_INFER, .outputs = &model->output, .n_outputs = 1};
+    rv_plan *plan;
+    RV_TRY(rv_plan_create(&plan, model->graph, params, device, &options));
+    *flops = rv_plan_flops(plan, RV_PASS_FORWARD);
+    rv_status status = write_batch(device, rv_plan_tensor(plan, model->picture));
+    if (status == RV_OK) {
+        status = time_forward(device, plan, seconds);
+    }
+    rv_plan_destroy(plan);
+    return status;
+}
+
+rv_status rv_bench_infer(rv_device *device, rv_bench_infer_result *out, const rv_model *model,
+                         int batch)
+{
+    rv_model_graph graph;
+    rv_params *params = NULL;
+    double flops = 0;
+    *out = (rv_bench_infer_result){0};
+    if (batch < 1 || batch > MAX_BATCH) {
+        return rv_fail(RV_ERR_USAGE, "batch is %d, must be from 1 to %d", batch, MAX_BATCH);
+    }
+    RV_TRY(rv_model_build(&graph, model, NULL, 0));
+    rv_status status =
+        rv_graph_reshape(graph.graph, graph.picture,
+                         rv_shape_4(batch, 3, rv_model_height(model), rv_model_width(model)));
+    if (status == RV_OK) {
+        status = rv_params_create(&params, device, graph.graph, false);
+    }
+    if (status == RV_OK) {
+        status = infer(device, &graph, params, &out->seconds_per_batch, &flops);
+    }
+    rv_params_destroy(params);
+    rv_graph_destroy(graph.graph);
+    RV_TRY(status);
+    RV_TRY(rv_bench_peak(device, &out->peak));
+    out->ratio_to_peak = 1e-9 * flops / out->seconds_per_batch / out->peak.fma_gflops;
+    return RV_OK;
+}

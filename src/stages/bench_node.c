@@ -1,0 +1,272 @@
+/* Sets up one operation on a device, times its passes and compares samples of what they give. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/bench_node.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/system.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SEED = 1, STREAM_SAMPLES = 100, SAMPLES = 48, MIN_RUNS = 3, MAX_RUNS = 15 };
+
+/* Runs go on till they have taken so long in all. */
+#define MIN_SECONDS 0.25
+
+double rv_bench_value(uint32_t data, size_t index)
+{
+    return 2.0 * (double)rv_philox_uniform(SEED, data, (uint32_t)index) - 1.0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double rv_bench_median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, ascending);
+    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* --- set-up ---------------------------------------------------------------------------------- */
+
+static rv_status fill(rv_device *device, rv_tensor *tensor, uint32_t data)
+{
+    const size_t n = rv_shape_count(&tensor->shape);
+    float *values;
+    RV_TRY(rv_alloc(&values, n, sizeof *values, "measurement"));
+    for (size_t i = 0; i < n; i += 4) { /* four values a draw */
+        const rv_philox_words words = rv_philox_block(SEED, data, (uint32_t)i);
+        for (size_t k = 0; k < 4 && i + k < n; k++) {
+            values[i + k] = 2.0f * ((float)(words.w[k] >> 8) * 0x1p-24f) - 1.0f;
+        }
+    }
+    const rv_status status = rv_tensor_write(device, tensor, values);
+    free(values);
+    return status;
+}
+
+static rv_status make(rv_bench_node *b, rv_tensor *tensor, rv_shape shape, rv_layout layout)
+{
+    return rv_tensor_create(tensor, b->device, shape, layout);
+}
+
+static rv_status make_params(rv_bench_node *b)
+{
+    rv_node *n = &b->node;
+    n->wanted = RV_WANT_INPUT(0);
+    for (int i = 0; i < n->op->n_params; i++) {
+        if (b->param[i].shape.rank > 0) {
+            const rv_shape shape = b->param[i].shape;
+            RV_TRY(make(b, &b->param[i], shape, RV_PLAIN));
+            RV_TRY(make(b, &b->d_param[i], shape, RV_PLAIN));
+            RV_TRY(fill(b->device, &b->param[i], RV_BENCH_PARAM + (uint32_t)i));
+            n->wanted |= RV_WANT_PARAM(i);
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status make_tensors(rv_bench_node *b)
+{
+    rv_layout in = RV_PLAIN, out = RV_PLAIN;
+    const rv_shape in_shape = b->in.shape, out_shape = b->out.shape;
+    b->node.op->layouts(&b->node, &in, &out);
+    RV_TRY(make(b, &b->in, in_shape, in));
+    RV_TRY(make(b, &b->d_in, in_shape, in));
+    RV_TRY(make(b, &b->out, out_shape, out));
+    RV_TRY(make(b, &b->d_out, out_shape, out));
+    RV_TRY(fill(b->device, &b->in, RV_BENCH_INPUT));
+    RV_TRY(fill(b->device, &b->d_out, RV_BENCH_D_OUT));
+    return make_params(b);
+}
+
+static rv_status make_workspace(rv_bench_node *b)
+{
+    const rv_node *n = &b->node;
+    if (n->forward_workspace > 0) {
+        RV_TRY(rv_buffer_create(&b->forward_workspace, b->device, n->forward_workspace));
+    }
+    if (n->backward_workspace > 0) {
+        RV_TRY(rv_buffer_create(&b->backward_workspace, b->device, n->backward_workspace));
+    }
+    if (n->packed_bytes > 0) {
+        const rv_exec e = {.device = b->device};
+        RV_TRY(rv_buffer_create(&b->node.packed, b->device, n->packed_bytes));
+        RV_TRY(n->op->pack(n, &e));
+    }
+    return RV_OK;
+}
+
+static rv_status set_up(rv_bench_node *b, const char *op, const rv_attr_value *attrs,
+                        size_t n_attrs)
+{
+    rv_node *n = &b->node;
+    RV_TRY(rv_op_find(&n->op, op, n->name));
+    RV_TRY(rv_alloc(&b->attrs, 1, n->op->attr_size + 1, "attributes"));
+    RV_TRY(rv_attrs_set(b->attrs, n->op->attrs, attrs, n_attrs, n->name));
+    n->attrs = b->attrs;
+    RV_TRY(n->op->infer(n));
+    RV_TRY(make_tensors(b));
+    RV_TRY(n->op->prepare(n, b->device));
+    return make_workspace(b);
+}
+
+rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const char *op,
+                               const char *name, rv_shape in, const rv_attr_value *attrs,
+                               size_t n_attrs)
+{
+    rv_bench_node *b;
+    *out = NULL;
+    RV_TRY(rv_alloc(&b, 1, sizeof *b, "measurement"));
+    b->device = device;
+    b->in.shape = in;
+    b->ins[0] = &b->in;
+    b->outs[0] = &b->out;
+    b->d_ins[0] = &b->d_in;
+    b->d_outs[0] = &b->d_out;
+    b->node = (rv_node){.name = name,
+                        .n_in = 1,
+                        .n_out = 1,
+                        .in = b->ins,
+                        .out = b->outs,
+                        .d_in = b->d_ins,
+                        .d_out = b->d_outs};
+    for (int i = 0; i < RV_MAX_PARAMS; i++) {
+        b->node.param[i] = &b->param[i];
+        b->node.d_param[i] = &b->d_param[i];
+    }
+    const rv_status status = set_up(b, op, attrs, n_attrs);
+    if (status != RV_OK) {
+        rv_bench_node_destroy(b);
+        return status;
+    }
+    *out = b;
+    return RV_OK;
+}
+
+void rv_bench_node_destroy(rv_bench_node *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    rv_tensor_release(&b->in);
+    rv_tensor_release(&b->out);
+    rv_tensor_release(&b->d_in);
+    rv_tensor_release(&b->d_out);
+    for (int i = 0; i < RV_MAX_PARAMS; i++) {
+        rv_tensor_release(&b->param[i]);
+        rv_tensor_release(&b->d_param[i]);
+    }
+    rv_buffer_destroy(b->forward_workspace);
+    rv_buffer_destroy(b->backward_workspace);
+    rv_buffer_destroy(b->node.packed);
+    free(b->node.priv);
+    free(b->attrs);
+    free(b);
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static rv_status run(rv_bench_node *b, rv_pass pass, double *seconds)
+{
+    const rv_exec e = {.device = b->device};
+    rv_node *n = &b->node;
+    const uint32_t data = n->wanted & RV_WANT_INPUT(0), params = n->wanted & ~RV_WANT_INPUT(0);
+    const double start = rv_clock();
+    if (pass == RV_PASS_FORWARD) {
+        n->workspace = b->forward_workspace;
+        RV_TRY(n->op->forward(n, &e));
+    } else {
+        n->workspace = b->backward_workspace;
+        RV_TRY(n->op->backward(n, &e, pass == RV_PASS_BACKWARD_DATA ? data : params));
+    }
+    RV_TRY(rv_device_finish(b->device));
+    *seconds = rv_clock() - start;
+    return RV_OK;
+}
+
+/* The first run, which compiles, and the kernel that takes most of its time on the device. */
+static rv_status find_algorithm(rv_bench_node *b, rv_bench_row *row, rv_pass pass)
+{
+    rv_profile_row *rows = NULL;
+    size_t n = 0;
+    double seconds;
+    RV_TRY(rv_profile_start(b->device));
+    rv_status status = run(b, pass, &seconds);
+    rv_error error;
+    rv_error_save(&error, status);
+    status = rv_profile_stop(b->device, &rows, &n);
+    if (error.status != RV_OK) {
+        status = rv_error_restore(&error);
+    }
+    if (status == RV_OK) {
+        snprintf(row->algorithm, sizeof row->algorithm, "%.*s", (int)sizeof row->algorithm - 1,
+                 n > 0 ? rows[0].name : "none");
+    }
+    free(rows);
+    return status;
+}
+
+static rv_status find_time(rv_bench_node *b, rv_bench_row *row, rv_pass pass)
+{
+    double seconds[MAX_RUNS], total = 0;
+    size_t n = 0;
+    while (n < MIN_RUNS || (n < MAX_RUNS && total < MIN_SECONDS)) {
+        RV_TRY(run(b, pass, &seconds[n]));
+        total += seconds[n++];
+    }
+    row->ms = 1e3 * rv_bench_median(seconds, n);
+    return RV_OK;
+}
+
+/* --- error ----------------------------------------------------------------------------------- */
+
+static const rv_tensor *result_of(const rv_bench_node *b, rv_pass pass)
+{
+    return pass == RV_PASS_FORWARD         ? &b->out
+           : pass == RV_PASS_BACKWARD_DATA ? &b->d_in
+                                           : &b->d_param[0];
+}
+
+static rv_status find_error(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
+                            rv_bench_expect *expect)
+{
+    const rv_tensor *result = result_of(b, pass);
+    const size_t n = rv_shape_count(&result->shape);
+    double largest = 0, error = 0;
+    float *values;
+    RV_TRY(rv_alloc(&values, n, sizeof *values, "measurement"));
+    const rv_status status = rv_tensor_read(b->device, result, values);
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        largest = fmax(largest, fabs((double)values[i]));
+    }
+    for (uint32_t i = 0; i < SAMPLES && status == RV_OK; i++) {
+        const size_t index = rv_philox_block(SEED, STREAM_SAMPLES, 4 * i).w[0] % n;
+        const double deviation = fabs((double)values[index] - expect(b, pass, index));
+        error = deviation <= error ? error : deviation; /* NaN stays */
+    }
+    free(values);
+    row->max_error = error / largest;
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
+                                rv_bench_expect *expect, double peak_gflops)
+{
+    static const char *const names[] = {"forward", "backward_data", "backward_weights"};
+    *row = (rv_bench_row){0};
+    snprintf(row->name, sizeof row->name, "%s", b->node.name);
+    snprintf(row->pass, sizeof row->pass, "%s", names[pass]);
+    RV_TRY(find_algorithm(b, row, pass));
+    RV_TRY(find_time(b, row, pass));
+    row->gflops = 1e-6 * b->node.op->flops(&b->node, pass) / row->ms;
+    row->ratio_to_peak = row->gflops / peak_gflops;
+    return find_error(b, row, pass, expect);
+}

@@ -1,0 +1,214 @@
+/* Measurements mean what their header says: what is counted, what is divided by what, what is checked. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/bench_node.h"
+#include "support/device.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static rv_model *open_model(const char *name)
+{
+    rv_model *model;
+    cr_assert_eq(rv_model_open(&model, name, NULL), RV_OK, "%s", rv_error_message());
+    return model;
+}
+
+static void assert_near(double got, double wanted, double tolerance, const char *what)
+{
+    cr_assert(fabs(got - wanted) <= tolerance * fabs(wanted), "%s: %.9g, not %.9g", what, got,
+              wanted);
+}
+
+Test(bench, the_median_is_the_middle_or_the_mean_of_two)
+{
+    double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, one[] = {7};
+    cr_assert_eq(rv_bench_median(odd, 3), 2);
+    cr_assert_eq(rv_bench_median(even, 4), 2.5);
+    cr_assert_eq(rv_bench_median(one, 1), 7);
+}
+
+Test(bench, the_peak_is_three_limits)
+{
+    rv_device *device = rv_test_device();
+    rv_bench_peak_result peak;
+    cr_assert_eq(rv_bench_peak(device, &peak), RV_OK, "%s", rv_error_message());
+    cr_assert(peak.fma_gflops > 0 && isfinite(peak.fma_gflops));
+    cr_assert(peak.copy_gbps > 0 && isfinite(peak.copy_gbps));
+    cr_assert(peak.launch_us > 0 && isfinite(peak.launch_us));
+    rv_device_close(device);
+}
+
+/* Measures every pass of one node and compares with the operations counted by hand. */
+static void check_node(const char *op, rv_shape in, const rv_attr_value *attrs, size_t n_attrs,
+                       rv_bench_expect *expect, const double *flops, int n_passes)
+{
+    static const char *const passes[] = {"forward", "backward_data", "backward_weights"};
+    rv_device *device = rv_test_device();
+    rv_bench_node *b;
+    cr_assert_eq(rv_bench_node_create(&b, device, op, "the node", in, attrs, n_attrs), RV_OK, "%s",
+                 rv_error_message());
+    for (int i = 0; i < n_passes; i++) {
+        rv_bench_row row;
+        cr_assert_eq(rv_bench_node_measure(b, &row, (rv_pass)i, expect, 50.0), RV_OK, "%s",
+                     rv_error_message());
+        cr_assert_str_eq(row.name, "the node");
+        cr_assert_str_eq(row.pass, passes[i]);
+        cr_assert_eq(strncmp(row.algorithm, op, strlen(op)), 0, "%s", row.algorithm);
+        cr_assert(row.ms > 0);
+        assert_near(row.gflops * row.ms * 1e6, flops[i], 1e-9, passes[i]);
+        assert_near(row.ratio_to_peak * 50.0, row.gflops, 1e-9, "ratio_to_peak");
+        cr_assert(row.max_error < 1e-5, "%s %s: max_error %g", op, row.pass, row.max_error);
+    }
+    rv_bench_node_destroy(b);
+    rv_device_close(device);
+}
+
+Test(bench, a_convolution_is_counted_and_checked)
+{
+    /* 2 pictures of 6 x 7 pixels, 5 -> 9 channels, 3 x 3: two operations per product, borders included */
+    const double all = 2.0 * 2 * 6 * 7 * 5 * 9 * 9;
+    const double flops[] = {all, all, all};
+    check_node(
+        "conv", rv_shape_4(2, 5, 6, 7),
+        RV_ATTRS(RV_SET_INT("num_output", 9), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)),
+        rv_bench_expect_conv, flops, 3);
+}
+
+Test(bench, a_dense_layer_is_counted_and_checked)
+{
+    const double all = 2.0 * 3 * 40 * 11;
+    const double flops[] = {all, all, all};
+    check_node("dense", rv_shape_2(3, 40), RV_ATTRS(RV_SET_INT("num_output", 11)),
+               rv_bench_expect_dense, flops, 3);
+}
+
+Test(bench, a_gram_matrix_is_counted_in_full)
+{
+    const double all = 2.0 * 2 * 10 * 10 * 8 * 9;
+    const double flops[] = {all, all};
+    check_node("gram", rv_shape_4(2, 10, 8, 9), RV_NO_ATTRS, rv_bench_expect_gram, flops, 2);
+}
+
+/* A wrong expectation shows, whatever the pass. */
+static double expect_zero(const rv_bench_node *b, rv_pass pass, size_t index)
+{
+    (void)b;
+    (void)pass;
+    (void)index;
+    return 0;
+}
+
+Test(bench, a_wrong_result_shows_in_max_error)
+{
+    rv_device *device = rv_test_device();
+    rv_bench_node *b;
+    rv_bench_row row;
+    cr_assert_eq(rv_bench_node_create(&b, device, "dense", "wrong", rv_shape_2(2, 9),
+                                      RV_ATTRS(RV_SET_INT("num_output", 3))),
+                 RV_OK);
+    cr_assert_eq(rv_bench_node_measure(b, &row, RV_PASS_FORWARD, expect_zero, 1.0), RV_OK);
+    cr_assert(row.max_error > 0.1 && row.max_error <= 1, "%g", row.max_error);
+    rv_bench_node_destroy(b);
+    rv_device_close(device);
+}
+
+/* Operations of an iteration with VGG-19 at a size that five halvings divide: convolutions up to
+ * conv5_1 and the Gram matrices of five layers, forward and backward to the picture. */
+static double vgg19_flops(double size)
+{
+    static const int channels[] = {64, 128, 256, 512, 512}, convolutions[] = {2, 2, 4, 4, 1};
+    double sum = 0, from = 3, pixels = size * size;
+    for (int stage = 0; stage < 5; stage++) {
+        const double c = channels[stage];
+        sum += 2 * 9 * from * c * pixels + (convolutions[stage] - 1) * 2 * 9 * c * c * pixels;
+        sum += 2 * c * c * pixels;
+        from = c;
+        pixels /= 4;
+    }
+    return 2 * sum;
+}
+
+typedef struct progress_count {
+    int calls;
+    int64_t total;
+} progress_count;
+
+static void count_progress(void *payload, const rv_progress *progress)
+{
+    progress_count *count = payload;
+    count->calls++;
+    count->total = progress->total;
+    cr_assert_eq(progress->done, count->calls);
+    cr_assert(isfinite(progress->loss));
+}
+
+Test(bench, an_iteration_of_style_transfer_is_counted_as_direct_computation)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("vgg19");
+    rv_bench_stylize_result r;
+    progress_count count = {0, 0};
+    const rv_events events = {.payload = &count, .progress = count_progress};
+    cr_assert_eq(rv_bench_stylize(device, &r, model, 32, 3, &events), RV_OK, "%s",
+                 rv_error_message());
+    cr_assert_eq(count.calls, 3);
+    cr_assert_eq(count.total, 3);
+    assert_near(1e9 * r.effective_gflops * r.seconds_per_iteration, vgg19_flops(32), 1e-9,
+                "operations of an iteration");
+    assert_near(r.ratio_to_peak * r.peak.fma_gflops, r.effective_gflops, 1e-9, "ratio_to_peak");
+    cr_assert(r.first_iteration_seconds > r.seconds_per_iteration);
+    cr_assert(r.device_bytes > 4 * 12944960u, "%llu: the weights up to conv5_1 alone are more",
+              (unsigned long long)r.device_bytes);
+    cr_assert(r.rss_bytes > 0);
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
+Test(bench, one_iteration_is_too_few)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("squeezenet");
+    rv_bench_stylize_result r;
+    cr_assert_eq(rv_bench_stylize(device, &r, model, 64, 1, NULL), RV_ERR_USAGE);
+    cr_assert_neq(strstr(rv_error_message(), "iterations is 1"), NULL, "%s", rv_error_message());
+    cr_assert_eq(rv_bench_stylize(device, &r, model, 0, 3, NULL), RV_ERR_USAGE);
+    cr_assert_neq(strstr(rv_error_message(), "size is 0"), NULL, "%s", rv_error_message());
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
+static bool cancel(void *payload)
+{
+    (void)payload;
+    return true;
+}
+
+Test(bench, cancelling_ends_a_measurement)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("squeezenet");
+    rv_bench_stylize_result r;
+    const rv_events events = {.cancelled = cancel};
+    cr_assert_eq(rv_bench_stylize(device, &r, model, 64, 3, &events), RV_ERR_CANCELLED);
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
+Test(bench, a_forward_pass_is_that_of_the_layer_table)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("squeezenet");
+    rv_bench_infer_result r;
+    double macs = 0;
+    for (int i = 0; i < rv_model_layer_count(model); i++) {
+        macs += (double)rv_model_layer(model, i).macs;
+    }
+    cr_assert_eq(rv_bench_infer(device, &r, model, 2), RV_OK, "%s", rv_error_message());
+    assert_near(1e9 * r.ratio_to_peak * r.peak.fma_gflops * r.seconds_per_batch, 2 * 2 * macs, 1e-9,
+                "operations of a batch");
+    cr_assert_eq(rv_bench_infer(device, &r, model, 0), RV_ERR_USAGE);
+    cr_assert_neq(strstr(rv_error_message(), "batch is 0"), NULL, "%s", rv_error_message());
+    rv_model_close(model);
+    rv_device_close(device);
+}
