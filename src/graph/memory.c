@@ -74,13 +74,25 @@ static bool same_memory(const rv_tensor *a, const rv_tensor *b)
     return a->layout == b->layout && rv_tensor_floats(a) == rv_tensor_floats(b);
 }
 
+/* Whether input 0 is another input of its node as well: then the node reads it, or adds to its
+ * gradient, after it wrote output 0, or that gradient. */
+static bool reads_first_twice(const rv_plan_node *p)
+{
+    for (int k = 1; k < p->node.n_in; k++) {
+        if (p->in[k] == p->in[0]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Output 0 may take the memory of input 0 where nobody reads that later. */
 static bool may_overwrite_input(const rv_plan *plan, int node, const int *last)
 {
     const rv_plan_node *p = &plan->nodes[node];
     const rv_plan_value *in = &plan->values[p->in[0]], *out = &plan->values[p->out[0]];
     return has_trait(p, RV_OP_INPLACE) && last[p->in[0]] == node && in->producer >= 0 &&
-           same_memory(&in->tensor, &out->tensor);
+           !reads_first_twice(p) && same_memory(&in->tensor, &out->tensor);
 }
 
 static bool is_loss_output(const rv_plan *plan, int value)
@@ -130,9 +142,9 @@ static rv_status store_gradient(rv_plan *plan, int i, int k)
     const rv_plan_value *out = &plan->values[p->out[0]];
     const int first = backward_step(plan, i);
     const int last = in->gradient_output ? INT_MAX : backward_step(plan, in->producer);
-    if (k == 0 && has_trait(p, RV_OP_BWD_INPLACE) && !in->gradient_output &&
-        out->gradient_storage >= 0 && !persistent(plan, out->gradient_storage) &&
-        same_memory(&in->tensor, &out->tensor)) {
+    if (k == 0 && has_trait(p, RV_OP_BWD_INPLACE) && !reads_first_twice(p) &&
+        !in->gradient_output && out->gradient_storage >= 0 &&
+        !persistent(plan, out->gradient_storage) && same_memory(&in->tensor, &out->tensor)) {
         in->gradient_storage = out->gradient_storage;
         need(plan, in->gradient_storage, last);
         return RV_OK;

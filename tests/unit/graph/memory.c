@@ -1,0 +1,371 @@
+/* Memory of plans: every step finds what it reads, memory is shared, and written in place. */
+/* SPDX-License-Identifier: MIT */
+#include "graph/internal.h"
+#include "support/assert.h"
+#include "support/device.h"
+
+#include <stdio.h>
+
+#define CONV(k) \
+    RV_ATTRS(RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1))
+
+static rv_device *device;
+static rv_graph *graph;
+static rv_params *params;
+static rv_plan *plan;
+
+static void open_device(void)
+{
+    device = rv_test_device();
+    RV_ASSERT_OK(rv_graph_create(&graph));
+}
+
+static void close_device(void)
+{
+    rv_plan_destroy(plan);
+    rv_params_destroy(params);
+    rv_graph_destroy(graph);
+    rv_device_close(device);
+}
+
+TestSuite(memory, .init = open_device, .fini = close_device);
+
+static rv_value input(const char *name, rv_shape shape)
+{
+    rv_value v;
+    RV_ASSERT_OK(rv_graph_input(graph, &v, name, shape));
+    return v;
+}
+
+static rv_value apply(const char *op, const char *name, rv_value in)
+{
+    rv_value v;
+    RV_ASSERT_OK(rv_graph_add(graph, &v, op, name, &in, 1, RV_NO_ATTRS));
+    return v;
+}
+
+static rv_value join(const char *op, const char *name, rv_value a, rv_value b)
+{
+    const rv_value in[] = {a, b};
+    rv_value v;
+    RV_ASSERT_OK(rv_graph_add(graph, &v, op, name, in, 2, RV_NO_ATTRS));
+    return v;
+}
+
+static rv_value conv(const char *name, rv_value in, int k)
+{
+    rv_value v;
+    RV_ASSERT_OK(rv_graph_add(graph, &v, "conv", name, &in, 1, CONV(k)));
+    return v;
+}
+
+static void make_plan(rv_plan_options options)
+{
+    RV_ASSERT_OK(rv_graph_initialize(graph, 1));
+    RV_ASSERT_OK(rv_params_create(&params, device, graph, options.param_gradients));
+    RV_ASSERT_OK(rv_plan_create(&plan, graph, params, device, &options));
+}
+
+/* --- a plan played through, without running it ----------------------------------------------- */
+
+enum { MAX_PIECES = 256 };
+
+/* A piece of memory that holds something now. */
+typedef struct piece {
+    int storage;
+    int id;
+} piece;
+
+typedef struct play {
+    piece pieces[MAX_PIECES];
+    int n;
+} play;
+
+static bool overlap(int a, int b)
+{
+    const rv_storage *x = &plan->storages[a], *y = &plan->storages[b];
+    return a >= 0 && b >= 0 && x->arena == y->arena && x->offset < y->offset + y->bytes &&
+           y->offset < x->offset + x->bytes;
+}
+
+/* Ids: tensors, gradients, saved tensors. */
+static int tensor_id(int value)
+{
+    return 2 * value;
+}
+static int gradient_id(int value)
+{
+    return 2 * value + 1;
+}
+static int saved_id(int node, int k)
+{
+    return 100000 + node * RV_MAX_SAVED + k;
+}
+
+/* What lay where is gone. */
+static void writes(play *p, int storage, int id)
+{
+    int kept = 0;
+    for (int i = 0; i < p->n && storage >= 0; i++) {
+        if (!overlap(p->pieces[i].storage, storage)) {
+            p->pieces[kept++] = p->pieces[i];
+        }
+    }
+    if (storage >= 0) {
+        p->n = kept;
+        cr_assert_lt(p->n, MAX_PIECES);
+        p->pieces[p->n++] = (piece){storage, id};
+    }
+}
+
+static bool holds(const play *p, int storage, int id)
+{
+    for (int i = 0; i < p->n; i++) {
+        if (p->pieces[i].storage == storage && p->pieces[i].id == id) {
+            return true;
+        }
+    }
+    return storage < 0; /* losses lie apart */
+}
+
+static void reads(const play *p, int storage, int id, const char *node, const char *what)
+{
+    cr_assert(holds(p, storage, id), "'%s' would read its %s, which something else lies on by then",
+              node, what);
+}
+
+/* A step may write over what it reads only where the operation says so. */
+static void apart(int written, int read, const char *node)
+{
+    cr_assert(!overlap(written, read), "'%s' would write over what it reads", node);
+}
+
+static void play_forward(play *p, int i)
+{
+    const rv_plan_node *n = &plan->nodes[i];
+    const char *name = n->node.name;
+    const bool inplace = (n->node.op->traits & RV_OP_INPLACE) != 0;
+    for (int k = 0; k < n->node.n_in; k++) {
+        const int from = plan->values[n->in[k]].storage;
+        reads(p, from, tensor_id(n->in[k]), name, "input");
+        apart(n->forward_workspace, from, name);
+        for (int o = 0; o < n->node.n_out; o++) {
+            if (!(inplace && k == 0 && o == 0)) {
+                apart(plan->values[n->out[o]].storage, from, name);
+            }
+        }
+    }
+    writes(p, n->forward_workspace, -1);
+    for (int k = 0; k < RV_MAX_SAVED; k++) {
+        writes(p, n->saved_storage[k], saved_id(i, k));
+    }
+    for (int o = 0; o < n->node.n_out; o++) {
+        const int to = plan->values[n->out[o]].storage;
+        apart(n->forward_workspace, to, name);
+        writes(p, to, tensor_id(n->out[o]));
+    }
+}
+
+static void backward_reads(const play *p, int i, int *list, int *n_list)
+{
+    const rv_plan_node *n = &plan->nodes[i];
+    const uint32_t traits = n->node.op->traits;
+    const char *name = n->node.name;
+    for (int k = 0; k < n->node.n_in && (traits & RV_OP_BWD_READS_INPUT) != 0; k++) {
+        list[(*n_list)++] = plan->values[n->in[k]].storage;
+        reads(p, plan->values[n->in[k]].storage, tensor_id(n->in[k]), name, "input in backward");
+    }
+    for (int k = 0; k < n->node.n_out; k++) {
+        const rv_plan_value *out = &plan->values[n->out[k]];
+        if ((traits & RV_OP_BWD_READS_OUTPUT) != 0) {
+            list[(*n_list)++] = out->storage;
+            reads(p, out->storage, tensor_id(n->out[k]), name, "output in backward");
+        }
+        reads(p, out->gradient_storage, gradient_id(n->out[k]), name, "output's gradient");
+        if (k > 0 || (traits & RV_OP_BWD_INPLACE) == 0) {
+            list[(*n_list)++] = out->gradient_storage;
+        }
+    }
+    for (int k = 0; k < RV_MAX_SAVED; k++) {
+        list[(*n_list)++] = n->saved_storage[k];
+        reads(p, n->saved_storage[k], saved_id(i, k), name, "saved tensor");
+    }
+}
+
+static void play_backward(play *p, int i)
+{
+    const rv_plan_node *n = &plan->nodes[i];
+    int list[64], n_list = 0;
+    backward_reads(p, i, list, &n_list);
+    for (int r = 0; r < n_list; r++) {
+        apart(n->backward_workspace, list[r], n->node.name);
+    }
+    writes(p, n->backward_workspace, -1);
+    for (int k = 0; k < n->node.n_in; k++) {
+        if ((n->node.wanted & RV_WANT_INPUT(k)) == 0) {
+            continue;
+        }
+        const int to = plan->values[n->in[k]].gradient_storage;
+        for (int r = 0; r < n_list; r++) {
+            apart(to, list[r], n->node.name);
+        }
+        if (k > 0) { /* only the first gradient may lie over that of the output */
+            apart(to, plan->values[n->out[0]].gradient_storage, n->node.name);
+        }
+        apart(n->backward_workspace, to, n->node.name);
+        if ((n->accumulate & RV_WANT_INPUT(k)) != 0) {
+            reads(p, to, gradient_id(n->in[k]), n->node.name, "gradient to add to");
+        }
+        writes(p, to, gradient_id(n->in[k]));
+    }
+}
+
+/* Two runs of the plan: all that is read is what was written for it, and what the caller sees is
+ * there when the caller looks. */
+static void plays_well(void)
+{
+    play p = {.n = 0};
+    for (size_t v = 0; v < plan->n_values; v++) {
+        if (plan->values[v].producer < 0) {
+            writes(&p, plan->values[v].storage, tensor_id((int)v));
+        }
+    }
+    for (int run = 0; run < 2; run++) {
+        for (int i = 0; i < (int)plan->n_nodes; i++) {
+            play_forward(&p, i);
+        }
+        for (int i = (int)plan->n_nodes - 1; i >= 0; i--) {
+            if (plan->nodes[i].node.wanted != 0) {
+                play_backward(&p, i);
+            }
+        }
+        for (size_t v = 0; v < plan->n_values; v++) {
+            const rv_plan_value *value = &plan->values[v];
+            if (value->output || value->producer < 0) {
+                reads(&p, value->storage, tensor_id((int)v), "the caller", "output");
+            }
+            if (value->gradient_output) {
+                reads(&p, value->gradient_storage, gradient_id((int)v), "the caller", "gradient");
+            }
+        }
+    }
+}
+
+static uint64_t bytes_without_sharing(void)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < plan->n_storages; i++) {
+        sum += plan->storages[i].bytes;
+    }
+    return sum;
+}
+
+static int storage_of(rv_value v)
+{
+    return plan->values[plan->value_of[v]].storage;
+}
+
+/* --- tests ----------------------------------------------------------------------------------- */
+
+Test(memory, a_chain_forward_takes_the_memory_of_two_tensors)
+{
+    rv_value v = input("x", rv_shape_4(1, 16, 32, 32));
+    char name[16];
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "conv%d", i);
+        v = conv(name, v, 16);
+    }
+    make_plan((rv_plan_options){.outputs = &v, .n_outputs = 1});
+    plays_well();
+    const uint64_t tensor = 16 * 32 * 32 * 4;
+    /* The input stays; of the convolutions, the reordering and workspaces two are alive at a time. */
+    uint64_t workspace = 0, packed = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        const uint64_t w = plan->nodes[i].node.forward_workspace;
+        workspace = w > workspace ? w : workspace;
+        packed += plan->nodes[i].node.packed_bytes;
+    }
+    cr_assert_leq(rv_plan_bytes(plan) - packed, 3 * tensor + workspace + 4096);
+    cr_assert_geq(bytes_without_sharing(), 10 * tensor);
+}
+
+Test(memory, a_branching_graph_with_gradients_finds_all_it_reads)
+{
+    const rv_value x = input("x", rv_shape_4(2, 8, 17, 19));
+    const rv_value a = apply("relu", "a", conv("c1", x, 8));
+    const rv_value b = apply("relu", "b", conv("c2", a, 8));
+    const rv_value sum = apply("relu", "sum", join("add", "add", b, a));
+    const rv_value squares = apply("square", "squares", sum);
+    const rv_value l1 = apply("range_loss", "l1", squares), l2 = apply("tv_loss", "l2", a);
+    const rv_value gram = apply("gram", "gram", b);
+    const rv_value l3 =
+        join("mse_loss", "l3", gram, input("target", rv_shape_make(3, (int32_t[]){2, 8, 8})));
+    const rv_value outputs[] = {l1, l2, l3, sum};
+    make_plan((rv_plan_options){.outputs = outputs,
+                                .n_outputs = 4,
+                                .gradients = &x,
+                                .n_gradients = 1,
+                                .param_gradients = true});
+    plays_well();
+    cr_assert_lt(rv_plan_bytes(plan), bytes_without_sharing());
+}
+
+Test(memory, an_activation_is_written_in_place)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9));
+    const rv_value c = conv("c", x, 8), r = apply("relu", "r", c);
+    make_plan((rv_plan_options){.outputs = &r, .n_outputs = 1});
+    cr_assert_eq(storage_of(c), storage_of(r));
+    plays_well();
+}
+
+Test(memory, a_wanted_value_is_not_written_over)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9));
+    const rv_value c = conv("c", x, 8), r = apply("relu", "r", c);
+    const rv_value outputs[] = {c, r};
+    make_plan((rv_plan_options){.outputs = outputs, .n_outputs = 2});
+    cr_assert_neq(storage_of(c), storage_of(r));
+    plays_well();
+}
+
+Test(memory, an_input_is_not_written_over)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9)), r = apply("relu", "r", x);
+    make_plan((rv_plan_options){.outputs = &r, .n_outputs = 1});
+    cr_assert_neq(storage_of(x), storage_of(r));
+    plays_well();
+}
+
+Test(memory, what_backward_reads_is_not_written_over)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9));
+    const rv_value c = conv("c", x, 8), s = apply("square", "s", c);
+    const rv_value l = apply("range_loss", "l", s);
+    make_plan((rv_plan_options){.outputs = &l, .n_outputs = 1, .gradients = &x, .n_gradients = 1});
+    cr_assert_neq(storage_of(c), storage_of(s), "square reads its input in backward");
+    plays_well();
+}
+
+Test(memory, a_value_read_twice_by_one_node_shares_nothing_with_its_output)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9));
+    const rv_value a = conv("a", x, 8), b = conv("b", x, 8);
+    const rv_value in[] = {a, b, a};
+    rv_value sum;
+    RV_ASSERT_OK(rv_graph_add(graph, &sum, "add", "sum", in, 3, RV_NO_ATTRS));
+    make_plan((rv_plan_options){.outputs = &sum, .n_outputs = 1});
+    plays_well();
+}
+
+Test(memory, the_gradient_of_a_value_read_twice_shares_nothing_with_that_of_the_output)
+{
+    const rv_value x = input("x", rv_shape_4(1, 8, 9, 9));
+    const rv_value a = conv("a", x, 8), b = conv("b", x, 8);
+    const rv_value in[] = {a, a, b};
+    rv_value sum;
+    RV_ASSERT_OK(rv_graph_add(graph, &sum, "add", "sum", in, 3, RV_NO_ATTRS));
+    const rv_value l = apply("range_loss", "l", sum);
+    make_plan((rv_plan_options){.outputs = &l, .n_outputs = 1, .gradients = &x, .n_gradients = 1});
+    plays_well();
+}
