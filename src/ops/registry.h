@@ -7,6 +7,7 @@
 #define RV_OPS(X)    \
     X(add)           \
     X(average_pool)  \
+    X(batch_norm)    \
     X(concat)        \
     X(conv)          \
     X(cross_entropy) \
@@ -22,6 +23,7 @@
     X(relu)          \
     X(reorder)       \
     X(resize)        \
+    X(scale)         \
     X(softmax)       \
     X(sqrt)          \
     X(square)        \
