@@ -25,9 +25,10 @@ typedef struct rv_plan_value {
 
 typedef struct rv_plan_node {
     rv_node node;
-    int graph_node; /**< -1 for a reordering */
-    int *in, *out;  /**< values of the plan */
-    void *memory;   /**< the arrays of this struct and of `node` */
+    int graph_node;   /**< -1 for a reordering */
+    int *in, *out;    /**< values of the plan */
+    void *memory;     /**< the arrays of this struct and of `node`, its attributes and its name */
+    rv_tensor absent; /**< stands for parameters that the node has not: rank 0 */
     rv_tensor saved[RV_MAX_SAVED];
     uint32_t accumulate; /**< inputs whose gradient another node has written before */
     int saved_storage[RV_MAX_SAVED];
@@ -76,6 +77,8 @@ struct rv_plan {
 RV_NODISCARD rv_status rv_plan_select(rv_plan *plan, const rv_plan_options *options);
 /** select.c: what every node's backward is asked for, and who adds to whose gradient. */
 RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_options *options);
+/** select.c: whether the value is one of the wanted losses. */
+bool rv_plan_is_loss(const rv_plan *plan, int value);
 /** memory.c: lifetimes, sharing, placement; sets the buffers of all tensors and workspaces. */
 RV_NODISCARD rv_status rv_plan_place(rv_plan *plan);
 

@@ -95,16 +95,6 @@ static bool may_overwrite_input(const rv_plan *plan, int node, const int *last)
            !reads_first_twice(p) && same_memory(&in->tensor, &out->tensor);
 }
 
-static bool is_loss_output(const rv_plan *plan, int value)
-{
-    for (size_t i = 0; i < plan->n_losses; i++) {
-        if (plan->losses[i] == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static rv_status store_activations(rv_plan *plan, const int *last)
 {
     for (size_t v = 0; v < plan->n_values; v++) {
@@ -117,7 +107,7 @@ static rv_status store_activations(rv_plan *plan, const int *last)
         const rv_plan_node *p = &plan->nodes[i];
         for (int k = 0; k < p->node.n_out; k++) {
             rv_plan_value *out = &plan->values[p->out[k]];
-            if (is_loss_output(plan, p->out[k])) {
+            if (rv_plan_is_loss(plan, p->out[k])) {
                 continue; /* these lie together, to be read at once */
             }
             if (k == 0 && p->node.n_in > 0 && may_overwrite_input(plan, (int)i, last)) {

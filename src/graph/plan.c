@@ -15,6 +15,7 @@ static rv_status point_params(rv_plan *plan, rv_plan_node *p)
     rv_node *n = &p->node;
     for (int i = 0; i < n->op->n_params; i++) {
         if (n->param[i]->shape.rank == 0) {
+            n->param[i] = &p->absent;
             continue;
         }
         n->param[i] =

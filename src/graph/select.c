@@ -5,6 +5,7 @@
 #include "graph/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- needed nodes ---------------------------------------------------------------------------- */
 
@@ -60,8 +61,8 @@ static rv_status add_value(rv_plan *plan, int *out, const rv_tensor *like, rv_la
     return RV_OK;
 }
 
-/* A node of the plan, with room for its arrays; tensors are pointed to when no value moves any
- * more. */
+/* A node of the plan, with room for its arrays, attributes and name: the graph may change or go.
+ * Tensors are pointed to when no value moves any more. */
 static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int graph_node)
 {
     RV_TRY(rv_grow(&plan->nodes, &plan->nodes_capacity, plan->n_nodes + 1, sizeof *plan->nodes,
@@ -69,8 +70,10 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     rv_plan_node *p = &plan->nodes[plan->n_nodes];
     *p = (rv_plan_node){.node = *like, .graph_node = graph_node};
     const size_t n = (size_t)like->n_in + (size_t)like->n_out;
+    const size_t attr_size = like->op->attr_size, name_size = strlen(like->name) + 1;
+    const size_t arrays = n * (2 * sizeof(rv_tensor *) + sizeof(int));
     char *memory;
-    RV_TRY(rv_alloc(&memory, n, 2 * sizeof(rv_tensor *) + sizeof(int), like->name));
+    RV_TRY(rv_alloc(&memory, arrays + attr_size + name_size, 1, like->name));
     p->memory = memory;
     p->node.in = (rv_tensor **)memory;
     p->node.out = p->node.in + like->n_in;
@@ -78,6 +81,10 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     p->node.d_out = p->node.d_in + like->n_in;
     p->in = (int *)(p->node.d_out + like->n_out);
     p->out = p->in + like->n_in;
+    if (attr_size > 0) {
+        p->node.attrs = memcpy(memory + arrays, like->attrs, attr_size);
+    }
+    p->node.name = memcpy(memory + arrays + attr_size, like->name, name_size);
     p->node.mode = plan->mode;
     p->node.wanted = 0;
     p->forward_workspace = p->backward_workspace = RV_NO_STORAGE;
@@ -279,12 +286,26 @@ static bool has_param(const rv_node *n, int i)
     return n->param[i] != NULL && n->param[i]->shape.rank > 0;
 }
 
+bool rv_plan_is_loss(const rv_plan *plan, int value)
+{
+    for (size_t i = 0; i < plan->n_losses; i++) {
+        if (plan->losses[i] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What one node is asked for when something above it is a loss. */
 static rv_status want(rv_plan *plan, rv_plan_node *p, bool *written)
 {
     rv_node *n = &p->node;
     for (int i = 0; i < n->n_in; i++) {
         rv_plan_value *v = &plan->values[p->in[i]];
+        if (v->needs_gradient && rv_plan_is_loss(plan, p->in[i])) {
+            return rv_fail(RV_ERR_UNSUPPORTED, "'%s': there is no gradient through the loss '%s'",
+                           n->name, plan->nodes[v->producer].node.name);
+        }
         if (v->needs_gradient) {
             n->wanted |= RV_WANT_INPUT(i);
             p->accumulate |= written[p->in[i]] ? RV_WANT_INPUT(i) : 0;
