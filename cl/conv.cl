@@ -2,19 +2,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv.clh"
 
-/* One work-item: one value of the target. source_lanes, target_lanes: B or 1. */
+/* One work-item: one value of the target. work.x, work.y: lanes of source and target, B or 1. */
 __kernel void conv_direct(__global float *y, __global const float *x, __global const float *weights,
                           __global const float *bias, int4 source, int4 target, int4 window,
-                          int4 step, int4 place, int source_lanes, int target_lanes)
+                          int4 step, int4 place, int4 work)
 {
-    const int pixels = target.z * target.w, blocks = (target.y + target_lanes - 1) / target_lanes;
+    const int pixels = target.z * target.w, blocks = (target.y + work.y - 1) / work.y;
     const int i = rv_index();
-    if (i >= target.x * blocks * pixels * target_lanes) {
+    if (i >= target.x * blocks * pixels * work.y) {
         return;
     }
-    const int pixel = i / target_lanes % pixels, row = pixel / target.w, column = pixel % target.w;
-    const int k = i / (target_lanes * pixels) % blocks * target_lanes + i % target_lanes,
-              n = i / (target_lanes * pixels * blocks);
+    const int pixel = i / work.y % pixels, row = pixel / target.w, column = pixel % target.w;
+    const int k = i / (work.y * pixels) % blocks * work.y + i % work.y,
+              n = i / (work.y * pixels * blocks);
     if (k >= target.y) {
         y[i] = 0.0f; /* a pad lane */
         return;
@@ -30,7 +30,7 @@ __kernel void conv_direct(__global float *y, __global const float *x, __global c
             }
             const int from = from_row * source.w + from_column, tap = r * window.y + s;
             for (int c = first; c < first + per_group; c++) {
-                sum += x[conv_index(n, c, from, source, source_lanes)] *
+                sum += x[conv_index(n, c, from, source, work.x)] *
                        weights[conv_weight(c, k, source, target, window, place.z) + tap];
             }
         }
@@ -44,18 +44,16 @@ static inline int candidate(int k, int at, int pad, int size)
     return k == 0 ? at + pad : k <= pad ? k - 1 : k - 1 + size;
 }
 
-/* Gradient of reflecting or replicating: each value sums all places of the padded gradient `x` that show it.
- * target: the picture; padded: rows, columns, pad above, pad left. One work-item: one value, pad lanes included. */
-__kernel void conv_fold(__global float *y, __global const float *x, int4 target, int4 padded,
-                        int lanes, int mode, int accumulate)
+/* Whether row or column `at` shows nowhere but at its own place. */
+static inline int shows_once(int at, int pad, int size, int padded)
 {
-    const int pixels = target.z * target.w, blocks = (target.y + lanes - 1) / lanes;
-    const int i = rv_index();
-    if (i >= target.x * blocks * pixels * lanes) {
-        return;
-    }
-    const int pixel = i / lanes % pixels, row = pixel / target.w, column = pixel % target.w;
-    const int plane = i / (lanes * pixels), lane = i % lanes;
+    return at > pad && at < size - 1 - (padded - size - pad);
+}
+
+/* The sum of all places of the padded gradient x (its picture and block begin there) that show the pixel. */
+static inline float fold_value(__global const float *x, int row, int column, int lane, int4 target,
+                               int4 padded, int lanes, int mode)
+{
     float sum = 0.0f;
     for (int k = 0; k <= padded.x - target.z; k++) {
         const int r = candidate(k, row, padded.z, target.z);
@@ -65,9 +63,38 @@ __kernel void conv_fold(__global float *y, __global const float *x, int4 target,
         for (int l = 0; l <= padded.y - target.w; l++) {
             const int s = candidate(l, column, padded.w, target.w);
             if (conv_source(s, 0, 1, 1, padded.w, target.w, mode) == column) {
-                sum += x[((plane * padded.x + r) * padded.y + s) * lanes + lane];
+                sum += x[(r * padded.y + s) * lanes + lane];
             }
         }
     }
-    y[i] = rv_accumulate(y + i, sum, accumulate);
+    return sum;
+}
+
+/* Gradient of reflecting or replicating: each value sums all places of the padded gradient `x` that show it.
+ * target: the picture; padded: rows, columns, pad above, pad left. One work-item: B values of a row, pad lanes
+ * included. */
+__kernel void conv_fold(__global float *y, __global const float *x, int4 target, int4 padded,
+                        int lanes, int mode, int accumulate)
+{
+    const int width = target.w * lanes, parts = (width + B - 1) / B, rows = target.z;
+    const int i = rv_index(), first = i % parts * B, row = i / parts % rows,
+              plane = i / (parts * rows);
+    if (plane >= target.x * ((target.y + lanes - 1) / lanes)) {
+        return;
+    }
+    __global float *to = y + (plane * rows + row) * width;
+    const int from = plane * padded.x * padded.y * lanes;
+    if (first + B <= width && shows_once(row, padded.z, rows, padded.x) &&
+        shows_once(first / lanes, padded.w, target.w, padded.y) &&
+        shows_once((first + B - 1) / lanes, padded.w, target.w, padded.y)) {
+        const floatB v =
+            vloadB(0, x + from + ((row + padded.z) * padded.y + padded.w) * lanes + first);
+        vstoreB(accumulate ? vloadB(0, to + first) + v : v, 0, to + first);
+        return;
+    }
+    for (int f = first; f < min(first + B, width); f++) {
+        const float v =
+            fold_value(x + from, row, f / lanes, f % lanes, target, padded, lanes, mode);
+        to[f] = rv_accumulate(to + f, v, accumulate);
+    }
 }

@@ -14,28 +14,32 @@
 #ifndef LANES
 #define LANES B
 #endif
+/* Source columns from one target pixel of a tile to the next where the whole tile lies inside the source. */
+#ifndef STEP
+#define STEP 1
+#endif
 /* Source values that are gathered at a time: 24 KiB, half of the smallest first-level cache with AVX-512. */
 #define PANEL (6144 / (PX * LANES))
 /* Taps whose places are known at a time, and sets of KV vectors that share a panel. */
 #define TAPS     (PANEL < 16 ? PANEL : 16)
 #define MAX_SETS 4
 
-/* Packed weights: [set][unit][tap][lane][KV * B], where a unit is a block of LANES source channels. A work-item does
- * `sets` sets of KV * B target channels; `units` are counted from the first one that any of them reads.
+/* Packed weights: [set][unit][tap][lane][KV * B], where a unit is a block of LANES source channels. A work-item
+ * does work.y sets of KV * B target channels; work.z units are counted from the first one that any of them reads.
  * One work-item: KV * B packed values. Weights between groups are zero. */
 __kernel void conv_cpu_pack(__global floatB *packed, __global const float *weights, int4 source,
-                            int4 target, int4 window, int gradient, int sets, int units, int offset)
+                            int4 target, int4 window, int gradient, int4 work)
 {
     const int taps = window.x * window.y;
     const int i = rv_index();
-    const int lane = i % LANES, tap = i / LANES % taps, unit = i / (LANES * taps) % units,
-              set = i / (LANES * taps * units);
+    const int lane = i % LANES, tap = i / LANES % taps, unit = i / (LANES * taps) % work.z,
+              set = i / (LANES * taps * work.z);
     const int n_sets = (target.y + KV * B - 1) / (KV * B);
     if (set >= n_sets) {
         return;
     }
     const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
-    const int first = set / sets * sets * KV * B / target_per_group * source_per_group / LANES;
+    const int first = set / work.y * work.y * KV * B / target_per_group * source_per_group / LANES;
     const int c = (first + unit) * LANES + lane;
     float values[KV * B];
     for (int v = 0; v < KV * B; v++) {
@@ -46,7 +50,7 @@ __kernel void conv_cpu_pack(__global floatB *packed, __global const float *weigh
             joined ? weights[conv_weight(c, k, source, target, window, gradient) + tap] : 0.0f;
     }
     for (int v = 0; v < KV; v++) {
-        packed[offset + i * KV + v] = vloadB(v, values);
+        packed[work.w + i * KV + v] = vloadB(v, values);
     }
 }
 
@@ -148,9 +152,31 @@ static inline void gather(float *panel, __global const float *x, const reads *f,
     }
 }
 
-/* sums[PX][KV] += panel * weights of one set; `w` points at unit 0 of the panel, `lanes` of its last unit count. */
-static inline void multiply(floatB *sums, const float *panel, __global const floatB *w,
-                            const reads *f, int n_units, int last_lanes, int taps)
+/* sum[PX][KV] += a * b for lane l of a unit: the innermost statement; a[p * stride] is the lane of pixel p. The
+ * macros serve two address spaces. With one lane there must be no loop: compilers carry values from one turn to the
+ * next, and shuffle. */
+#define MULTIPLY_LANE(sum, a, stride, b)                                                         \
+    {                                                                                            \
+        _Pragma("unroll") for (int p = 0; p < PX; p++)                                           \
+        {                                                                                        \
+            _Pragma("unroll") for (int v = 0; v < KV; v++)                                       \
+            {                                                                                    \
+                (sum)[p * KV + v] = fma((floatB)((a)[p * (stride)]), (b)[v], (sum)[p * KV + v]); \
+            }                                                                                    \
+        }                                                                                        \
+    }
+#if LANES == 1
+#define MULTIPLY(sum, a, stride, b, lanes) MULTIPLY_LANE(sum, a, stride, b)
+#else
+#define MULTIPLY(sum, a, stride, b, lanes)                \
+    for (int l = 0; l < (lanes); l++) {                   \
+        MULTIPLY_LANE(sum, (a) + l, stride, (b) + l * KV) \
+    }
+#endif
+
+/* sums += panel * weights of one set; `w` points at unit 0 of the panel, `last_lanes` of its last unit count. */
+static inline void multiply_panel(floatB *sums, const float *panel, __global const floatB *w,
+                                  const reads *f, int n_units, int last_lanes, int taps)
 {
     floatB sum[PX * KV];
 #pragma unroll
@@ -159,19 +185,11 @@ static inline void multiply(floatB *sums, const float *panel, __global const flo
     }
     for (int u = 0; u < n_units; u++) {
         const int lanes = u == n_units - 1 ? last_lanes : LANES;
+        (void)lanes; /* unused where there is one */
         for (int i = 0; i < f->n; i++) {
             const __private float *a = panel + (u * f->n + i) * PX * LANES;
             __global const floatB *b = w + (u * taps + f->tap[i]) * LANES * KV;
-            for (int l = 0; l < lanes; l++) {
-#pragma unroll
-                for (int p = 0; p < PX; p++) {
-#pragma unroll
-                    for (int v = 0; v < KV; v++) {
-                        sum[p * KV + v] =
-                            fma((floatB)(a[p * LANES + l]), b[l * KV + v], sum[p * KV + v]);
-                    }
-                }
-            }
+            MULTIPLY(sum, a, LANES, b, lanes)
         }
     }
 #pragma unroll
@@ -182,30 +200,149 @@ static inline void multiply(floatB *sums, const float *panel, __global const flo
 
 static inline floatB load_bias(__global const float *bias, int block, int channels)
 {
+    if (bias == 0) {
+        return (floatB)(0.0f);
+    }
+    if ((block + 1) * B <= channels) {
+        return vloadB(block, bias);
+    }
     float lane[B];
     for (int b = 0; b < B; b++) {
         const int k = block * B + b;
-        lane[b] = bias != 0 && k < channels ? bias[min(k, channels - 1)] : 0.0f;
+        lane[b] = k < channels ? bias[k] : 0.0f;
     }
     return vloadB(0, lane);
 }
 
-/* Adds bias and stores; pad lanes have zero weights and bias, hence stay zero. */
-static inline void store(__global floatB *y, const floatB *sums, const tile *t,
-                         __global const float *bias, int block, int4 target, int accumulate)
+/* What a work-item does. */
+typedef struct job {
+    int4 source, target, window, step, place;
+    int first_set, last_set;
+    int first_unit, last_unit, last_channel; /* of the source, that these sets read */
+    int packed_units, packed_offset;
+} job;
+
+static inline job find_job(int4 source, int4 target, int4 window, int4 step, int4 place, int4 work)
+{
+    job j = {source, target, window, step, place, 0, 0, 0, 0, 0, work.z, work.w};
+    const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
+    j.first_set = (int)get_group_id(1) * work.y;
+    j.last_set = min(j.first_set + work.y, (target.y + KV * B - 1) / (KV * B));
+    j.first_unit = j.first_set * KV * B / target_per_group * source_per_group / LANES;
+    j.last_channel =
+        ((min(j.last_set * KV * B, target.y) - 1) / target_per_group + 1) * source_per_group;
+    j.last_unit = (j.last_channel + LANES - 1) / LANES;
+    return j;
+}
+
+/* Adds the bias and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
+static inline void store(__global floatB *y, const floatB *sums, const int *to,
+                         __global const float *bias, int set, const job *j)
 {
     for (int v = 0; v < KV; v++) {
-        if ((block + v) * B >= target.y) {
+        const int block = set * KV + v;
+        if (block * B >= j->target.y) {
             return;
         }
-        const floatB add = load_bias(bias, block + v, target.y);
+        const floatB add = load_bias(bias, block, j->target.y);
         for (int p = 0; p < PX; p++) {
-            if (t->to[p] >= 0) {
-                __global floatB *to = y + t->to[p] + (block + v) * target.z * target.w;
-                *to = rv_accumulateB(to, sums[p * KV + v] + add, accumulate);
+            if (to[p] >= 0) {
+                __global floatB *at = y + to[p] + block * j->target.z * j->target.w;
+                *at = rv_accumulateB(at, sums[p * KV + v] + add, j->place.w);
             }
         }
     }
+}
+
+/* A tile anywhere: gathers panels that fit the first-level cache. */
+static inline void do_tile(__global floatB *y, __global const float *x,
+                           __global const floatB *packed, __global const float *bias, int first,
+                           const job *j)
+{
+    const int taps = j->window.x * j->window.y;
+    const int chunks = (taps + TAPS - 1) / TAPS, chunk = (taps + chunks - 1) / chunks;
+    float panel[PANEL * PX * LANES] __attribute__((aligned(64)));
+    floatB sums[MAX_SETS * PX * KV];
+    tile t;
+    reads f;
+    find_pixels(&t, first, j->target, j->place.z ? j->step.xy : (int2)(1, 1));
+    for (int k = 0; k < (j->last_set - j->first_set) * PX * KV; k++) {
+        sums[k] = (floatB)(0.0f);
+    }
+    for (int tap = 0; tap < taps; tap += chunk) {
+        find_reads(&f, &t, tap, min(tap + chunk, taps), j->source, j->window, j->step, j->place);
+        const int fit = f.n > 0 ? PANEL / f.n : j->last_unit;
+        for (int u = j->first_unit; u < j->last_unit && f.n > 0; u += fit) {
+            const int n_units = min(fit, j->last_unit - u);
+            const int last_lanes = min(LANES, j->last_channel - (u + n_units - 1) * LANES);
+            gather(panel, x, &f, u, n_units, j->source.z * j->source.w);
+            for (int set = j->first_set; set < j->last_set; set++) {
+                const int row = (set * j->packed_units + u - j->first_unit) * taps * LANES;
+                multiply_panel(sums + (set - j->first_set) * PX * KV, panel,
+                               packed + j->packed_offset + row * KV, &f, n_units, last_lanes, taps);
+            }
+        }
+    }
+    for (int set = j->first_set; set < j->last_set; set++) {
+        store(y, sums + (set - j->first_set) * PX * KV, t.to, bias, set, j);
+    }
+}
+
+/* A tile of pixels side by side that all lie so that every tap meets the source: nothing is gathered. 0: it is not
+ * such a tile. */
+static inline int do_inner_tile(__global floatB *y, __global const float *x,
+                                __global const floatB *packed, __global const float *bias,
+                                int first, const job *j)
+{
+    const int column = first % j->target.w, row = first / j->target.w % j->target.z,
+              n = first / (j->target.w * j->target.z);
+    const int gradient = j->place.z, turn = gradient ? -1 : 1;
+    const int top = gradient ? row + j->place.x : row * j->step.x - j->place.x;
+    const int left = gradient ? column + j->place.y : column * STEP - j->place.y;
+    const int down = turn * (j->window.x - 1) * j->step.z,
+              right = turn * (j->window.y - 1) * j->step.w;
+    const int plane = j->source.z * j->source.w;
+    if ((gradient && (j->step.x | j->step.y) != 1) || column + PX > j->target.w ||
+        n >= j->target.x || min(top, top + down) < 0 || max(top, top + down) >= j->source.z ||
+        min(left, left + right) < 0 || max(left, left + right) + (PX - 1) * STEP >= j->source.w) {
+        return 0;
+    }
+    int to[PX];
+    for (int p = 0; p < PX; p++) {
+        to[p] = (n * ((j->target.y + B - 1) / B) * j->target.z + row) * j->target.w + column + p;
+    }
+    const int units = (j->source.y + LANES - 1) / LANES;
+    const int from = ((n * units + j->first_unit) * plane + top * j->source.w + left) * LANES;
+    for (int set = j->first_set; set < j->last_set; set++) {
+        __global const floatB *b = packed + j->packed_offset +
+                                   set * j->packed_units * j->window.x * j->window.y * LANES * KV;
+        floatB sum[PX * KV];
+#pragma unroll
+        for (int i = 0; i < PX * KV; i++) {
+            sum[i] = (floatB)(0.0f);
+        }
+        for (int u = j->first_unit; u < j->last_unit; u++) {
+            const int lanes = min(LANES, j->last_channel - u * LANES);
+            (void)lanes;
+            for (int r = 0; r < j->window.x; r++) {
+                __global const float *a =
+                    x + from +
+                    ((u - j->first_unit) * plane + turn * r * j->step.z * j->source.w) * LANES;
+                for (int s = 0; s < j->window.y; s++) {
+                    MULTIPLY(sum, a, STEP * LANES, b, lanes)
+                    a += turn * j->step.w * LANES;
+                    b += LANES * KV;
+                }
+            }
+        }
+        floatB sums[PX * KV];
+#pragma unroll
+        for (int i = 0; i < PX * KV; i++) {
+            sums[i] = sum[i];
+        }
+        store(y, sums, to, bias, set, j);
+    }
+    return 1;
 }
 
 /* One work-item: work.x tiles of PX pixels, work.y sets of KV * B target channels. work.z: units of the packed
@@ -215,46 +352,15 @@ conv_cpu_gather(__global floatB *y, __global const float *x, __global const floa
                 __global const float *bias, int4 source, int4 target, int4 window, int4 step,
                 int4 place, int4 work)
 {
-    const int2 phases = place.z ? (int2)(step.x, step.y) : (int2)(1, 1);
+    const int2 phases = place.z ? step.xy : (int2)(1, 1);
     const int per_picture = (target.z + phases.x - 1) / phases.x *
                             ((target.w + phases.y - 1) / phases.y) * phases.x * phases.y;
-    const int tiles = (target.x * per_picture + PX - 1) / PX;
-    const int first_tile = (int)get_group_id(0) * work.x,
-              last_tile = min(first_tile + work.x, tiles);
-    const int first_set = (int)get_group_id(1) * work.y;
-    const int last_set = min(first_set + work.y, (target.y + KV * B - 1) / (KV * B));
-    const int taps = window.x * window.y;
-    const int chunks = (taps + TAPS - 1) / TAPS, chunk = (taps + chunks - 1) / chunks;
-    const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
-    const int first_unit = first_set * KV * B / target_per_group * source_per_group / LANES;
-    const int last_channel =
-        ((min(last_set * KV * B, target.y) - 1) / target_per_group + 1) * source_per_group;
-    const int last_unit = (last_channel + LANES - 1) / LANES;
-    float panel[PANEL * PX * LANES] __attribute__((aligned(64)));
-    floatB sums[MAX_SETS * PX * KV];
-    tile t;
-    reads f;
-    for (int i = first_tile; i < last_tile; i++) {
-        find_pixels(&t, i * PX, target, phases);
-        for (int k = 0; k < (last_set - first_set) * PX * KV; k++) {
-            sums[k] = (floatB)(0.0f);
-        }
-        for (int tap = 0; tap < taps; tap += chunk) {
-            find_reads(&f, &t, tap, min(tap + chunk, taps), source, window, step, place);
-            const int fit = f.n > 0 ? PANEL / f.n : last_unit;
-            for (int u = first_unit; u < last_unit && f.n > 0; u += fit) {
-                const int n_units = min(fit, last_unit - u);
-                const int last_lanes = min(LANES, last_channel - (u + n_units - 1) * LANES);
-                gather(panel, x, &f, u, n_units, source.z * source.w);
-                for (int set = first_set; set < last_set; set++) {
-                    multiply(sums + (set - first_set) * PX * KV, panel,
-                             packed + work.w + (set * work.z + u - first_unit) * taps * LANES * KV,
-                             &f, n_units, last_lanes, taps);
-                }
-            }
-        }
-        for (int set = first_set; set < last_set; set++) {
-            store(y, sums + (set - first_set) * PX * KV, &t, bias, set * KV, target, place.w);
+    const int end = target.x * per_picture;
+    const job j = find_job(source, target, window, step, place, work);
+    for (int i = 0; i < work.x; i++) {
+        const int first = ((int)get_group_id(0) * work.x + i) * PX;
+        if (first < end && !do_inner_tile(y, x, packed, bias, first, &j)) {
+            do_tile(y, x, packed, bias, first, &j);
         }
     }
 }

@@ -1,7 +1,7 @@
 /* Runs a convolution, or the gradient of its input, by one of its kernels; chosen by form and shape. */
 /* SPDX-License-Identifier: MIT */
-#include "ops/conv.h"
 #include "base/error.h"
+#include "ops/conv.h"
 
 #include <stdio.h>
 
@@ -36,14 +36,15 @@ static rv_status prepare_direct(rv_conv_gather *g, rv_device *device)
 
 /* Constants of conv_cpu.cl. */
 typedef struct tile {
-    int32_t vectors, pixels, lanes; /* KV, PX, LANES */
+    int32_t vectors, pixels, lanes, step; /* KV, PX, LANES, STEP */
 } tile;
 
 static tile choose_tile(const rv_conv_geometry *o)
 {
     const int32_t b = o->target_lanes;
     const int32_t vectors = ceil_div(o->target.s[1], b) % 2 == 0 ? 2 : 1;
-    return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes};
+    return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes,
+                  o->place.s[2] ? 1 : o->step.s[1]};
 }
 
 /* Units (blocks of source channels) that sets from `first` to before `last` read together. */
@@ -91,26 +92,25 @@ static int32_t count_tiles(const rv_conv_geometry *o, const tile *t)
 }
 
 /* Tiles per work-item: enough to do, but groups enough for all cores. */
-static int32_t choose_tiles(const rv_conv_geometry *o, const tile *t, int32_t tiles, int32_t sets,
-                            int32_t chunks)
+static int32_t choose_per_item(double tile_flops, int32_t tiles, int32_t all_groups)
 {
-    const double flops = 2.0 * t->pixels * sets * t->vectors * o->target_lanes *
-                         (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
-    const double wanted = min_item_flops / flops + 1;
-    const int32_t most = tiles * chunks / MIN_GROUPS > 1 ? tiles * chunks / MIN_GROUPS : 1;
+    const double wanted = min_item_flops / tile_flops + 1;
+    const int32_t most = all_groups / MIN_GROUPS > 1 ? all_groups / MIN_GROUPS : 1;
     const int32_t least = ceil_div(tiles, MAX_GROUPS);
     const int32_t n = wanted < most ? (int32_t)wanted : most;
     return n > least ? n : least;
 }
 
-static rv_status prepare_cpu(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
 {
     const rv_conv_geometry *o = &g->geometry;
     const tile t = choose_tile(o);
     const int32_t n_sets = ceil_div(o->target.s[1], t.vectors * o->target_lanes);
     const int32_t sets = choose_sets(o, &t, n_sets), chunks = ceil_div(n_sets, sets);
     const int32_t tiles = count_tiles(o, &t);
-    const int32_t per_item = choose_tiles(o, &t, tiles, sets, chunks);
+    const double flops = 2.0 * t.pixels * sets * t.vectors * o->target_lanes *
+                         (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
+    const int32_t per_item = choose_per_item(flops, tiles, tiles * chunks);
     const int32_t units = max_units(o, &t, n_sets, sets);
     const size_t rows = (size_t)n_sets * (size_t)units * (size_t)t.lanes * (size_t)o->window.s[0] *
                         (size_t)o->window.s[1];
@@ -121,10 +121,63 @@ static rv_status prepare_cpu(rv_conv_gather *g, rv_device *device, size_t *packe
     g->pack_grid = rv_grid_items(device, rows);
     g->run_grid = rv_grid_groups((size_t)ceil_div(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
     char defines[64];
-    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d", (int)t.vectors, (int)t.pixels,
-             (int)t.lanes);
+    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d -DSTEP=%d", (int)t.vectors,
+             (int)t.pixels, (int)t.lanes, (int)t.step);
     RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu", "conv_cpu_pack", defines));
     return rv_kernel_get(&g->run, device, "conv_cpu", "conv_cpu_gather", defines);
+}
+
+/* --- CPU form, plain target ------------------------------------------------------------------ */
+
+/* Of tiles that lie in one row (conv_rows.clh), as many per work-item as make it worth a launch. */
+static int32_t row_tiles(const rv_conv_geometry *o, int32_t pixels, int32_t *per_item)
+{
+    const int32_t apart = o->place.s[2] ? o->step.s[1] : 1;
+    const int32_t tiles =
+        o->target.s[0] * o->target.s[2] * ceil_div(o->target.s[3], apart * pixels) * apart;
+    const double flops = 2.0 * pixels * o->target.s[1] * (o->source.s[1] / o->window.s[2]) *
+                         o->window.s[0] * o->window.s[1];
+    *per_item = choose_per_item(flops, tiles, tiles);
+    return ceil_div(tiles, *per_item);
+}
+
+static int32_t run_step(const rv_conv_geometry *o)
+{
+    return o->place.s[2] ? 1 : o->step.s[1];
+}
+
+static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const int32_t b = o->source_lanes, k = o->target.s[1], pixels = (b == 16 ? 24 : 12) / k;
+    const size_t rows = (size_t)ceil_div(o->source.s[1], b) * (size_t)o->window.s[0] *
+                        (size_t)o->window.s[1] * (size_t)k;
+    int32_t per_item;
+    const int32_t groups = row_tiles(o, pixels, &per_item);
+    g->work = (rv_int4){{per_item, 0, 0, (int32_t)(*packed_floats / (size_t)b)}};
+    g->packed_floats = rows * (size_t)b;
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, rows);
+    g->run_grid = rv_grid_groups((size_t)groups, 1, 1, 1, 1, 1);
+    char defines[64];
+    snprintf(defines, sizeof defines, "-DKT=%d -DPX=%d -DSTEP=%d", (int)k, (int)pixels,
+             (int)run_step(o));
+    RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu_thin", "conv_cpu_thin_pack", defines));
+    return rv_kernel_get(&g->run, device, "conv_cpu_thin", "conv_cpu_thin_gather", defines);
+}
+
+static rv_status prepare_plain(rv_conv_gather *g, rv_device *device)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const int32_t k = o->target.s[1] / o->window.s[2], vectors = k < 3 ? 4 : 2;
+    int32_t per_item;
+    const int32_t groups = row_tiles(o, vectors * rv_device_block(device), &per_item);
+    g->work = (rv_int4){{per_item, 0, 0, 0}};
+    g->run_grid = rv_grid_groups((size_t)groups, (size_t)o->window.s[2], 1, 1, 1, 1);
+    char defines[64];
+    snprintf(defines, sizeof defines, "-DKT=%d -DNV=%d -DSTEP=%d", (int)k, (int)vectors,
+             (int)run_step(o));
+    return rv_kernel_get(&g->run, device, "conv_cpu_plain", "conv_cpu_plain_gather", defines);
 }
 
 /* --- padding that repeats the input ---------------------------------------------------------- */
@@ -150,10 +203,14 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 {
     const rv_conv_attrs *a = n->attrs;
     const int32_t *d = target->shape.dim;
+    const size_t block = (size_t)rv_device_block(e->device);
     const rv_int4 shape = {{d[0], d[1], d[2], d[3]}};
     const rv_int4 padded = {
         {g->geometry.target.s[2], g->geometry.target.s[3], a->pads[0], a->pads[1]}};
-    return rv_launch(e->device, g->fold, rv_grid_items(e->device, rv_tensor_floats(target)),
+    const size_t width = (size_t)d[3] * (size_t)target->block;
+    const size_t parts = (width + block - 1) / block; /* of a row, one per work-item */
+    const size_t rows = rv_tensor_floats(target) / width;
+    return rv_launch(e->device, g->fold, rv_grid_items(e->device, rows * parts),
                      RV_ARGS(RV_ARG(target->buffer), RV_ARG(n->workspace), RV_ARG(shape),
                              RV_ARG(padded), RV_ARG(target->block), RV_ARG(a->pad_mode),
                              RV_ARG((int32_t)accumulate)));
@@ -170,10 +227,14 @@ rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device 
     if (gradient && padded && a->pad_mode != RV_CONV_PAD_ZERO) {
         RV_TRY(prepare_fold(g, n, device));
     }
-    if (!rv_device_gpu_form(device) && g->geometry.target_lanes > 1) {
-        return prepare_cpu(g, device, packed_floats);
+    if (rv_device_gpu_form(device)) {
+        return prepare_direct(g, device);
     }
-    return prepare_direct(g, device);
+    if (g->geometry.target_lanes > 1) {
+        return prepare_blocked(g, device, packed_floats);
+    }
+    return g->geometry.source_lanes > 1 ? prepare_thin(g, device, packed_floats)
+                                        : prepare_plain(g, device);
 }
 
 rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n, const rv_exec *e)
@@ -185,7 +246,7 @@ rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n, const r
     return rv_launch(e->device, g->pack, g->pack_grid,
                      RV_ARGS(RV_ARG(n->packed), RV_ARG(n->param[WEIGHT]->buffer), RV_ARG(o->source),
                              RV_ARG(o->target), RV_ARG(o->window), RV_ARG(o->place.s[2]),
-                             RV_ARG(g->work.s[1]), RV_ARG(g->work.s[2]), RV_ARG(g->work.s[3])));
+                             RV_ARG(g->work)));
 }
 
 rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv_exec *e,
@@ -194,20 +255,13 @@ rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv
 {
     const rv_conv_geometry *o = &g->geometry;
     const rv_buffer *to = g->fold != NULL ? n->workspace : target->buffer;
+    const rv_buffer *weights = g->pack != NULL ? n->packed : n->param[WEIGHT]->buffer;
     const rv_buffer *add = bias != NULL ? bias->buffer : NULL;
     rv_int4 place = o->place;
     place.s[3] = accumulate && g->fold == NULL;
-    if (g->pack != NULL) {
-        RV_TRY(rv_launch(e->device, g->run, g->run_grid,
-                         RV_ARGS(RV_ARG(to), RV_ARG(source->buffer), RV_ARG(n->packed), RV_ARG(add),
-                                 RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
-                                 RV_ARG(o->step), RV_ARG(place), RV_ARG(g->work))));
-    } else {
-        RV_TRY(rv_launch(e->device, g->run, g->run_grid,
-                         RV_ARGS(RV_ARG(to), RV_ARG(source->buffer),
-                                 RV_ARG(n->param[WEIGHT]->buffer), RV_ARG(add), RV_ARG(o->source),
-                                 RV_ARG(o->target), RV_ARG(o->window), RV_ARG(o->step),
-                                 RV_ARG(place), RV_ARG(o->source_lanes), RV_ARG(o->target_lanes))));
-    }
+    RV_TRY(rv_launch(e->device, g->run, g->run_grid,
+                     RV_ARGS(RV_ARG(to), RV_ARG(source->buffer), RV_ARG(weights), RV_ARG(add),
+                             RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
+                             RV_ARG(o->step), RV_ARG(place), RV_ARG(g->work))));
     return g->fold != NULL ? fold(g, n, e, target, accumulate) : RV_OK;
 }

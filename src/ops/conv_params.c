@@ -1,7 +1,7 @@
 /* Gradients of a convolution's weights and bias: partial sums over parts of the output rows, added up. */
 /* SPDX-License-Identifier: MIT */
-#include "ops/conv.h"
 #include "base/error.h"
+#include "ops/conv.h"
 
 enum {
     WEIGHT = 0,
