@@ -27,6 +27,7 @@ static rv_status prepare_direct(rv_conv_gather *g, rv_device *device)
     const rv_conv_geometry *o = &g->geometry;
     const rv_int4 t = o->target;
     const int32_t channels = ceil_div(t.s[1], o->target_lanes) * o->target_lanes;
+    g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, 0}};
     g->run_grid =
         rv_grid_items(device, (size_t)t.s[0] * (size_t)channels * (size_t)t.s[2] * (size_t)t.s[3]);
     return rv_kernel_get(&g->run, device, "conv", "conv_direct", NULL);
