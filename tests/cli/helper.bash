@@ -8,8 +8,13 @@ bats_require_minimum_version 1.5.0
 # shellcheck source=tests/cli/png.bash
 . "$BATS_TEST_DIRNAME/png.bash"
 
-# A folder for each test, and the shared pictures of its file in $BATS_FILE_TMPDIR.
-setup() { cd "$BATS_TEST_TMPDIR" || return; }
+# An empty folder for each test.
+work_folder() {
+    mkdir "$BATS_TEST_TMPDIR/work"
+    cd "$BATS_TEST_TMPDIR/work" || return
+}
+
+setup() { work_folder; }
 
 # fails CODE TEXT ARGUMENT...: the program ends with the code and says one line with the text, nothing else.
 fails() {
@@ -28,4 +33,57 @@ works() {
     run --separate-stderr "$REVERIE" "$@"
     printf '%s\n' "exit code $status" "stdout: $output" "stderr: $stderr"
     [ "$status" -eq 0 ]
+}
+
+# network FILE: a small network, whose weights are drawn at random
+network() {
+    cat >"$1" <<'END'
+name: "tiny"
+input: "data" input_shape { dim: 1 dim: 3 dim: 32 dim: 32 }
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+  convolution_param { num_output: 8 kernel_size: 3 pad: 1 } }
+layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
+layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1"
+  pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
+layer { name: "conv2" type: "Convolution" bottom: "pool1" top: "conv2"
+  convolution_param { num_output: 10 kernel_size: 3 pad: 1 } }
+layer { name: "relu2" type: "ReLU" bottom: "conv2" top: "conv2" }
+layer { name: "mean" type: "Pooling" bottom: "conv2" top: "mean" pooling_param { pool: AVE global_pooling: true } }
+layer { name: "prob" type: "Softmax" bottom: "mean" top: "prob" }
+END
+}
+
+# text_bytes TEXT: sets `bytes` to its bytes
+text_bytes() {
+    local i byte
+    bytes=()
+    for ((i = 0; i < ${#1}; i++)); do
+        printf -v byte %d "'${1:i:1}"
+        bytes+=("$byte")
+    done
+}
+
+# dots FILE CHANNELS BYTE BYTE BYTE BYTE: a caffemodel for the network of dots_graph, whose 1x1 convolution of
+# CHANNELS channels has this float (low byte first) in all weights
+dots() {
+    local file=$1 channels=$2 i floats=() shape blob layer
+    shift 2
+    for ((i = 0; i < 2 * channels; i++)); do floats+=("$@"); done
+    shape=(10 4 2 "$channels" 1 1)
+    blob=(58 ${#shape[@]} "${shape[@]}" 42 ${#floats[@]} "${floats[@]}")
+    layer=()
+    text_bytes dots
+    layer+=(10 ${#bytes[@]} "${bytes[@]}")
+    text_bytes Convolution
+    layer+=(18 ${#bytes[@]} "${bytes[@]}" 58 ${#blob[@]} "${blob[@]}")
+    emit 162 6 ${#layer[@]} "${layer[@]}" >"$file"
+}
+
+dots_graph() {
+    cat >"$1" <<'END'
+name: "dots"
+input: "data" input_shape { dim: 1 dim: 3 dim: 32 dim: 32 }
+layer { name: "dots" type: "Convolution" bottom: "data" top: "dots"
+  convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }
+END
 }

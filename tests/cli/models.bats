@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# Networks: their layers, classes of pictures, values of layers.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # stderr is set by run
+load helper.bash
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    png good.png 40 30
+    png other.png 32 32 3 8 checks
+    network tiny.prototxt
+    printf 'class %d\n' 0 1 2 3 4 5 6 7 8 9 >labels.txt
+}
+
+setup() {
+    work_folder
+    cp "$BATS_FILE_TMPDIR"/* .
+}
+
+@test "models info prints layers, shapes, parameters, multiply-adds and totals" {
+    works models info tiny.prototxt
+    [[ $output =~ conv1\ +conv\ +1x8x32x32\ +224\ +221,184 ]]
+    [[ $output =~ conv2\ +conv\ +1x10x16x16\ +730\ +184,320 ]]
+    [[ ${lines[-1]} =~ ^total\ .*954\ +[0-9,]+$ ]]
+    [[ $stderr == *"drawn at random"* ]]
+    works models info tiny.prototxt -q --json
+    [[ $output == *'"parameters": 954'* && $output == *'"random": true'* && $output == *'"classes": 10'* ]]
+}
+
+@test "models info knows the built-in architectures" {
+    works -q models info vgg19
+    [[ $output == *relu5_4* ]]
+    [[ ${lines[-1]} == *143,667,240* ]]
+    works models info patches
+    [[ $output == *"no layers"* ]]
+}
+
+@test "classify prints the likeliest classes, and JSON with the promised keys" {
+    works -q classify tiny.prototxt good.png other.png --top 3
+    [ ${#lines[@]} -eq 8 ]
+    [[ ${lines[1]} =~ ^\ +0\.[0-9]{4}\ +[0-9]\ +class\ [0-9]$ ]]
+    works -q classify tiny.prototxt good.png --json
+    for key in version device images file predictions index label probability; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    [ "$(printf '%s\n' "$output" | grep -c '"index"')" -eq 5 ]
+    fails 2 "--top takes 1 to" classify tiny.prototxt good.png --top 0
+    fails 2 "classify needs a model and pictures" classify tiny.prototxt
+}
+
+@test "one bad picture of many is named, the others are classified" {
+    run --separate-stderr "$REVERIE" -q classify tiny.prototxt good.png none.png other.png --json
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"none.png"*"1 of 3 files failed"* ]]
+    [ "$(printf '%s\n' "$output" | grep -c '"predictions"')" -eq 2 ]
+}
+
+@test "extract writes an array, which classify takes as the network's input" {
+    works -q extract tiny.prototxt good.png --layers data -o input.npy
+    [ "$output" = "input.npy: 1 x 3 x 32 x 32" ]
+    [ "$(head -c 6 input.npy | tail -c 5)" = NUMPY ]
+    [ "$(wc -c <input.npy)" -eq $((128 + 4 * 3 * 32 * 32)) ]
+    works -q classify tiny.prototxt good.png
+    photo=$(printf '%s\n' "${lines[@]:1}")
+    works -q classify tiny.prototxt input.npy
+    [ "$(printf '%s\n' "${lines[@]:1}")" = "$photo" ]
+}
+
+@test "extract names several outputs by a folder or a pattern" {
+    mkdir values
+    works -q extract tiny.prototxt good.png other.png --layers conv1,relu2 -o values
+    [ "$(ls values)" = "$(printf '%s\n' good_conv1.npy good_relu2.npy other_conv1.npy other_relu2.npy)" ]
+    works -q extract tiny.prototxt good.png other.png --layers prob -o '{stem}.p.npy' --json
+    [ -s good.p.npy ] && [ -s other.p.npy ]
+    [[ $output == *'"outputs"'*'"layer": "prob"'*'"file": "good.p.npy"'*'"shape"'* ]]
+    fails 2 "more than one" extract tiny.prototxt good.png --layers conv1,relu2 -o x.npy
+    fails 2 "more than one" extract tiny.prototxt good.png other.png --layers conv1 -o x.npy
+    [ ! -e x.npy ]
+}
+
+@test "extract checks its outputs first" {
+    echo kept >there.npy
+    fails 2 "exists" extract tiny.prototxt good.png --layers prob -o there.npy
+    [ "$(cat there.npy)" = kept ]
+    works -q extract tiny.prototxt good.png --layers prob -o there.npy --overwrite
+    [ "$(cat there.npy)" != kept ]
+    fails 2 "is an input" extract tiny.prototxt there.npy --layers prob -o there.npy --overwrite
+    fails 2 "written as .npy" extract tiny.prototxt good.png --layers prob -o x.txt
+    fails 1 "there is no folder 'none'" extract tiny.prototxt good.png --layers prob -o none/x.npy
+    fails 2 "extract needs --layers" extract tiny.prototxt good.png
+    fails 1 "the nearest is 'conv1'" -q extract tiny.prototxt good.png --layers cnv1 -o x.npy
+}
+
+@test "the same seed draws the same weights" {
+    works -q extract tiny.prototxt good.png --layers conv1 -o one.npy
+    works -q extract tiny.prototxt good.png --layers conv1 -o two.npy --seed 0
+    works -q extract tiny.prototxt good.png --layers conv1 -o three.npy --seed 7
+    cmp one.npy two.npy
+    run ! cmp -s one.npy three.npy
+}
+
+@test "SqueezeNet sees a cat" {
+    model=${REVERIE_SHARED:-/nonexistent}/models/squeezenet_v1.0/squeezenet_v1.0.caffemodel
+    [ -f "$model" ] || skip "the model is not here"
+    works classify "$model" "$REVERIE_SHARED/images/chelsea.png" --top 1
+    [[ ${lines[1]} =~ \ 28[1-5]\  ]]
+}

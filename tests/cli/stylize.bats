@@ -1,0 +1,236 @@
+#!/usr/bin/env bats
+# Styling photos: from the command to the file.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # stderr is set by run
+load helper.bash
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    png photo.png 48 36
+    png second.png 40 40
+    png style.png 40 32 3 8 checks
+    png alpha.png 32 24 4
+    png deep.png 32 24 3 16
+    network tiny.prototxt
+}
+
+setup() {
+    work_folder
+    cp "$BATS_FILE_TMPDIR"/* .
+}
+
+# A network that takes no time.
+quick=(-q --model tiny.prototxt --content-layers relu2 --style-layers 'relu1,relu2' --iterations 2 --scales 1)
+
+# only FILE...: these, and what every test begins with, are in the folder
+only() {
+    local wanted
+    wanted=$(printf '%s\n' photo.png second.png style.png alpha.png deep.png tiny.prototxt "$@" | sort)
+    [ "$(find . -mindepth 1 | sed 's|^\./||' | sort)" = "$wanted" ]
+}
+
+@test "a photo and a style make a picture with what there is by default" {
+    works stylize photo.png --style style.png --size 40 --iterations 3
+    [[ ${lines[-1]} =~ ^photo_style.jpg:\ 40\ x\ 30,\ [0-9.]+\ s$ ]]
+    [ "$(head -c 2 photo_style.jpg | od -An -tx1)" = " ff d8" ]
+    grep -aq 'reverie=.* photo="photo.png" style="style.png" model=patches size=40 ' photo_style.jpg
+    only photo_style.jpg
+}
+
+@test "the same command makes the same file, whatever its name, threads and progress" {
+    works stylize photo.png -s style.png --size 32 --iterations 2 --init noise -o one.png
+    works stylize photo.png -s style.png --size 32 --iterations 2 --init noise -o two.png --progress json --threads 1
+    cmp one.png two.png
+    works stylize photo.png -s style.png --size 32 --iterations 2 --init noise -o three.png --seed 1
+    run ! cmp -s one.png three.png
+}
+
+@test "a network with named layers, mixed styles and a start of one's own" {
+    works stylize photo.png -s style.png:2 -s second.png "${quick[@]}" --init second.png -o out.png
+    [[ ${lines[-1]} == "out.png: 48 x 36, "* ]]
+    grep -aq 'style="style.png" style="second.png" init_image="second.png"' out.png
+    works stylize photo.png -s style.png "${quick[@]}" --pooling average --optimizer lbfgs --learning-rate 0.5 \
+        --content-weight 2 --style-weight 50 --tv-weight 0 -o other.png
+    grep -aq 'optimizer=lbfgs.* pooling=average' other.png
+}
+
+@test "IMAGE:WEIGHT is split only where no file has the whole name" {
+    cp style.png style.png:2
+    works stylize photo.png -s style.png:2 "${quick[@]}" -o out.png
+    grep -aq 'style="style.png:2"' out.png
+    fails 2 "above 0" stylize photo.png -s second.png:0 "${quick[@]}"
+    fails 1 "none.png" stylize photo.png -s none.png:2 "${quick[@]}"
+}
+
+@test "alpha and 16 bits become PNG, and are refused as JPEG before any work" {
+    works stylize alpha.png deep.png -s style.png "${quick[@]}"
+    [ "$(od -An -tu1 -j24 -N2 alpha_style.png)" = "   8   6" ]
+    [ "$(od -An -tu1 -j24 -N2 deep_style.png)" = "  16   2" ]
+    fails 2 "name a .png" stylize alpha.png -s style.png "${quick[@]}" -o out.jpg
+    fails 2 "name a .png" stylize deep.png -s style.png "${quick[@]}" -o out.jpeg
+    fails 2 "written as .jpg, .jpeg or .png" stylize photo.png -s style.png "${quick[@]}" -o out.gif
+    only alpha_style.png deep_style.png
+}
+
+@test "--strip leaves the settings out" {
+    works stylize photo.png -s style.png "${quick[@]}" --strip
+    run ! grep -aq reverie photo_style.jpg
+}
+
+@test "--quality changes the size of the file" {
+    works stylize photo.png -s style.png "${quick[@]}" -o good.jpg
+    works stylize photo.png -s style.png "${quick[@]}" -o bad.jpg --quality 10
+    [ "$(wc -c <bad.jpg)" -lt "$(wc -c <good.jpg)" ]
+}
+
+@test "nothing is enlarged" {
+    works stylize photo.png -s style.png "${quick[@]}" --size 4000
+    [[ ${lines[-1]} == "photo_style.jpg: 48 x 36, "* ]]
+}
+
+@test "--dry-run checks, says what would be written, and writes nothing" {
+    works stylize photo.png alpha.png -s style.png --dry-run
+    [ "${lines[0]}" = "photo.png (48 x 36) -> photo_style.jpg" ]
+    [ "${lines[1]}" = "alpha.png (32 x 24) -> alpha_style.png" ]
+    works stylize photo.png -s style.png --dry-run --json
+    [[ $output == *'"file": "photo_style.jpg"'* ]]
+    only
+}
+
+@test "an output that exists is an error, unless --overwrite; in a batch it is skipped and said" {
+    echo kept >photo_style.jpg
+    fails 2 "'photo_style.jpg' exists; add --overwrite" stylize photo.png -s style.png "${quick[@]}"
+    [ "$(cat photo_style.jpg)" = kept ]
+    works stylize photo.png second.png -s style.png "${quick[@]}"
+    [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
+    [ "$(cat photo_style.jpg)" = kept ]
+    [ -s second_style.jpg ]
+    works stylize photo.png -s style.png "${quick[@]}" --overwrite
+    [ "$(cat photo_style.jpg)" != kept ]
+}
+
+@test "an input is never overwritten" {
+    cp photo.png before.png
+    for input in photo.png ./style.png tiny.prototxt; do
+        fails 2 "is an input" stylize photo.png -s style.png "${quick[@]}" --overwrite -o "$input"
+    done
+    ln -s photo.png link.png
+    fails 2 "is an input" stylize photo.png -s style.png "${quick[@]}" --overwrite -o link.png
+    cmp before.png photo.png
+}
+
+@test "one bad photo of many is named, the others are made" {
+    echo "no picture" >bad.jpg
+    run --separate-stderr "$REVERIE" stylize photo.png bad.jpg none.jpg second.png -s style.png "${quick[@]}"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"bad.jpg"*"none.jpg"*"2 of 4 photos failed"* ]]
+    [ ${#lines[@]} -eq 2 ]
+    only bad.jpg photo_style.jpg second_style.jpg
+}
+
+@test "several photos need a folder, and a name each" {
+    mkdir results more
+    cp second.png more/photo.png
+    fails 2 "is no folder" stylize photo.png second.png -s style.png "${quick[@]}" -o out.jpg
+    fails 1 "make it first" stylize photo.png second.png -s style.png "${quick[@]}" -o none/
+    works stylize photo.png second.png -s style.png "${quick[@]}" -o results
+    [ -s results/photo_style.jpg ] && [ -s results/second_style.jpg ]
+    run --separate-stderr "$REVERIE" stylize photo.png more/photo.png -s style.png "${quick[@]}"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"would come from both photo.png and more/photo.png"* ]]
+}
+
+@test "an output that cannot be written is found before the work" {
+    fails 1 "there is no folder 'none'" stylize photo.png -s style.png -o none/out.jpg
+    [ "$(id -u)" -ne 0 ] || skip "root may write everywhere"
+    mkdir locked
+    chmod 500 locked
+    fails 1 "cannot be written to" stylize photo.png -s style.png -o locked/out.jpg
+}
+
+@test "a full disk leaves no part of a picture" {
+    mkdir small
+    mount -t tmpfs -o size=8k none small 2>/dev/null || skip "only root can make a small disk"
+    head -c 4096 /dev/zero >small/filler
+    run --separate-stderr "$REVERIE" stylize photo.png -s style.png "${quick[@]}" -o small/out.png
+    files=$(ls -A small)
+    umount small
+    [ "$status" -eq 1 ]
+    [[ $stderr == "reverie: "*"small/out.png"*"disk full"* ]]
+    [ "$files" = filler ]
+}
+
+@test "--json prints one object with the promised keys, --progress json an object a line" {
+    works stylize photo.png second.png -s style.png "${quick[@]}" --json --progress json
+    for key in version device outputs file width height seconds iterations loss skipped failed; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    [ "$(printf '%s\n' "$output" | grep -c '^{$')" -eq 1 ]
+    [ "$(printf '%s\n' "$stderr" | grep -vcE '^\{"task": .*\}$')" -eq 0 ]
+    if command -v jq >/dev/null; then
+        [ "$(printf '%s\n' "$output" | jq '.outputs | length')" = 2 ]
+    fi
+}
+
+# interrupt SIGNAL: sends it once there is progress; sets `status`
+interrupt() {
+    local pid i
+    env --default-signal=INT,TERM "$REVERIE" stylize photo.png second.png -s style.png "${quick[@]}" \
+        --iterations 100000 --progress json >said 2>progress 3>&- &
+    pid=$!
+    for ((i = 0; i < 300; i++)); do
+        ! grep -q '"done"' progress || break
+        sleep 0.1
+    done
+    kill -s "$1" "$pid"
+    status=0
+    wait "$pid" || status=$?
+}
+
+@test "Ctrl-C and SIGTERM write the picture so far and end with 130" {
+    for signal in INT TERM; do
+        rm -f photo_style.jpg
+        interrupt $signal
+        [ "$status" -eq 130 ]
+        grep -q "interrupted: the picture so far is in photo_style.jpg" progress
+        grep -q "^photo_style.jpg: 48 x 36, " said
+        [ "$(head -c 2 photo_style.jpg | od -An -tx1)" = " ff d8" ]
+        [ ! -e second_style.jpg ]
+    done
+}
+
+@test "a device that is not there is an error before any output" {
+    fails 1 "no device matches 'none such'" stylize photo.png -s style.png --device "none such"
+    OCL_ICD_VENDORS=/nonexistent fails 1 "there is no OpenCL device" stylize photo.png -s style.png
+    only
+}
+
+@test "a cache that cannot be written does not keep photos from being styled" {
+    mkdir home
+    touch home/.cache
+    run env -u POCL_CACHE_DIR -u XDG_CACHE_HOME HOME="$PWD/home" \
+        "$REVERIE" stylize photo.png -s style.png "${quick[@]}"
+    [ "$status" -eq 0 ]
+    [ -s photo_style.jpg ]
+}
+
+@test "options out of range are wrong usage" {
+    fails 2 "stylize needs a photo" stylize -s style.png
+    fails 2 "stylize needs --style" stylize photo.png
+    fails 2 "--size takes 16 to 65535, not 0" stylize photo.png -s style.png --size 0
+    for weight in content style tv; do
+        fails 2 "--$weight-weight takes 0 to 1000000000, not -1" stylize photo.png -s style.png --$weight-weight -1
+    done
+    fails 2 "--iterations takes 1 to" stylize photo.png -s style.png --iterations 0
+    fails 2 "--learning-rate takes" stylize photo.png -s style.png --learning-rate 0
+    fails 2 "did you mean 'adam'?" stylize photo.png -s style.png --optimizer adm
+    fails 2 "--quality takes 1 to 100" stylize photo.png -s style.png --quality 101
+    fails 2 "--content-weight takes a number, not 'nan'" stylize photo.png -s style.png --content-weight nan
+    only
+}
+
+@test "an unknown layer names the nearest" {
+    fails 1 "the nearest is 'relu2'" stylize photo.png -s style.png "${quick[@]}" --content-layers rellu2
+    fails 2 "no layers" stylize photo.png -s style.png --content-layers relu2
+    only
+}
