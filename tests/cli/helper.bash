@@ -5,8 +5,9 @@
 : "${REVERIE:=$BATS_TEST_DIRNAME/../../build/release/reverie}"
 export REVERIE
 bats_require_minimum_version 1.5.0
-# shellcheck source=tests/cli/png.bash
-. "$BATS_TEST_DIRNAME/png.bash"
+
+# make png FILE WIDTH HEIGHT ...: a file from make.bash; apart from bats, which would trace each of its many steps
+make() { bash "$BATS_TEST_DIRNAME/make.bash" "$@"; }
 
 # An empty folder for each test.
 work_folder() {
@@ -53,32 +54,7 @@ layer { name: "prob" type: "Softmax" bottom: "mean" top: "prob" }
 END
 }
 
-# text_bytes TEXT: sets `bytes` to its bytes
-text_bytes() {
-    local i byte
-    bytes=()
-    for ((i = 0; i < ${#1}; i++)); do
-        printf -v byte %d "'${1:i:1}"
-        bytes+=("$byte")
-    done
-}
-
-# dots FILE CHANNELS BYTE BYTE BYTE BYTE: a caffemodel for the network of dots_graph, whose 1x1 convolution of
-# CHANNELS channels has this float (low byte first) in all weights
-dots() {
-    local file=$1 channels=$2 i floats=() shape blob layer
-    shift 2
-    for ((i = 0; i < 2 * channels; i++)); do floats+=("$@"); done
-    shape=(10 4 2 "$channels" 1 1)
-    blob=(58 ${#shape[@]} "${shape[@]}" 42 ${#floats[@]} "${floats[@]}")
-    layer=()
-    text_bytes dots
-    layer+=(10 ${#bytes[@]} "${bytes[@]}")
-    text_bytes Convolution
-    layer+=(18 ${#bytes[@]} "${bytes[@]}" 58 ${#blob[@]} "${blob[@]}")
-    emit 162 6 ${#layer[@]} "${layer[@]}" >"$file"
-}
-
+# the network whose weights `make dots` writes
 dots_graph() {
     cat >"$1" <<'END'
 name: "dots"

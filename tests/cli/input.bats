@@ -6,11 +6,11 @@ load helper.bash
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
-    png good.png 40 30
-    png dot.png 1 1
-    png line.png 1 3000
-    png_damage=1 png crc.png 24 16
-    { header 60000 60000 3 8; chunk IDAT 120 1; chunk IEND; } >huge.png
+    make png good.png 40 30
+    make png dot.png 1 1
+    make png line.png 1 3000
+    png_damage=1 make png crc.png 24 16
+    make huge huge.png 60000 60000
     head -c 200 good.png >cut.png
     : >empty.png
     echo "This is a letter, not a picture." >letter.jpg
@@ -19,9 +19,9 @@ setup_file() {
     sed 's/num_output: 8/num_outputs: 8/' tiny.prototxt >typo.prototxt
     sed 's/type: "ReLU"/type: "Rellu"/' tiny.prototxt >unknown.prototxt
     dots_graph dots.prototxt
-    dots dots.caffemodel 3 0 0 128 63
-    dots nan.caffemodel 3 0 0 192 127
-    dots wide.caffemodel 4 0 0 128 63
+    make dots dots.caffemodel 3 0 0 128 63
+    make dots nan.caffemodel 3 0 0 192 127
+    make dots wide.caffemodel 4 0 0 128 63
     head -c 40 dots.caffemodel >short.caffemodel
 }
 
@@ -53,7 +53,7 @@ refused() {
 
 @test "a JPEG that ends early is kept only with --allow-truncated" {
     work_folder
-    png big.png 160 120
+    make png big.png 160 120
     cp "$BATS_FILE_TMPDIR"/{tiny.prototxt,good.png} .
     quick=(-q -s good.png --model tiny.prototxt --content-layers relu2 --style-layers relu1 --iterations 1 --scales 1)
     works stylize big.png "${quick[@]}" -o whole.jpg

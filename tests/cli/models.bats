@@ -6,8 +6,8 @@ load helper.bash
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
-    png good.png 40 30
-    png other.png 32 32 3 8 checks
+    make png good.png 40 30
+    make png other.png 32 32 3 8 checks
     network tiny.prototxt
     printf 'class %d\n' 0 1 2 3 4 5 6 7 8 9 >labels.txt
 }

@@ -49,7 +49,8 @@ END
 LD_LIBRARY_PATH='' "$tree/use" || fail "a program with the static library failed"
 
 # Every example is compiled, and run on two tiny pictures.
-bash -c '. "$0" && png "$1/photo.png" 40 30 && png "$1/style.png" 32 32 3 8 checks' "$root/tests/cli/png.bash" "$tree"
+bash "$root/tests/cli/make.bash" png "$tree/photo.png" 40 30
+bash "$root/tests/cli/make.bash" png "$tree/style.png" 32 32 3 8 checks
 for example in "$root"/examples/*.c; do
     [ -f "$example" ] || continue
     program=$tree/$(basename "$example" .c)

@@ -1,6 +1,7 @@
-# Pictures for tests, made in bash alone: png FILE WIDTH HEIGHT [CHANNELS [BITS [PATTERN]]]
+# Makes files for tests without any other program: bash make.bash FUNCTION ARGUMENT...
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
+set -eu
 
 crc_table=()
 for ((crc_i = 0; crc_i < 256; crc_i++)); do
@@ -50,7 +51,10 @@ header() {
     chunk IHDR "${w[@]}" "${word[@]}" "$4" $(($3 == 4 ? 6 : 2)) 0 0 0
 }
 
-# PATTERN: waves (default) or checks
+# huge FILE WIDTH HEIGHT: a PNG that promises much and holds nothing
+huge() { { header "$2" "$3" 3 8; chunk IDAT 120 1; chunk IEND; } >"$1"; }
+
+# png FILE WIDTH HEIGHT [CHANNELS [BITS [PATTERN]]]: 3 or 4 channels, 8 or 16 bits, waves or checks
 png() {
     local file=$1 width=$2 height=$3 channels=${4:-3} bits=${5:-8} pattern=${6:-waves}
     local raw=() x y k v a=1 b=0 byte body=() at n
@@ -84,3 +88,31 @@ png() {
       chunk IDAT 120 1 "${body[@]}"
       png_damage=0 chunk IEND; } >"$file"
 }
+
+# text_bytes TEXT: sets `bytes` to its bytes
+text_bytes() {
+    local i byte
+    bytes=()
+    for ((i = 0; i < ${#1}; i++)); do
+        printf -v byte %d "'${1:i:1}"
+        bytes+=("$byte")
+    done
+}
+
+# dots FILE CHANNELS BYTE BYTE BYTE BYTE: a caffemodel for the network of dots_graph, whose 1x1 convolution of
+# CHANNELS channels has this float (low byte first) in all weights
+dots() {
+    local file=$1 channels=$2 i floats=() shape blob layer
+    shift 2
+    for ((i = 0; i < 2 * channels; i++)); do floats+=("$@"); done
+    shape=(10 4 2 "$channels" 1 1)
+    blob=(58 ${#shape[@]} "${shape[@]}" 42 ${#floats[@]} "${floats[@]}")
+    layer=()
+    text_bytes dots
+    layer+=(10 ${#bytes[@]} "${bytes[@]}")
+    text_bytes Convolution
+    layer+=(18 ${#bytes[@]} "${bytes[@]}" 58 ${#blob[@]} "${blob[@]}")
+    emit 162 6 ${#layer[@]} "${layer[@]}" >"$file"
+}
+
+"$@"

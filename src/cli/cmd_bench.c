@@ -1,0 +1,292 @@
+/* reverie bench: what the device can do, and how near Reverie comes. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct settings {
+    char *model, *architecture;
+    cli_model_files files;
+    int size, iterations, batch;
+} settings;
+
+static void set_real(json_t *object, const char *key, double value)
+{
+    json_object_set_new(object, key, cli_json_real(value));
+}
+
+static json_t *peak_json(const rv_bench_peak_result *peak)
+{
+    json_t *object = json_object();
+    set_real(object, "fma_gflops", peak->fma_gflops);
+    set_real(object, "copy_gbps", peak->copy_gbps);
+    set_real(object, "launch_us", peak->launch_us);
+    return object;
+}
+
+static void print_peak(const cli *c, const rv_bench_peak_result *peak)
+{
+    if (!c->globals.json) {
+        printf("%s: multiply-adds %.1f GFLOPS, copying %.1f GB/s, launch %.2f us\n", c->device_name,
+               peak->fma_gflops, peak->copy_gbps, peak->launch_us);
+    }
+}
+
+static int bench_peak(cli *c, const settings *s)
+{
+    (void)s;
+    rv_bench_peak_result peak;
+    const int code = cli_status(rv_bench_peak(c->device, &peak));
+    if (code == CLI_DONE) {
+        print_peak(c, &peak);
+        json_t *object = peak_json(&peak);
+        json_object_update(c->json, object);
+        json_decref(object);
+    }
+    return code;
+}
+
+enum { COLUMNS = 7 };
+
+static void fill_row(char **cells, const rv_bench_row *row)
+{
+    cells[0] = cli_format("%s", row->name);
+    cells[1] = cli_format("%s", row->pass);
+    cells[2] = cli_format("%s", row->algorithm);
+    cells[3] = cli_format("%.3f", row->ms);
+    cells[4] = cli_format("%.1f", row->gflops);
+    cells[5] = cli_format("%.2f", row->ratio_to_peak);
+    cells[6] = cli_format("%.1e", row->max_error);
+}
+
+static json_t *row_json(const rv_bench_row *row)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s}", "case", row->name, "pass", row->pass, "algorithm",
+                               row->algorithm);
+    set_real(object, "ms", row->ms);
+    set_real(object, "gflops", row->gflops);
+    set_real(object, "ratio_to_peak", row->ratio_to_peak);
+    set_real(object, "max_error", row->max_error);
+    return object;
+}
+
+static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench_peak_result *peak)
+{
+    static const char *const heading[COLUMNS] = {"case",   "pass",          "algorithm", "ms",
+                                                 "GFLOPS", "share of peak", "max error"};
+    char **cells = calloc(n * COLUMNS, sizeof *cells);
+    if (cells == NULL) {
+        return cli_out_of_memory();
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        fill_row(&cells[i * COLUMNS], &rows[i]);
+        json_array_append_new(list, row_json(&rows[i]));
+    }
+    cli_json_set(c, "rows", list);
+    cli_json_set(c, "peak", peak_json(peak));
+    print_peak(c, peak);
+    const int code = c->globals.json ? CLI_DONE : cli_print_table("lllrrrr", heading, cells, n);
+    for (size_t i = 0; i < n * COLUMNS; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+    return code;
+}
+
+static int bench_rows(cli *c, rv_status (*measure)(rv_device *, rv_bench_row **, size_t *,
+                                                   rv_bench_peak_result *))
+{
+    rv_bench_row *rows = NULL;
+    rv_bench_peak_result peak;
+    size_t n = 0;
+    int code = cli_status(measure(c->device, &rows, &n, &peak));
+    if (code == CLI_DONE) {
+        code = print_rows(c, rows, n, &peak);
+    }
+    free(rows);
+    return code;
+}
+
+static int bench_conv(cli *c, const settings *s)
+{
+    (void)s;
+    return bench_rows(c, rv_bench_conv);
+}
+
+static int bench_gemm(cli *c, const settings *s)
+{
+    (void)s;
+    return bench_rows(c, rv_bench_gemm);
+}
+
+/* --arch, --model, or `usual`, an architecture. */
+static int open_model(const cli *c, rv_model **out, const settings *s, const char *usual)
+{
+    const char *name = s->architecture != NULL ? s->architecture : s->model;
+    const char *names[32];
+    size_t n_entries, n = 0;
+    const rv_model_entry *entries = rv_model_list(&n_entries);
+    *out = NULL;
+    if (s->architecture != NULL && s->model != NULL) {
+        return cli_usage("--arch and --model exclude each other");
+    }
+    for (size_t i = 0; i < n_entries && n < 32; i++) {
+        if (strcmp(entries[i].source, "architecture") == 0) {
+            names[n++] = entries[i].name;
+        }
+    }
+    const int nearest = s->architecture != NULL ? rv_nearest(name, names, n) : -1;
+    if (nearest >= 0 && strcmp(names[nearest], name) != 0) {
+        return cli_usage("there is no architecture '%s'; did you mean '%s'?", name, names[nearest]);
+    }
+    return cli_open_model(c, out, name != NULL ? name : usual, &s->files, RV_POOLING_AS_MADE);
+}
+
+static int measure_stylize(cli *c, const settings *s, const rv_model *model)
+{
+    rv_bench_stylize_result r;
+    const int code =
+        cli_status(rv_bench_stylize(c->device, &r, model, s->size, s->iterations, &c->events));
+    if (code != CLI_DONE) {
+        return code;
+    }
+    set_real(c->json, "seconds_per_iteration", r.seconds_per_iteration);
+    set_real(c->json, "effective_gflops", r.effective_gflops);
+    set_real(c->json, "ratio_to_peak", r.ratio_to_peak);
+    cli_json_set(c, "rss_bytes", json_integer((json_int_t)r.rss_bytes));
+    cli_json_set(c, "device_bytes", json_integer((json_int_t)r.device_bytes));
+    set_real(c->json, "first_iteration_seconds", r.first_iteration_seconds);
+    cli_json_set(c, "size", json_integer(s->size));
+    cli_json_set(c, "peak", peak_json(&r.peak));
+    print_peak(c, &r.peak);
+    if (!c->globals.json) {
+        printf("%s at %d px: %.3f s an iteration, %.1f GFLOPS, %.2f of the peak\n"
+               "first iteration after %.2f s; %.0f MiB on the device, %.0f MiB in all\n",
+               rv_model_name(model), s->size, r.seconds_per_iteration, r.effective_gflops,
+               r.ratio_to_peak, r.first_iteration_seconds, (double)r.device_bytes / 1048576.0,
+               (double)r.rss_bytes / 1048576.0);
+    }
+    return CLI_DONE;
+}
+
+static int measure_infer(cli *c, const settings *s, const rv_model *model)
+{
+    rv_bench_infer_result r;
+    const int code = cli_status(rv_bench_infer(c->device, &r, model, s->batch));
+    if (code != CLI_DONE) {
+        return code;
+    }
+    set_real(c->json, "seconds_per_batch", r.seconds_per_batch);
+    set_real(c->json, "ratio_to_peak", r.ratio_to_peak);
+    cli_json_set(c, "batch", json_integer(s->batch));
+    cli_json_set(c, "peak", peak_json(&r.peak));
+    print_peak(c, &r.peak);
+    if (!c->globals.json) {
+        printf("%s: %.4f s for a batch of %d, %.2f of the peak\n", rv_model_name(model),
+               r.seconds_per_batch, s->batch, r.ratio_to_peak);
+    }
+    return CLI_DONE;
+}
+
+static int bench_model(cli *c, const settings *s, const char *usual,
+                       int (*measure)(cli *, const settings *, const rv_model *))
+{
+    rv_model *model = NULL;
+    int code = open_model(c, &model, s, usual);
+    if (code == CLI_DONE) {
+        code = measure(c, s, model);
+    }
+    if (code == CLI_DONE) {
+        cli_json_set(c, "model", cli_json_text(rv_model_name(model)));
+    }
+    rv_model_close(model);
+    return code;
+}
+
+static int bench_stylize(cli *c, const settings *s)
+{
+    return bench_model(c, s, "vgg19", measure_stylize);
+}
+
+static int bench_infer(cli *c, const settings *s)
+{
+    return bench_model(c, s, "squeezenet", measure_infer);
+}
+
+static const char *const actions[] = {"peak", "conv", "gemm", "stylize", "infer", NULL};
+
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    static int (*const measures[])(cli *, const struct settings *) = {
+        bench_peak, bench_conv, bench_gemm, bench_stylize, bench_infer};
+    int code = cli_open_device(c);
+    for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
+        if (strcmp(actions[i], words->items[0]) == 0) {
+            code = measures[i](c, given);
+        }
+    }
+    return code == CLI_DONE ? cli_json_print(c, code) : code;
+}
+
+static const cli_option options[] = {
+    {.name = "arch",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, architecture),
+     .argument = "NAME",
+     .otherwise = "vgg19 for stylize, squeezenet for infer",
+     .help = "architecture to measure; its weights are drawn at random"},
+    {.name = "model",
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, model),
+     .argument = "MODEL",
+     .help = "model to measure instead"},
+    CLI_MODEL_OPTIONS(settings, files),
+    {.name = "size",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, size),
+     .argument = "PIXELS",
+     .initial = "512",
+     .min = 16,
+     .max = 65535,
+     .help = "side of the square picture of stylize"},
+    {.name = "iterations",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, iterations),
+     .argument = "N",
+     .initial = "5",
+     .min = 2,
+     .max = 1e6,
+     .help = "of stylize; the first is not in the median"},
+    {.name = "batch",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, batch),
+     .argument = "N",
+     .initial = "1",
+     .min = 1,
+     .max = 65535,
+     .help = "pictures at a time of infer"},
+};
+
+const cli_command cli_bench = {
+    .name = "bench",
+    .summary = "measure the device, and how near Reverie comes to its peak",
+    .arguments = "peak | conv | gemm | stylize | infer",
+    .description =
+        "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
+        "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
+        "from double precision. `stylize` measures an iteration of style transfer, `infer` a "
+        "forward pass. Each states its figures as shares of the peak of the same run; "
+        "operations are counted as direct computation.",
+    .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",
+    .actions = actions,
+    .min_words = 1,
+    .max_words = 1,
+    .missing = "what to measure",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(settings),
+    .run = run,
+};
