@@ -38,7 +38,7 @@ setup() {
 @test "classify prints the likeliest classes, and JSON with the promised keys" {
     works -q classify tiny.prototxt good.png other.png --top 3
     [ ${#lines[@]} -eq 8 ]
-    [[ ${lines[1]} =~ ^\ +0\.[0-9]{4}\ +[0-9]\ +class\ [0-9]$ ]]
+    [[ ${lines[1]} =~ ^\ +[01]\.[0-9]{4}\ +[0-9]\ +class\ [0-9]$ ]]
     works -q classify tiny.prototxt good.png --json
     for key in version device images file predictions index label probability; do
         [[ $output == *"\"$key\": "* ]]

@@ -6,7 +6,8 @@ load helper.bash
 @test "--help lists the commands and the options of all" {
     works --help
     [[ $output == "Usage: reverie "* ]]
-    for word in devices models --device --threads --seed --json --progress --quiet --verbose --version; do
+    for word in devices models stylize classify extract bench --device --threads --seed --json --progress --quiet \
+                --verbose --version; do
         [[ $output == *" $word "* ]]
     done
     [[ $output != *self-test* ]]
@@ -14,7 +15,7 @@ load helper.bash
 }
 
 @test "no line of a help text is wider than 80 columns" {
-    for command in '' devices models; do
+    for command in '' devices models stylize classify extract bench; do
         # shellcheck disable=SC2086
         works $command --help
         [ "$(printf '%s\n' "$output" | awk 'length > 80' | wc -l)" -eq 0 ]
@@ -91,7 +92,7 @@ load helper.bash
 @test "the man page holds every option and no hidden one" {
     works --generate man
     [[ $output == ".TH REVERIE 1 "* ]]
-    for option in device graph weights; do
+    for option in device graph 'style\-weight' 'dry\-run' layers top arch; do
         [[ $output == *"\\-\\-$option\\fR"* ]]
     done
     [[ $output != *"self\\-test"* ]]
@@ -117,6 +118,8 @@ complete_words() {
     [ "$(complete_words reverie models --gr)" = --graph ]
     [ "$(complete_words reverie --progress '')" = "auto none json" ]
     [ "$(complete_words reverie --seed '')" = "" ]
+    [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
+    [ "$(complete_words reverie bench '')" = "peak conv gemm stylize infer" ]
     touch "a file.prototxt"
     [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
 }

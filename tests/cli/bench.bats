@@ -1,0 +1,31 @@
+#!/usr/bin/env bats
+# Measurements: not how fast, but that they are made and named as promised.
+# SPDX-License-Identifier: MIT
+load helper.bash
+
+@test "bench peak prints its figures, and JSON with the promised keys" {
+    works bench peak --json
+    for key in version device fma_gflops copy_gbps launch_us; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+}
+
+@test "bench stylize and infer measure any network, with the promised keys" {
+    network tiny.prototxt
+    works -q bench infer --model tiny.prototxt --batch 2 --json
+    for key in seconds_per_batch ratio_to_peak batch model; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    works -q bench stylize --model tiny.prototxt --size 32 --iterations 2 --json
+    for key in seconds_per_iteration effective_gflops ratio_to_peak rss_bytes device_bytes \
+               first_iteration_seconds; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+}
+
+@test "bench refuses what it cannot measure" {
+    fails 2 "bench needs what to measure" bench
+    fails 2 "did you mean 'peak'?" bench paek
+    fails 2 "did you mean 'squeezenet'?" bench infer --arch squeezent
+    fails 2 "exclude each other" bench infer --arch vgg19 --model vgg16
+}
