@@ -26,6 +26,12 @@ static inline int blocks_beside(int before, int after)
     return (max(before, after) + LANES - 1) / LANES;
 }
 
+/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several times as much. */
+static inline floatV power(floatV v, float exponent)
+{
+    return exp(exponent * log(v));
+}
+
 /* y = x s^-beta, s = k + scale * sum of x^2 over the window. inverse: 1 / s for the gradient, NULL where none is
  * planned. One work-item: a run of pixels in one block. */
 __kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global const floatV *x,
@@ -47,7 +53,7 @@ __kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global
         }
         const floatV s = k + scale * window_sum(&squares, before, after);
         const int at = r.plane * pixels + p;
-        y[at] = x[at] * powr(s, (floatV)(-beta));
+        y[at] = x[at] * power(s, -beta);
         if (inverse != 0) {
             inverse[at] = rv_maskV(1.0f / s, block, c);
         }
@@ -75,7 +81,7 @@ __kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global 
                     terms.lane + REACH + i * LANES);
         }
         const int at = r.plane * pixels + p;
-        const floatV v = dy[at] * powr(inverse[at], (floatV)(beta)) -
+        const floatV v = dy[at] * power(inverse[at], beta) -
                          2.0f * scale * beta * x[at] * window_sum(&terms, after, before);
         dx[at] = rv_accumulateV(dx + at, v, accumulate);
     }
