@@ -91,10 +91,11 @@ static rv_status resolve(job *j, const rv_model *model, int size, int iterations
 
 static rv_status iterate(job *j, const rv_model *model)
 {
-    const int size = j->options.size, margin = j->kind->margin(size, size);
+    const int size = j->options.size;
     const double share = 1;
     double loss;
-    RV_TRY(draw(&j->photo, size + 2 * margin, STREAM_PHOTO));
+    /* Without the margin of stylize: the measure is a square of `size`. */
+    RV_TRY(draw(&j->photo, size, STREAM_PHOTO));
     RV_TRY(draw(&j->style, size, STREAM_STYLE));
     RV_TRY(rv_alloc(&j->ends, (size_t)j->options.iterations, sizeof *j->ends, "measurement"));
     RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));

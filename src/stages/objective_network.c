@@ -20,6 +20,10 @@
 /* Weight on what leaves 0..1, for L-BFGS, which knows no box. */
 #define RANGE_WEIGHT 1000.0
 
+/* Pixels of mirrored picture around it: the zeros around a network's maps, and windows that end before
+ * the edge, show in what comes out within about this distance. */
+enum { MARGIN = 16 };
+
 /* A layer in use at one scale. */
 typedef struct term {
     rv_value features; /* of the network */
@@ -159,7 +163,7 @@ static int network_margin(int size, int full_size)
 {
     (void)size;
     (void)full_size;
-    return 0;
+    return MARGIN;
 }
 
 /* --- targets --------------------------------------------------------------------------------- */
@@ -283,8 +287,9 @@ static rv_status add_all_losses(network_objective *o, rv_value *losses, int *n)
     RV_TRY(add_losses(o, losses, n, o->content, &o->content_list, p->content_weight, "content"));
     RV_TRY(add_losses(o, losses, n, o->style, &o->style_list, p->style_weight, "style"));
     if (p->tv_weight > 0) {
-        RV_TRY(add_node(o, &losses[(*n)++], "tv_loss", "variation of", "picture", &o->model.picture,
-                        1, RV_ATTRS(RV_SET_FLOAT("weight", p->tv_weight))));
+        RV_TRY(add_node(
+            o, &losses[(*n)++], "tv_loss", "variation of", "picture", &o->model.picture, 1,
+            RV_ATTRS(RV_SET_ENUM("power", "squared"), RV_SET_FLOAT("weight", p->tv_weight))));
     }
     if (p->optimizer == RV_OPTIMIZER_LBFGS) {
         RV_TRY(add_node(o, &losses[(*n)++], "range_loss", "range of", "picture", &o->model.picture,

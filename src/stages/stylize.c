@@ -132,8 +132,10 @@ static rv_status start_picture(const job *j, rv_planar *out, const rv_scale *sca
 
 /* --- one scale ------------------------------------------------------------------------------- */
 
+/* A style is seen at the size of the picture, but no smaller than a picture may be wished. */
 static rv_status load_styles(const job *j, rv_planar *styles, int size)
 {
+    size = size > RV_MIN_SIZE ? size : RV_MIN_SIZE;
     for (int i = 0; i < j->n_styles; i++) {
         int width = rv_image_width(j->styles[i]), height = rv_image_height(j->styles[i]);
         rv_picture_fit(&width, &height, size);

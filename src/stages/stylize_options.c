@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MIN_SIZE = 16, MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
+enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
 #define MAX_WEIGHT 1e9
 
 /* Below this no scale is added by default: too little is left of a picture. */
@@ -69,7 +69,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
     if (!(o->content_weight + o->style_weight > 0)) {
         return rv_fail(RV_ERR_USAGE, "content_weight and style_weight are both 0");
     }
-    RV_TRY(check_int("size", o->size, MIN_SIZE, MAX_SIZE));
+    RV_TRY(check_int("size", o->size, RV_MIN_SIZE, MAX_SIZE));
     RV_TRY(check_int("iterations", o->iterations, 0, MAX_ITERATIONS));
     RV_TRY(check_int("scales", o->scales, 0, RV_MAX_SCALES));
     if (!(o->learning_rate >= 0 && o->learning_rate <= MAX_WEIGHT)) {
@@ -88,7 +88,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
 static void plan_scales(rv_schedule *s, int size, int wanted, int iterations)
 {
     const int most = wanted > 0 ? wanted : RV_MAX_SCALES;
-    const double coarsest = wanted > 0 ? MIN_SIZE : COARSEST;
+    const double coarsest = wanted > 0 ? RV_MIN_SIZE : COARSEST;
     s->n = 1;
     while (s->n < most && ldexp(size, -s->n) >= coarsest) {
         s->n++;

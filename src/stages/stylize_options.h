@@ -5,7 +5,7 @@
 
 #include "stages/objective.h"
 
-enum { RV_MAX_SCALES = 8 };
+enum { RV_MAX_SCALES = 8, RV_MIN_SIZE = 16 };
 
 /** Sizes of the scales, coarse to fine, and their iterations. */
 typedef struct rv_schedule {

@@ -2,17 +2,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "stages/picture.h"
 #include "base/philox.h"
+#include "support/device.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
-
-static rv_device *open_device(void)
-{
-    rv_device *device;
-    cr_assert_eq(rv_device_open(&device, NULL), RV_OK, "%s", rv_error_message());
-    return device;
-}
 
 /* Samples that are all over the range. */
 static rv_image *random_image(int width, int height, int channels, int bits)
@@ -82,7 +76,7 @@ static double clamp(double v)
 static void check_against_formulas(const rv_image *image, const rv_part *part, int width,
                                    int height)
 {
-    rv_device *device = open_device();
+    rv_device *device = rv_test_device();
     const rv_part all = {0, 0, rv_image_width(image), rv_image_height(image)};
     const rv_part p = part != NULL ? *part : all;
     rv_planar planar;
@@ -126,7 +120,7 @@ Test(picture, fits_without_ever_growing)
 
 Test(picture, keeps_every_sample_that_is_not_resized)
 {
-    rv_device *device = open_device();
+    rv_device *device = rv_test_device();
     for (int bits = 8; bits <= 16; bits += 8) {
         rv_image *image, *back;
         cr_assert_eq(rv_image_create(&image, 256, 256, 3, bits), RV_OK);
@@ -187,7 +181,7 @@ Test(picture, weighs_colours_by_alpha)
 
 Test(picture, shows_nothing_of_what_is_transparent)
 {
-    rv_device *device = open_device();
+    rv_device *device = rv_test_device();
     rv_image *image;
     cr_assert_eq(rv_image_create(&image, 40, 8, 4, 16), RV_OK);
     uint16_t *pixels = rv_image_pixels(image);
@@ -221,7 +215,7 @@ Test(picture, shows_nothing_of_what_is_transparent)
 Test(picture, is_the_same_in_strips_and_in_one_piece)
 {
     static const int sizes[][2] = {{60, 40}, {57, 31}, {7, 5}, {200, 300}};
-    rv_device *device = open_device();
+    rv_device *device = rv_test_device();
     rv_image *image = random_image(150, 211, 4, 8);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         const int width = sizes[i][0], height = sizes[i][1];
@@ -300,7 +294,7 @@ Test(picture, resizes_what_is_one_pixel_wide)
 
 Test(picture, grows_planes_without_leaving_their_range)
 {
-    rv_device *device = open_device();
+    rv_device *device = rv_test_device();
     float data[12];
     for (int i = 0; i < 12; i++) {
         data[i] = (float)(i % 2);
