@@ -296,7 +296,11 @@ Test(memory, a_branching_graph_with_gradients_finds_all_it_reads)
     const rv_value b = apply("relu", "b", conv("c2", a, 8));
     const rv_value sum = apply("relu", "sum", join("add", "add", b, a));
     const rv_value squares = apply("square", "squares", sum);
-    const rv_value l1 = apply("range_loss", "l1", squares), l2 = apply("tv_loss", "l2", a);
+    const rv_value wide = conv("c3", squares, 8);
+    rv_value pool; /* saves where its maxima lie */
+    RV_ASSERT_OK(rv_graph_add(graph, &pool, "max_pool", "pool", &wide, 1,
+                              RV_ATTRS(RV_SET_INT("kernel", 2), RV_SET_INT("stride", 2))));
+    const rv_value l1 = apply("range_loss", "l1", pool), l2 = apply("tv_loss", "l2", a);
     const rv_value gram = apply("gram", "gram", b);
     const rv_value l3 =
         join("mse_loss", "l3", gram, input("target", rv_shape_make(3, (int32_t[]){2, 8, 8})));

@@ -232,12 +232,12 @@ Test(lbfgs, steps_as_torch_does_on_rosenbrock)
 /* --- with a line search ---------------------------------------------------------------------- */
 
 /* Every step against the conditions, from values in double; returns the last loss. */
-static double descends(double (*f)(const double *, double *, size_t), size_t n, int steps,
-                       int *calls)
+static double descends(double (*f)(const double *, double *, size_t), size_t n, float rate,
+                       int steps, int *calls)
 {
     problem p;
     open_problem(&p, f, n);
-    const rv_lbfgs_options options = {.learning_rate = 1, .history = 10, .strong_wolfe = true};
+    const rv_lbfgs_options options = {.learning_rate = rate, .history = 10, .strong_wolfe = true};
     rv_lbfgs *lbfgs;
     double loss, x0[MAX_N], g0[MAX_N], x1[MAX_N], g1[MAX_N], d[MAX_N], shown[MAX_N];
     RV_ASSERT_OK(rv_lbfgs_create(&lbfgs, p.device, n, &options));
@@ -276,16 +276,16 @@ static double descends(double (*f)(const double *, double *, size_t), size_t n, 
 Test(lbfgs, strong_Wolfe_conditions_hold_on_rosenbrock)
 {
     int calls;
-    cr_assert_leq(descends(rosenbrock, 2, 60, &calls), 1e-6);
+    cr_assert_leq(descends(rosenbrock, 2, 1, 60, &calls), 1e-6);
     cr_assert_leq(calls, 80, "took %d evaluations", calls);
-    cr_assert_leq(descends(rosenbrock, 64, 100, &calls), 1e-6);
+    cr_assert_leq(descends(rosenbrock, 64, 1, 100, &calls), 1e-6);
     cr_assert_leq(calls, 120, "took %d evaluations", calls);
 }
 
 Test(lbfgs, strong_Wolfe_conditions_hold_on_a_quadratic)
 {
     int calls;
-    cr_assert_leq(descends(quadratic, 33, 60, &calls), 1e-6);
+    cr_assert_leq(descends(quadratic, 33, 1, 60, &calls), 1e-6);
     cr_assert_leq(calls, 80, "took %d evaluations", calls);
 }
 
@@ -303,8 +303,26 @@ static double flat(const double *x, double *g, size_t n)
 Test(lbfgs, the_line_search_walks_far_where_it_is_flat)
 {
     int calls;
-    cr_assert_leq(descends(flat, 5, 40, &calls), 1e-6);
+    cr_assert_leq(descends(flat, 5, 1, 40, &calls), 1e-6);
     cr_assert_leq(calls, 60, "took %d evaluations", calls);
+}
+
+/* Far on the other side of its minimum it is higher, but flatter: curvature alone would take that. */
+static double valley(const double *x, double *g, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += log(1 + x[i] * x[i]);
+        g[i] = 2 * x[i] / (1 + x[i] * x[i]);
+    }
+    return sum;
+}
+
+Test(lbfgs, a_step_that_goes_up_is_not_taken_for_being_flat)
+{
+    int calls;
+    cr_assert_leq(descends(valley, 1, 8, 20, &calls), 1e-6);
+    cr_assert_leq(calls, 40, "took %d evaluations", calls);
 }
 
 /* A wall: beyond x = 2 the function is not defined, and a long first step lands there. */
