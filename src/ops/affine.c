@@ -153,7 +153,7 @@ typedef struct scale_attrs {
 static const rv_attr scale_attributes[] = {
     {"bias", RV_ATTR_INT, offsetof(scale_attrs, bias), 1, 0, 0, 1, NULL,
      "1: a number is added to each channel"},
-    {NULL},
+    {.name = NULL},
 };
 
 static rv_status scale_infer(rv_node *n)
@@ -217,7 +217,7 @@ static const rv_attr batch_norm_attributes[] = {
      "what is kept of the running mean and variance at each step of training"},
     {"affine", RV_ATTR_INT, offsetof(batch_norm_attrs, affine), 1, 0, 0, 1, NULL,
      "1: with weight and bias per channel; Caffe keeps them in a layer of their own"},
-    {NULL},
+    {.name = NULL},
 };
 
 static rv_status batch_norm_infer(rv_node *n)

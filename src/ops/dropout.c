@@ -12,7 +12,7 @@ typedef struct dropout_attrs {
 static const rv_attr attributes[] = {
     {"ratio", RV_ATTR_FLOAT, offsetof(dropout_attrs, ratio), 1, 0.5, 0, 0.9999, NULL,
      "share of the values that is dropped in training"},
-    {NULL},
+    {.name = NULL},
 };
 
 static rv_status infer(rv_node *n)

@@ -19,7 +19,7 @@ static const rv_attr attributes[] = {
      "factor of the sum, divided by size"},
     {"beta", RV_ATTR_FLOAT, offsetof(lrn_attrs, beta), 1, 0.75, 0, 100, NULL, "exponent"},
     {"k", RV_ATTR_FLOAT, offsetof(lrn_attrs, k), 1, 1, 1e-6, 1e9, NULL, "added to the sum"},
-    {NULL},
+    {.name = NULL},
 };
 
 typedef struct kernels {

@@ -26,7 +26,7 @@ static const rv_attr attributes[] = {
      "1: the last window may reach beyond the padding, but not start there; as in Caffe"},
     {"global", RV_ATTR_INT, offsetof(pool_attrs, global), 1, 0, 0, 1, NULL,
      "1: the window is the whole picture"},
-    {NULL},
+    {.name = NULL},
 };
 
 typedef struct plan {

@@ -21,7 +21,7 @@ static const rv_attr attributes[] = {
      "taken off each channel, in the network's order and range"},
     {"deviation", RV_ATTR_FLOAT, offsetof(preprocess_attrs, deviation), 3, 1, 1e-9, 1e9, NULL,
      "divides each channel, in the network's order"},
-    {NULL},
+    {.name = NULL},
 };
 
 static rv_status infer(rv_node *n)

@@ -23,7 +23,7 @@ static const rv_attr attributes[] = {
     {"window", RV_ATTR_FLOAT, offsetof(resize_attrs, window), 4, 0, 0, 1 << 20, NULL,
      "top, left, height, width of the part that fills the output, in pixels of the input; a size "
      "of 0 takes all; pixels around the part still count"},
-    {NULL},
+    {.name = NULL},
 };
 
 enum { ROWS, COLUMNS };
