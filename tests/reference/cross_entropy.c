@@ -8,7 +8,7 @@ rv_twin twin_cross_entropy;
 
 void twin_cross_entropy(rv_reference *r)
 {
-    const double weight = (double)((const float *)r->node->attrs)[0];
+    const double weight = rv_twin_attr(r, "weight", 0);
     const int n = r->node->in[0]->shape.dim[0], k = r->node->in[0]->shape.dim[1];
     double sum = 0;
     for (int i = 0; i < n; i++) {

@@ -6,7 +6,7 @@ rv_twin twin_mse_loss;
 
 void twin_mse_loss(rv_reference *r)
 {
-    const double weight = (double)((const float *)r->node->attrs)[0];
+    const double weight = rv_twin_attr(r, "weight", 0);
     const size_t n = rv_shape_count(&r->node->in[0]->shape);
     double sum = 0;
     for (size_t i = 0; i < n; i++) {

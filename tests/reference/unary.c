@@ -20,7 +20,7 @@ void twin_relu(rv_reference *r)
 
 void twin_leaky_relu(rv_reference *r)
 {
-    const double slope = (double)*(const float *)r->node->attrs;
+    const double slope = rv_twin_attr(r, "slope", 0);
     for (size_t i = 0; i < count(r); i++) {
         r->out[0][i] = r->in[0][i] > 0 ? r->in[0][i] : slope * r->in[0][i];
     }
