@@ -173,7 +173,8 @@ static const char *report_of(mutant m)
          .in = {{2, {5, 65}}},
          .n_in = 1,
          .attrs = {RV_SET_INT("mutant", m)},
-         .n_attrs = 1},
+         .n_attrs = 1,
+         .small = true},
     };
     const rv_op_cases table = {twin, cases, 2, true};
     char *report;
