@@ -88,6 +88,7 @@ typedef struct cli_model_files {
 int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
                    rv_pooling pooling);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and members take no parentheses */
 /** Rows of an option table whose settings are of `type`, with a cli_reading named `member`. */
 #define CLI_READ_OPTIONS(type, member)                                                             \
     {.name = "max-pixels",                                                                         \
@@ -120,6 +121,7 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
         .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",      \
         .help = "caffemodel with the weights, where the model is a prototxt or an architecture" \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /** Adds value to the object that --json prints; takes the reference. */
 void cli_json_set(cli *c, const char *key, json_t *value);

@@ -38,7 +38,10 @@ static int bench_peak(cli *c, const settings *s)
 {
     (void)s;
     rv_bench_peak_result peak;
-    const int code = cli_status(rv_bench_peak(c->device, &peak));
+    int code = cli_open_device(c);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_bench_peak(c->device, &peak));
+    }
     if (code == CLI_DONE) {
         print_peak(c, &peak);
         json_t *object = peak_json(&peak);
@@ -102,7 +105,10 @@ static int bench_rows(cli *c, rv_status (*measure)(rv_device *, rv_bench_row **,
     rv_bench_row *rows = NULL;
     rv_bench_peak_result peak;
     size_t n = 0;
-    int code = cli_status(measure(c->device, &rows, &n, &peak));
+    int code = cli_open_device(c);
+    if (code == CLI_DONE) {
+        code = cli_status(measure(c->device, &rows, &n, &peak));
+    }
     if (code == CLI_DONE) {
         code = print_rows(c, rows, n, &peak);
     }
@@ -197,6 +203,9 @@ static int bench_model(cli *c, const settings *s, const char *usual,
     rv_model *model = NULL;
     int code = open_model(c, &model, s, usual);
     if (code == CLI_DONE) {
+        code = cli_open_device(c);
+    }
+    if (code == CLI_DONE) {
         code = measure(c, s, model);
     }
     if (code == CLI_DONE) {
@@ -222,7 +231,7 @@ static int run(cli *c, const void *given, const cli_list *words)
 {
     static int (*const measures[])(cli *, const struct settings *) = {
         bench_peak, bench_conv, bench_gemm, bench_stylize, bench_infer};
-    int code = cli_open_device(c);
+    int code = CLI_DONE;
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
         if (strcmp(actions[i], words->items[0]) == 0) {
             code = measures[i](c, given);

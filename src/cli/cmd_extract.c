@@ -92,7 +92,7 @@ static int plan(extraction *x)
         return code;
     }
     x->n_outputs = n_inputs * x->layers.n;
-    x->outputs = calloc(x->n_outputs, sizeof *x->outputs);
+    x->outputs = calloc(x->n_outputs + 1, sizeof *x->outputs); /* NULL at the end */
     if (x->outputs == NULL) {
         x->n_outputs = 0;
         return cli_out_of_memory();

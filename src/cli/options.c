@@ -102,7 +102,7 @@ static int store_text(char **to, const char *text)
 static int store(const cli_table *table, const cli_option *option, const char *text)
 {
     void *to = place(table, option);
-    if (text != NULL && text[0] == '\0') {
+    if (option->kind != CLI_FLAG && (text == NULL || text[0] == '\0')) {
         return cli_usage("--%s needs a value, not an empty one", option->name);
     }
     switch (option->kind) {
