@@ -12,7 +12,7 @@ typedef struct mse_attrs {
 static const rv_attr attributes[] = {
     {"weight", RV_ATTR_FLOAT, offsetof(mse_attrs, weight), 1, 1, -1e12, 1e12, NULL,
      "factor of the mean"},
-    {0},
+    {.name = NULL},
 };
 
 typedef struct private

@@ -17,7 +17,7 @@ static const rv_attr attributes[] = {
      "upper end of the range"},
     {"weight", RV_ATTR_FLOAT, offsetof(range_attrs, weight), 1, 1, -1e12, 1e12, NULL,
      "factor of the mean"},
-    {0},
+    {.name = NULL},
 };
 
 typedef struct private

@@ -18,7 +18,7 @@ static const rv_attr attributes[] = {
      "absolute or squared differences"},
     {"weight", RV_ATTR_FLOAT, offsetof(tv_attrs, weight), 1, 1, -1e12, 1e12, NULL,
      "factor of the mean"},
-    {0},
+    {.name = NULL},
 };
 
 /* How the kernels see the tensor; cl/tv_loss.cl says what the sizes mean. */

@@ -21,7 +21,7 @@ typedef struct leaky_relu_attrs {
 static const rv_attr leaky_relu_table[] = {
     {"slope", RV_ATTR_FLOAT, offsetof(leaky_relu_attrs, slope), 1, 0.01, 0, 1e6, NULL,
      "factor of values below 0"},
-    {0},
+    {.name = NULL},
 };
 
 /* --- shapes ---------------------------------------------------------------------------------- */

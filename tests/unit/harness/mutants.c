@@ -40,7 +40,7 @@ typedef struct mutant_attrs {
 
 static const rv_attr attr_table[] = {
     {"mutant", RV_ATTR_INT, offsetof(mutant_attrs, mutant), 1, 0, 0, FAILS, NULL, "what is wrong"},
-    {0}};
+    {.name = NULL}};
 
 static mutant of(const rv_node *n)
 {
