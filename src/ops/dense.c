@@ -29,7 +29,7 @@ enum {
     SPAN = 24,          /* outputs of a work-item of dense_cpu_forward, a multiple of its OUTPUTS */
     SMALL_BATCH = 4,    /* pictures up to which all features are taken in one go */
     CHUNK = 2048,       /* features at a time otherwise */
-    WIDTH = 192,        /* columns of a work-item of dense_cpu_product: whole tiles for every B */
+    WIDTH = 384,        /* columns of a work-item of dense_cpu_product: whole tiles for every B */
     HEIGHT = 128        /* and rows */
 };
 

@@ -40,8 +40,8 @@ RV_NODISCARD rv_status rv_bench_node_create(rv_bench_node **out, rv_device *devi
                                             const rv_attr_value *attrs, size_t n_attrs);
 void rv_bench_node_destroy(rv_bench_node *b);
 
-/** Times one pass (median of 3 runs and more, after one that compiles) and compares some of its values with
- *  `expect`.
+/** Times one pass (median of 3 runs or more, or fewer that take seconds; after one that compiles) and
+ *  compares some of its values with `expect`.
  *  @param[out] row  all of it: the algorithm is the kernel that takes most of the time.
  *  @param peak_gflops  what ratio_to_peak relates to. */
 RV_NODISCARD rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
