@@ -10,7 +10,10 @@ enum {
     MAX_SETS = 4,         /* as in conv_cpu.cl */
     CACHE_BYTES = 640000, /* of packed weights in use at a time: most of a second-level cache */
     MIN_GROUPS = 32,      /* work-groups that several cores can share evenly */
-    MAX_GROUPS = 65535    /* in one dimension */
+    MAX_GROUPS = 65535,   /* in one dimension */
+    GPU_TILE = 64,        /* as in conv_gpu.cl: TM, and the largest TN */
+    GPU_ITEMS = 256,      /* as in conv_gpu.cl */
+    DIRECT_CHANNELS = 4   /* target channels of a group for which a tile would be mostly idle */
 };
 /* A work-item that does less is dominated by its launch. */
 static const double min_item_flops = 4e6;
@@ -181,6 +184,31 @@ static rv_status prepare_plain(rv_conv_gather *g, rv_device *device)
     return rv_kernel_get(&g->run, device, "conv_cpu_plain", "conv_cpu_plain_gather", defines);
 }
 
+/* --- GPU form -------------------------------------------------------------------------------- */
+
+static rv_status prepare_gpu(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const int32_t targets = o->target.s[1] / o->window.s[2];
+    const int32_t pixels = o->target.s[0] * o->target.s[2] * o->target.s[3];
+    /* Pad lanes count as targets of the last group. */
+    const int32_t most =
+        targets + ceil_div(o->target.s[1], o->target_lanes) * o->target_lanes - o->target.s[1];
+    const int32_t channels = most <= 16 ? 16 : most <= 32 ? 32 : GPU_TILE;
+    g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, (int32_t)*packed_floats}};
+    g->packed_floats = (size_t)o->target.s[1] * (size_t)(o->source.s[1] / o->window.s[2]) *
+                       (size_t)o->window.s[0] * (size_t)o->window.s[1];
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, g->packed_floats);
+    g->run_grid =
+        rv_grid_groups((size_t)ceil_div(pixels, GPU_TILE), (size_t)ceil_div(most, channels),
+                       (size_t)o->window.s[2], GPU_ITEMS, 1, 1);
+    char defines[32];
+    snprintf(defines, sizeof defines, "-DTN=%d", (int)channels);
+    RV_TRY(rv_kernel_get(&g->pack, device, "conv_gpu", "conv_gpu_pack", defines));
+    return rv_kernel_get(&g->run, device, "conv_gpu", "conv_gpu_gather", defines);
+}
+
 /* --- padding that repeats the input ---------------------------------------------------------- */
 
 /* The gradient is gathered for the padded input first, as if the picture were that large. */
@@ -229,7 +257,8 @@ rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device 
         RV_TRY(prepare_fold(g, n, device));
     }
     if (rv_device_gpu_form(device)) {
-        return prepare_direct(g, device);
+        const bool few = g->geometry.target.s[1] / a->groups <= DIRECT_CHANNELS;
+        return few ? prepare_direct(g, device) : prepare_gpu(g, device, packed_floats);
     }
     if (g->geometry.target_lanes > 1) {
         return prepare_blocked(g, device, packed_floats);
