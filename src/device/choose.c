@@ -164,7 +164,7 @@ static rv_status choose_by_test(size_t *out, rv_found *all, size_t n,
     size_t passing = 0, last = 0;
     for (size_t i = 0; i < n; i++) {
         if (all[i].info.self_test == RV_SELF_TEST_UNKNOWN) {
-            RV_TRY(rv_self_test_found(&all[i], options->self_test_program));
+            RV_TRY(rv_self_test_found(&all[i], options->self_test_program, RV_SELF_TEST_SECONDS));
         }
         if (all[i].info.self_test == RV_SELF_TEST_PASSED) {
             passing++;

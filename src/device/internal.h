@@ -66,7 +66,9 @@ void rv_speed_save(const rv_found *found, double gflops);
 
 /** Tests a device, in a child process where there is a program for it, and remembers the verdict in found->info
  *  and in the cache. Fails only where the child cannot be started. */
-RV_NODISCARD rv_status rv_self_test_found(rv_found *found, const char *program);
+RV_NODISCARD rv_status rv_self_test_found(rv_found *found, const char *program, double seconds);
+/** Time limit of the child: compiling is slow on a driver that has never run, above all on a busy machine. */
+#define RV_SELF_TEST_SECONDS 120.0
 /** The problems themselves, on an open device. */
 RV_NODISCARD rv_status rv_self_test_open(rv_device *device);
 

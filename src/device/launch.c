@@ -93,8 +93,8 @@ rv_grid rv_grid_items(const rv_device *device, size_t n)
         local /= 2;
     }
     size_t row = ITEMS_ROW;
-    while ((n + row - 1) / row > LARGEST_SIZE && row * 2 <= LARGEST_SIZE) {
-        row *= 2;
+    if ((n + row - 1) / row > LARGEST_SIZE) {
+        row = LARGEST_SIZE / local * local;
     }
     if (n < row) {
         row = n == 0 ? local : (n + local - 1) / local * local;

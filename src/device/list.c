@@ -207,7 +207,7 @@ rv_status rv_device_list(rv_device_info **out, size_t *n, const rv_device_option
     for (size_t i = 0; i < count && status == RV_OK; i++) {
         rv_verdict_load(&all[i]);
         if (all[i].info.self_test == RV_SELF_TEST_UNKNOWN && o.self_test_program != NULL) {
-            status = rv_self_test_found(&all[i], o.self_test_program);
+            status = rv_self_test_found(&all[i], o.self_test_program, RV_SELF_TEST_SECONDS);
         }
         infos[i] = all[i].info;
     }

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Compiling takes its time on a driver that has never run, above all on a busy machine. */
-#define CHILD_SECONDS 120.0
-
 enum { N_VALUES = 4096, GROUP = 64 };
 /* 16 MiB: beyond the page tables and caches that a tiny test would stay in. */
 enum { N_WORDS = 4 << 20 };
@@ -153,17 +150,18 @@ static rv_status run_here(const rv_found *found)
 }
 
 /* A driver that crashes or hangs takes the child with it. */
-static rv_status run_child(char *message, size_t bytes, int index, const char *program)
+static rv_status run_child(char *message, size_t bytes, int index, const char *program,
+                           double seconds)
 {
     char number[16];
     int code;
     snprintf(number, sizeof number, "%d", index);
     const char *const argv[] = {program, "--self-test", number, NULL};
-    RV_TRY(rv_process_run(&code, argv, CHILD_SECONDS));
+    RV_TRY(rv_process_run(&code, argv, seconds));
     if (code == 0) {
         message[0] = '\0';
     } else if (code < 0) {
-        snprintf(message, bytes, "not done after %.0f seconds", CHILD_SECONDS);
+        snprintf(message, bytes, "not done after %g seconds", seconds);
     } else if (code > 128) {
         snprintf(message, bytes, "its driver crashes (signal %d)", code - 128);
     } else {
@@ -173,13 +171,13 @@ static rv_status run_child(char *message, size_t bytes, int index, const char *p
     return RV_OK;
 }
 
-rv_status rv_self_test_found(rv_found *found, const char *program)
+rv_status rv_self_test_found(rv_found *found, const char *program, double seconds)
 {
     rv_device_info *info = &found->info;
     info->self_test_message[0] = '\0';
     if (program != NULL) {
         RV_TRY(run_child(info->self_test_message, sizeof info->self_test_message, info->index,
-                         program));
+                         program, seconds));
     } else if (run_here(found) != RV_OK) {
         snprintf(info->self_test_message, sizeof info->self_test_message, "%.*s",
                  (int)sizeof info->self_test_message - 1, rv_error_message());
