@@ -186,14 +186,14 @@ Test(launch, work_queued_ahead_is_bounded)
     unsetenv("REVERIE_CL_PATH");
     cr_assert_eq(rv_kernel_get(&k, device, "peak", "peak_fma", NULL), RV_OK, "%s",
                  rv_error_message());
-    while (took < 0.02 && rounds < 1 << 24) {
+    for (int i = 0; took < 0.02 && rounds < 1 << 24; i++) {
         rounds *= 2;
         const double start = rv_clock();
         cr_assert_eq(rv_launch(device, k, grid,
                                RV_ARGS(RV_ARG(y), RV_ARG(rounds), RV_ARG(0.5f), RV_ARG(0.5f))),
                      RV_OK);
         cr_assert_eq(rv_device_finish(device), RV_OK);
-        took = rv_clock() - start;
+        took = i == 0 ? 0 : rv_clock() - start; /* the first compiles */
     }
     const double start = rv_clock();
     for (int i = 0; i < 60; i++) {
