@@ -48,6 +48,8 @@ RV_API void rv_image_destroy(rv_image *image);
 
 /** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK) or PNG (any depth and colour type),
  *  told apart by content. ICC profiles are converted to sRGB. PNG of 16 bits stay 16 bits, all else is 8.
+ *  Of what a PNG says of its colours, iCCP goes before sRGB, sRGB before gAMA and cHRM; gAMA of 1/2.2 means sRGB.
+ *  CMYK without a profile becomes (1 - ink)(1 - black).
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND, RV_ERR_IO, RV_ERR_FORMAT (damaged, with what and where), RV_ERR_UNSUPPORTED,
  *          RV_ERR_MEMORY (limits are checked on the header, before memory is taken). */
