@@ -4,29 +4,33 @@
 #ifndef RV_OPS_REGISTRY_H
 #define RV_OPS_REGISTRY_H
 
-#define RV_OPS(X)    \
-    X(add)           \
-    X(average_pool)  \
-    X(batch_norm)    \
-    X(concat)        \
-    X(conv)          \
+/* Each line stands alone, so that two additions do not meet. */
+/* clang-format off */
+#define RV_OPS(X) \
+    X(add) \
+    X(average_pool) \
+    X(batch_norm) \
+    X(concat) \
+    X(conv) \
     X(cross_entropy) \
-    X(dense)         \
-    X(dropout)       \
-    X(gram)          \
-    X(leaky_relu)    \
-    X(lrn)           \
-    X(max_pool)      \
-    X(mse_loss)      \
-    X(preprocess)    \
-    X(range_loss)    \
-    X(relu)          \
-    X(reorder)       \
-    X(resize)        \
-    X(scale)         \
-    X(softmax)       \
-    X(sqrt)          \
-    X(square)        \
-    X(tv_loss)
+    X(dense) \
+    X(dropout) \
+    X(gram) \
+    X(leaky_relu) \
+    X(lrn) \
+    X(max_pool) \
+    X(mse_loss) \
+    X(preprocess) \
+    X(range_loss) \
+    X(relu) \
+    X(reorder) \
+    X(resize) \
+    X(scale) \
+    X(softmax) \
+    X(sqrt) \
+    X(square) \
+    X(tv_loss) \
+    /* the end */
+/* clang-format on */
 
 #endif
