@@ -220,6 +220,18 @@ static rv_status add_outputs(rv_graph *graph, entry *e, int index)
     return infer(e);
 }
 
+static rv_status check_input_count(const rv_op *op, const char *name, int n)
+{
+    if (n >= op->min_in && n <= op->max_in) {
+        return RV_OK;
+    }
+    return op->min_in == op->max_in
+               ? rv_fail(RV_ERR_SHAPE, "'%s': %s takes %d input%s, not %d", name, op->name,
+                         op->min_in, op->min_in == 1 ? "" : "s", n)
+               : rv_fail(RV_ERR_SHAPE, "'%s': %s takes %d to %d inputs, not %d", name, op->name,
+                         op->min_in, op->max_in, n);
+}
+
 rv_status rv_graph_add(rv_graph *graph, rv_value *out, const char *op_name, const char *name,
                        const rv_value *in, int n_in, const rv_attr_value *attrs, size_t n_attrs)
 {
@@ -228,10 +240,7 @@ rv_status rv_graph_add(rv_graph *graph, rv_value *out, const char *op_name, cons
     if (name_taken(graph, name)) {
         return rv_fail(RV_ERR_USAGE, "the name '%s' stands for two layers", name);
     }
-    if (n_in < op->min_in || n_in > op->max_in) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': %s takes %d to %d inputs, not %d", name, op_name,
-                       op->min_in, op->max_in, n_in);
-    }
+    RV_TRY(check_input_count(op, name, n_in));
     RV_TRY(rv_grow(&graph->nodes, &graph->nodes_capacity, graph->n_nodes + 1, sizeof *graph->nodes,
                    "graph nodes"));
     entry *e = NULL;

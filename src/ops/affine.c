@@ -35,17 +35,6 @@ static sizes sizes_of(const rv_node *n)
     return (sizes){x->shape.dim[0], x->shape.dim[1], rv_lanes_pixels(x), rv_lanes_planes(x)};
 }
 
-static rv_status check_shape(const rv_node *n)
-{
-    const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 2 && in->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': %s takes rank 2 or 4, not %d", n->name, n->op->name,
-                       (int)in->rank);
-    }
-    n->out[0]->shape = *in;
-    return RV_OK;
-}
-
 static bool has(const rv_tensor *t)
 {
     return t != NULL && t->shape.rank > 0;
@@ -159,7 +148,8 @@ static const rv_attr scale_attributes[] = {
 static rv_status scale_infer(rv_node *n)
 {
     const scale_attrs *a = n->attrs;
-    RV_TRY(check_shape(n));
+    RV_TRY(rv_node_takes_maps_or_vectors(n));
+    n->out[0]->shape = n->in[0]->shape;
     n->param[WEIGHT]->shape = rv_shape_1(n->in[0]->shape.dim[1]);
     n->param[BIAS]->shape = a->bias ? n->param[WEIGHT]->shape : (rv_shape){0};
     return RV_OK;
@@ -223,7 +213,8 @@ static const rv_attr batch_norm_attributes[] = {
 static rv_status batch_norm_infer(rv_node *n)
 {
     const batch_norm_attrs *a = n->attrs;
-    RV_TRY(check_shape(n));
+    RV_TRY(rv_node_takes_maps_or_vectors(n));
+    n->out[0]->shape = n->in[0]->shape;
     const rv_shape channels = rv_shape_1(n->in[0]->shape.dim[1]);
     n->param[WEIGHT]->shape = n->param[BIAS]->shape = a->affine ? channels : (rv_shape){0};
     n->state[MEAN]->shape = n->state[VARIANCE]->shape = channels;

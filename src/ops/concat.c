@@ -10,19 +10,17 @@ typedef struct kernels {
 
 static rv_status infer(rv_node *n)
 {
+    RV_TRY(rv_node_takes_maps_or_vectors(n));
     rv_shape out = n->in[0]->shape;
-    if (out.rank != 2 && out.rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': concat takes rank 2 or 4, not %d", n->name,
-                       (int)out.rank);
-    }
     for (int i = 1; i < n->n_in; i++) {
         const rv_shape *in = &n->in[i]->shape;
         rv_shape like = *in;
         like.dim[1] = n->in[0]->shape.dim[1];
         if (!rv_shape_equal(&like, &n->in[0]->shape)) {
             char a[64], b[64];
-            return rv_fail(RV_ERR_SHAPE, "'%s': %s cannot stand behind %s", n->name,
-                           rv_shape_text(a, in), rv_shape_text(b, &n->in[0]->shape));
+            return rv_fail(RV_ERR_SHAPE,
+                           "'%s': %s cannot stand behind %s: all sizes but the channels must agree",
+                           n->name, rv_shape_text(a, in), rv_shape_text(b, &n->in[0]->shape));
         }
         if (in->dim[1] > INT32_MAX - out.dim[1]) {
             return rv_fail(RV_ERR_SHAPE, "'%s': too many channels", n->name);

@@ -43,13 +43,16 @@ static rv_status infer_size(int32_t *out, const rv_node *n, int axis)
     const int32_t padded = size + a->pads[axis] + a->pads[axis + 2];
     if (padded < window) {
         return rv_fail(RV_ERR_SHAPE,
-                       "conv '%s': its window of %d %s does not fit the padded input of %d",
+                       "'%s': a window of %d %s does not fit into %d padded ones: the picture is "
+                       "too small here",
                        n->name, (int)window, axis == 0 ? "rows" : "columns", (int)padded);
     }
     const int32_t pad = a->pads[axis] > a->pads[axis + 2] ? a->pads[axis] : a->pads[axis + 2];
     if (a->pad_mode == RV_CONV_PAD_REFLECT && pad >= size) {
-        return rv_fail(RV_ERR_SHAPE, "conv '%s': cannot reflect %d %s into %d of padding", n->name,
-                       (int)size, axis == 0 ? "rows" : "columns", (int)pad);
+        return rv_fail(RV_ERR_SHAPE,
+                       "'%s': cannot reflect %d %s into %d of padding, only into fewer: pad less, "
+                       "or replicate",
+                       n->name, (int)size, axis == 0 ? "rows" : "columns", (int)pad);
     }
     *out = (padded - window) / a->stride[axis] + 1;
     return RV_OK;
@@ -59,13 +62,10 @@ static rv_status infer(rv_node *n)
 {
     const rv_conv_attrs *a = n->attrs;
     const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "conv '%s': takes N,C,H,W, not rank %d", n->name,
-                       (int)in->rank);
-    }
+    RV_TRY(rv_node_takes_maps(n));
     const int32_t c = in->dim[1];
     if (c % a->groups != 0 || a->num_output % a->groups != 0) {
-        return rv_fail(RV_ERR_SHAPE, "conv '%s': %d channels to %d do not divide into %d groups",
+        return rv_fail(RV_ERR_SHAPE, "'%s': %d channels to %d do not divide into %d groups",
                        n->name, (int)c, (int)a->num_output, (int)a->groups);
     }
     int32_t rows, columns;
@@ -76,8 +76,9 @@ static rv_status infer(rv_node *n)
     if (a->bias) {
         n->param[BIAS]->shape = rv_shape_1(a->num_output);
     }
+    RV_TRY(
+        rv_shape_check(&n->param[WEIGHT]->shape, n->name)); /* so that the next cannot overflow */
     n->fan_in = c / a->groups * a->kernel[0] * a->kernel[1];
-    RV_TRY(rv_shape_check(&n->param[WEIGHT]->shape, n->name));
     return rv_shape_check(&n->out[0]->shape, n->name);
 }
 

@@ -28,11 +28,12 @@ static rv_status infer(rv_node *n)
     const rv_shape *x = &n->in[0]->shape, *labels = &n->in[1]->shape;
     char text[64];
     if (x->rank != 2 && !(x->rank == 4 && x->dim[2] == 1 && x->dim[3] == 1)) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': takes logits of N x K, not %s", n->name,
+        return rv_fail(RV_ERR_SHAPE, "'%s': cross_entropy takes logits of N,K, not %s", n->name,
                        rv_shape_text(text, x));
     }
     if (labels->rank != 1 || labels->dim[0] != x->dim[0]) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': takes one label for each of %d pictures, not %s",
+        return rv_fail(RV_ERR_SHAPE,
+                       "'%s': cross_entropy takes one label for each of %d pictures, not %s",
                        n->name, (int)x->dim[0], rv_shape_text(text, labels));
     }
     n->out[0]->shape = rv_shape_1(1);

@@ -59,10 +59,7 @@ static rv_status infer(rv_node *n)
 {
     const fields *f = n->attrs;
     const rv_shape *x = &n->in[0]->shape;
-    if (x->rank != 2 && x->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "dense '%s': input has rank %d, but it must have 2 or 4",
-                       n->name, (int)x->rank);
-    }
+    RV_TRY(rv_node_takes_maps_or_vectors(n));
     n->out[0]->shape = rv_shape_2(x->dim[0], f->num_output);
     n->param[0]->shape = rv_shape_2(f->num_output, features_of(x));
     n->param[1]->shape = f->bias ? rv_shape_1(f->num_output) : (rv_shape){0};

@@ -52,10 +52,7 @@ static int32_t divide_up(int32_t a, int32_t b)
 static rv_status infer(rv_node *n)
 {
     const rv_shape *x = &n->in[0]->shape;
-    if (x->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "gram '%s': input has rank %d, but it must be N,C,H,W",
-                       n->name, (int)x->rank);
-    }
+    RV_TRY(rv_node_takes_maps(n));
     const int32_t dim[3] = {x->dim[0], x->dim[1], x->dim[1]};
     n->out[0]->shape = rv_shape_make(3, dim);
     return rv_shape_check(&n->out[0]->shape, n->name);

@@ -30,11 +30,8 @@ typedef struct kernels {
 
 static rv_status infer(rv_node *n)
 {
-    const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': lrn takes rank 4, not %d", n->name, (int)in->rank);
-    }
-    n->out[0]->shape = n->saved[0]->shape = *in;
+    RV_TRY(rv_node_takes_maps(n));
+    n->out[0]->shape = n->saved[0]->shape = n->in[0]->shape;
     return RV_OK;
 }
 

@@ -26,7 +26,7 @@ static rv_status infer(rv_node *n)
 {
     if (!rv_shape_equal(&n->in[0]->shape, &n->in[1]->shape)) {
         char a[64], b[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': compares %s with a target of %s", n->name,
+        return rv_fail(RV_ERR_SHAPE, "'%s': mse_loss compares %s with a target of %s", n->name,
                        rv_shape_text(a, &n->in[0]->shape), rv_shape_text(b, &n->in[1]->shape));
     }
     n->out[0]->shape = rv_shape_1(1);

@@ -116,6 +116,10 @@ struct rv_op {
 /** Zeroed n->priv of `bytes`. */
 RV_NODISCARD rv_status rv_node_private(rv_node *n, size_t bytes);
 
+/** For infer: RV_ERR_SHAPE unless input 0 is N,C,H,W, or for the second N,C,H,W or N,C. */
+RV_NODISCARD rv_status rv_node_takes_maps(const rv_node *n);
+RV_NODISCARD rv_status rv_node_takes_maps_or_vectors(const rv_node *n);
+
 /** The operation of that name. RV_ERR_UNSUPPORTED names the nearest and `node`. */
 RV_NODISCARD rv_status rv_op_find(const rv_op **out, const char *name, const char *node);
 /** All operations, in the order of registry.h. */

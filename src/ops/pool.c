@@ -46,13 +46,15 @@ static rv_status count_windows(int32_t *out, const rv_node *n, int32_t from, int
     const int32_t kernel = a->kernel[axis], stride = a->stride[axis];
     const int32_t before = a->pads[axis], after = a->pads[axis + 2];
     if (before >= kernel || after >= kernel) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': pads of %d and %d are no less than the window of %d",
+        return rv_fail(RV_ERR_SHAPE, "'%s': pads of %d and %d must be less than the window of %d",
                        n->name, (int)before, (int)after, (int)kernel);
     }
     const int64_t room = (int64_t)from + before + after - kernel;
     if (room < 0) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': a window of %d does not fit into %d pixels", n->name,
-                       (int)kernel, (int)from + before + after);
+        return rv_fail(RV_ERR_SHAPE,
+                       "'%s': a window of %d does not fit into %d padded pixels: the picture is "
+                       "too small here",
+                       n->name, (int)kernel, (int)from + before + after);
     }
     int64_t windows = (room + (a->ceil_mode ? stride - 1 : 0)) / stride + 1;
     if ((windows - 1) * stride >= (int64_t)from + before) {
@@ -66,13 +68,12 @@ static rv_status infer(rv_node *n)
 {
     const pool_attrs *a = n->attrs;
     const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': pooling takes rank 4, not %d", n->name, (int)in->rank);
-    }
+    RV_TRY(rv_node_takes_maps(n));
     n->out[0]->shape = rv_shape_4(in->dim[0], in->dim[1], 1, 1);
     if (!a->global) {
         if (a->kernel[0] == 0) {
-            return rv_fail(RV_ERR_USAGE, "'%s': pooling needs a kernel, or global", n->name);
+            return rv_fail(RV_ERR_USAGE, "'%s': %s needs a kernel, or global", n->name,
+                           n->op->name);
         }
         RV_TRY(count_windows(&n->out[0]->shape.dim[2], n, in->dim[2], 0));
         RV_TRY(count_windows(&n->out[0]->shape.dim[3], n, in->dim[3], 1));

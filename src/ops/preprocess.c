@@ -29,7 +29,7 @@ static rv_status infer(rv_node *n)
     const rv_shape *in = &n->in[0]->shape;
     if (in->rank != 4 || in->dim[1] != 3) {
         char text[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': takes pictures of 3 channels, not %s", n->name,
+        return rv_fail(RV_ERR_SHAPE, "'%s': preprocess takes N,3,H,W, not %s", n->name,
                        rv_shape_text(text, in));
     }
     n->out[0]->shape = *in;

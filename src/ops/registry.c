@@ -1,4 +1,4 @@
-/* Finds operations by name or by trait. */
+/* Finds operations by name or by trait, and what many of them call. */
 /* SPDX-License-Identifier: MIT */
 #include "ops/registry.h"
 #include "base/error.h"
@@ -52,4 +52,22 @@ rv_status rv_op_find(const rv_op **out, const char *name, const char *node)
 rv_status rv_node_private(rv_node *n, size_t bytes)
 {
     return rv_alloc(&n->priv, 1, bytes, n->name);
+}
+
+static rv_status fail_rank(const rv_node *n, const char *expected)
+{
+    char text[64];
+    return rv_fail(RV_ERR_SHAPE, "'%s': %s takes %s, not %s", n->name, n->op->name, expected,
+                   rv_shape_text(text, &n->in[0]->shape));
+}
+
+rv_status rv_node_takes_maps(const rv_node *n)
+{
+    return n->in[0]->shape.rank == 4 ? RV_OK : fail_rank(n, "N,C,H,W");
+}
+
+rv_status rv_node_takes_maps_or_vectors(const rv_node *n)
+{
+    const int32_t rank = n->in[0]->shape.rank;
+    return rank == 2 || rank == 4 ? RV_OK : fail_rank(n, "N,C or N,C,H,W");
 }

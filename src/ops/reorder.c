@@ -9,10 +9,7 @@ typedef struct kernels {
 
 static rv_status infer(rv_node *n)
 {
-    if (n->in[0]->shape.rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': only rank 4 has two layouts, not rank %d", n->name,
-                       (int)n->in[0]->shape.rank);
-    }
+    RV_TRY(rv_node_takes_maps(n)); /* nothing else has two layouts */
     n->out[0]->shape = n->in[0]->shape;
     return RV_OK;
 }

@@ -52,9 +52,15 @@ static rv_status check_window(const rv_node *n, float start, float size, int32_t
 {
     /* The sum of two floats may pass the edge by its rounding. */
     const double slack = 1e-5 * from;
-    if (size == 0.0f ? start != 0.0f : (double)start + (double)size > from + slack) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': a window from %g over %g pixels lies outside %d",
-                       n->name, (double)start, (double)size, (int)from);
+    if (size == 0.0f && start != 0.0f) {
+        return rv_fail(RV_ERR_SHAPE,
+                       "'%s': a window from %g on has no size, which is for all of the %d pixels",
+                       n->name, (double)start, (int)from);
+    }
+    if ((double)start + (double)size > from + slack) {
+        return rv_fail(RV_ERR_SHAPE,
+                       "'%s': a window of %g from %g on does not lie within %d pixels", n->name,
+                       (double)size, (double)start, (int)from);
     }
     return RV_OK;
 }
@@ -63,9 +69,7 @@ static rv_status infer(rv_node *n)
 {
     const resize_attrs *a = n->attrs;
     const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 4) {
-        return rv_fail(RV_ERR_SHAPE, "'%s': pictures have rank 4, not %d", n->name, (int)in->rank);
-    }
+    RV_TRY(rv_node_takes_maps(n));
     RV_TRY(check_window(n, a->window[0], a->window[2], in->dim[2]));
     RV_TRY(check_window(n, a->window[1], a->window[3], in->dim[3]));
     n->out[0]->shape = rv_shape_4(in->dim[0], in->dim[1], a->height, a->width);

@@ -32,11 +32,7 @@ private;
 
 static rv_status infer(rv_node *n)
 {
-    if (n->in[0]->shape.rank != 4) {
-        char text[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': takes pictures of rank 4, not %s", n->name,
-                       rv_shape_text(text, &n->in[0]->shape));
-    }
+    RV_TRY(rv_node_takes_maps(n));
     n->out[0]->shape = rv_shape_1(1);
     return RV_OK;
 }

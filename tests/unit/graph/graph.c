@@ -94,7 +94,7 @@ Test(graph, mistakes_are_reported_at_the_node_and_leave_no_trace)
     RV_ASSERT_FAILS(rv_graph_add(graph, &v, "relu", "data", &x, 1, RV_NO_ATTRS), RV_ERR_USAGE,
                     "'data'");
     RV_ASSERT_FAILS(rv_graph_add(graph, &v, "relu", "r", two, 2, RV_NO_ATTRS), RV_ERR_SHAPE,
-                    "'r': relu takes 1 to 1 inputs, not 2");
+                    "'r': relu takes 1 input, not 2");
     RV_ASSERT_FAILS(
         rv_graph_add(graph, &v, "leaky_relu", "r", &x, 1, RV_ATTRS(RV_SET_FLOAT("slop", 1))),
         RV_ERR_USAGE, "'r': there is no attribute 'slop'; the nearest is 'slope'");
