@@ -39,7 +39,6 @@ typedef struct rv_conv_gather {
     rv_int4 work;           /**< of the kernel: tiles and sets per work-item, units, offset */
     size_t packed_floats;   /**< packed weights, from work.s[3] on */
     size_t workspace_bytes; /**< the padded gradient, to be folded */
-    rv_shape fold_shape;    /**< of the target when folded */
 } rv_conv_gather;
 
 /** Geometry of the forward pass of a node, or of the gradient of its input. */
@@ -61,7 +60,10 @@ RV_NODISCARD rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node
 /** A prepared gradient of weights and bias. */
 typedef struct rv_conv_params {
     rv_conv_geometry geometry;
-    rv_kernel *weight, *bias, *sum;
+    rv_kernel *weight;         /**< by value, or NULL */
+    rv_kernel *weight_blocked; /**< CPU form with a blocked output, or NULL */
+    rv_kernel *bias, *sum;
+    rv_grid weight_grid;
     int32_t weight_parts, bias_parts; /**< partial sums, in the workspace */
     size_t workspace_bytes;
 } rv_conv_params;
