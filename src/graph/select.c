@@ -306,6 +306,10 @@ static rv_status want(rv_plan *plan, rv_plan_node *p, bool *written)
             return rv_fail(RV_ERR_UNSUPPORTED, "'%s': there is no gradient through the loss '%s'",
                            n->name, plan->nodes[v->producer].node.name);
         }
+        if (v->needs_gradient && (n->op->no_gradient & RV_WANT_INPUT(i)) != 0) {
+            return rv_fail(RV_ERR_UNSUPPORTED, "'%s': there is no gradient through input %d of %s",
+                           n->name, i, n->op->name);
+        }
         if (v->needs_gradient) {
             n->wanted |= RV_WANT_INPUT(i);
             p->accumulate |= written[p->in[i]] ? RV_WANT_INPUT(i) : 0;

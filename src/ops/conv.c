@@ -76,8 +76,8 @@ static rv_status infer(rv_node *n)
     if (a->bias) {
         n->param[BIAS]->shape = rv_shape_1(a->num_output);
     }
-    RV_TRY(
-        rv_shape_check(&n->param[WEIGHT]->shape, n->name)); /* so that the next cannot overflow */
+    /* Checked first, so that the product below cannot overflow. */
+    RV_TRY(rv_shape_check(&n->param[WEIGHT]->shape, n->name));
     n->fan_in = c / a->groups * a->kernel[0] * a->kernel[1];
     return rv_shape_check(&n->out[0]->shape, n->name);
 }

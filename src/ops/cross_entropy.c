@@ -80,9 +80,7 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
-    if ((wanted & RV_WANT_INPUT(1)) != 0) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "'%s': labels have no gradient", n->name);
-    }
+    (void)wanted;
     const private *p = n->priv;
     const float factor = weight_over_count(n);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
@@ -98,6 +96,7 @@ const rv_op rv_op_cross_entropy = {
     .attrs = attributes,
     .attr_size = sizeof(entropy_attrs),
     .traits = RV_OP_LOSS | RV_OP_BWD_READS_INPUT,
+    .no_gradient = RV_WANT_INPUT(1),
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

@@ -86,6 +86,8 @@ struct rv_op {
     const rv_attr *attrs;
     size_t attr_size;
     uint32_t traits;
+    uint32_t no_gradient; /**< bits RV_WANT_INPUT(i) of inputs that have none, such as labels: the
+                               planner refuses to ask for it */
     uint8_t min_in, max_in, n_out, n_params, n_state, n_saved;
     rv_init param_init[RV_MAX_PARAMS];
     rv_init state_init[RV_MAX_STATE];

@@ -24,7 +24,6 @@ typedef struct rv_op_case {
     rv_attr_value attrs[10];
     int n_attrs;
     rv_mode mode;
-    uint32_t no_gradient;  /**< bits of rv_node.wanted that the operation does not offer (labels) */
     double tolerance;      /**< of forward: |got - twin| <= tolerance * (1 + max |twin|); 0: 1e-5 */
     double grad_tolerance; /**< of gradients, relative; 0: 1e-3 */
     bool small;            /**< the one case that runs under sanitizers and oclgrind */

@@ -239,7 +239,7 @@ static uint32_t offered(const rv_problem *p)
     for (int i = 0; i < p->op->n_params; i++) {
         bits |= rv_problem_has_param(p, i) ? RV_WANT_PARAM(i) : 0;
     }
-    return p->op->backward != NULL ? bits & ~p->c->no_gradient : 0;
+    return p->op->backward != NULL ? bits & ~p->op->no_gradient : 0;
 }
 
 rv_status rv_problem_create(rv_problem *out, const rv_op *op, rv_twin *twin, const rv_op_case *c)

@@ -456,6 +456,21 @@ Test(plan, an_operation_without_gradient_is_named_before_anything_runs)
     cr_assert_null(plan);
 }
 
+Test(plan, labels_have_no_gradient)
+{
+    const rv_value x = input("x", rv_shape_2(4, 10)), labels = input("labels", rv_shape_1(4));
+    const rv_value s = apply("square", "s", labels), l = join("cross_entropy", "l", x, s);
+    const rv_value both[] = {x, labels};
+    rv_plan_options options = {.outputs = &l, .n_outputs = 1, .gradients = both, .n_gradients = 2};
+    RV_ASSERT_FAILS(rv_plan_create(&plan, graph, NULL, device, &options), RV_ERR_UNSUPPORTED,
+                    "'l': there is no gradient through input 1 of cross_entropy");
+    cr_assert_null(plan);
+    options.n_gradients = 1;
+    RV_ASSERT_OK(rv_plan_create(&plan, graph, NULL, device, &options));
+    cr_assert_null(rv_plan_gradient(plan, labels));
+    cr_assert_not_null(rv_plan_gradient(plan, x));
+}
+
 Test(plan, a_gradient_that_no_loss_reaches_is_refused)
 {
     const rv_value x = input("x", rv_shape_4(1, 3, 4, 4)), y = input("y", rv_shape_1(5));

@@ -68,7 +68,7 @@ static const rv_op_case tv_loss[] = {
 };
 RV_OP_CASES(tv_loss, twin_tv_loss, false, tv_loss);
 
-#define LABELS .data = {RV_DATA_SIGNED, RV_DATA_LABELS}, .no_gradient = RV_WANT_INPUT(1)
+#define LABELS .data = {RV_DATA_SIGNED, RV_DATA_LABELS}
 
 static const rv_op_case cross_entropy[] = {
     {.name = "small",
