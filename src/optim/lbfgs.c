@@ -185,27 +185,35 @@ static rv_status first_step(rv_lbfgs *l, const rv_buffer *gradient, double *step
     return RV_OK;
 }
 
+/* Goes along the direction that the history gives. On entry `at` has the loss of x; on return it is
+ * where x is, with t = 0 where nothing better was found. */
+static rv_status move(rv_lbfgs *l, const rv_line *line, rv_line_point *at, int *count)
+{
+    double step;
+    at->t = 0;
+    RV_TRY(choose_direction(l, line->gradient));
+    RV_TRY(find_slope(l, line->gradient, &at->slope));
+    if (!(at->slope < 0)) {
+        return RV_OK;
+    }
+    RV_TRY(first_step(l, line->gradient, &step));
+    RV_TRY(rv_buffer_copy(l->device, l->previous_gradient, 0, line->gradient, 0, l->bytes));
+    RV_TRY(rv_buffer_copy(l->device, l->start, 0, line->x, 0, l->bytes));
+    if (!l->options.strong_wolfe) {
+        ++*count;
+        return rv_line_evaluate(line, at, step);
+    }
+    int trials = 0;
+    RV_TRY(rv_line_search(line, at, &trials, *at, step));
+    *count += trials;
+    return RV_OK;
+}
+
 rv_status rv_lbfgs_step(rv_lbfgs *lbfgs, rv_buffer *x, rv_buffer *gradient, double *loss,
                         rv_evaluate *evaluate, void *payload, int *evaluations)
 {
     rv_lbfgs *l = lbfgs;
     int count = 0;
-    double slope;
-    if (evaluations != NULL) {
-        *evaluations = 0;
-    }
-    if (l->started) {
-        RV_TRY(remember(l, gradient));
-    }
-    RV_TRY(choose_direction(l, gradient));
-    RV_TRY(find_slope(l, gradient, &slope));
-    if (!(slope < 0)) {
-        l->started = false;
-        return RV_OK;
-    }
-    RV_TRY(first_step(l, gradient, &l->step));
-    RV_TRY(rv_buffer_copy(l->device, l->previous_gradient, 0, gradient, 0, l->bytes));
-    RV_TRY(rv_buffer_copy(l->device, l->start, 0, x, 0, l->bytes));
     const rv_line line = {.device = l->device,
                           .vectors = l->vectors,
                           .bytes = l->bytes,
@@ -217,18 +225,21 @@ rv_status rv_lbfgs_step(rv_lbfgs *lbfgs, rv_buffer *x, rv_buffer *gradient, doub
                           .slot = SLOT_LINE,
                           .evaluate = evaluate,
                           .payload = payload};
-    rv_line_point at = {0, *loss, slope};
-    if (l->options.strong_wolfe) {
-        RV_TRY(rv_line_search(&line, &at, &count, at, l->step));
-    } else {
-        RV_TRY(rv_line_evaluate(&line, &at, l->step));
-        count = 1;
+    rv_line_point at = {.loss = *loss};
+    if (l->started) {
+        RV_TRY(remember(l, gradient));
+    }
+    RV_TRY(move(l, &line, &at, &count));
+    if (!(at.t > 0) && l->pairs > 0) {
+        /* The history led nowhere, and would again. */
+        rv_lbfgs_reset(l, 1.0f);
+        RV_TRY(move(l, &line, &at, &count));
     }
     l->step = at.t;
     l->started = at.t > 0;
     *loss = at.loss;
     if (evaluations != NULL) {
-        *evaluations = count;
+        *evaluations = l->started ? count : 0;
     }
     return RV_OK;
 }

@@ -43,7 +43,9 @@ RV_NODISCARD rv_status rv_lbfgs_create(rv_lbfgs **out, rv_device *device, size_t
                                        const rv_lbfgs_options *options);
 void rv_lbfgs_destroy(rv_lbfgs *lbfgs);
 /** One iteration. On entry *loss and `gradient` belong to x, on return they belong to the new x.
- *  @param[out] evaluations  calls of `evaluate`, may be NULL; 0: no descent is left, x is as it was.
+ *  Where the line search finds nothing better, it runs once more along -gradient without history.
+ *  @param[out] evaluations  calls of `evaluate`, may be NULL; 0: no descent is left, x is as it was
+ *                           (however many calls it took to see that).
  *  A loss that is not finite is handed back as it is, for the caller to go back and reset. */
 RV_NODISCARD rv_status rv_lbfgs_step(rv_lbfgs *lbfgs, rv_buffer *x, rv_buffer *gradient,
                                      double *loss, rv_evaluate *evaluate, void *payload,

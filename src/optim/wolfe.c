@@ -164,8 +164,11 @@ rv_status rv_line_search(const rv_line *line, rv_line_point *out, int *evaluatio
     }
     *evaluations = s.trials;
     *out = s.low;
-    /* The last trial need not be the best: go to the best, whose gradient was kept. */
+    /* The last trial need not be the best: go to the best, whose gradient was kept. Where that is
+     * the start, nothing is added: 0 times a direction with an infinite value would be NaN. */
     RV_TRY(rv_buffer_copy(line->device, line->x, 0, line->start, 0, line->bytes));
-    RV_TRY(rv_vectors_axpby(line->vectors, line->x, (float)s.low.t, line->direction, 1.0f));
+    if (s.low.t > 0) {
+        RV_TRY(rv_vectors_axpby(line->vectors, line->x, (float)s.low.t, line->direction, 1.0f));
+    }
     return rv_buffer_copy(line->device, line->gradient, 0, line->best_gradient, 0, line->bytes);
 }

@@ -354,6 +354,97 @@ Test(lbfgs, a_trial_where_the_loss_is_not_finite_is_taken_back)
     close_problem(&p);
 }
 
+/* --- searches that find nothing better ------------------------------------------------------- */
+
+static struct {
+    double x[2], g[2], loss;
+} foot;
+
+/* Goes down from `foot` along -gradient only: a ridge, steep on both sides. */
+static double ridge(const double *x, double *g, size_t n)
+{
+    const double length = sqrt(dot(foot.g, foot.g, n));
+    const double down[] = {-foot.g[0] / length, -foot.g[1] / length};
+    const double d[] = {x[0] - foot.x[0], x[1] - foot.x[1]};
+    const double along = dot(d, down, n), off = d[0] * down[1] - d[1] * down[0];
+    const double slope = length * (along - 1), side = off < 0 ? -1e4 * length : 1e4 * length;
+    g[0] = slope * down[0] + (off == 0 ? 0 : side * down[1]);
+    g[1] = slope * down[1] - (off == 0 ? 0 : side * down[0]);
+    return foot.loss + length * along * (along / 2 - 1) + side * off;
+}
+
+/* What was learned about the function no longer holds: the history leads nowhere. */
+Test(lbfgs, where_the_history_leads_nowhere_the_gradient_is_followed)
+{
+    problem p;
+    open_problem(&p, rosenbrock, 2);
+    const rv_lbfgs_options options = {.learning_rate = 1, .history = 10, .strong_wolfe = true};
+    rv_lbfgs *lbfgs;
+    double loss, x[MAX_N];
+    int evaluations;
+    RV_ASSERT_OK(rv_lbfgs_create(&lbfgs, p.device, 2, &options));
+    RV_ASSERT_OK(evaluate(&p, &loss));
+    for (int k = 0; k < 6; k++) {
+        RV_ASSERT_OK(rv_lbfgs_step(lbfgs, p.x, p.g, &loss, evaluate, &p, NULL));
+    }
+    get(&p, p.x, x);
+    memcpy(foot.x, x, sizeof foot.x);
+    get(&p, p.g, x);
+    memcpy(foot.g, x, sizeof foot.g);
+    foot.loss = loss;
+    p.f = ridge;
+    p.calls = 0;
+    RV_ASSERT_OK(rv_lbfgs_step(lbfgs, p.x, p.g, &loss, evaluate, &p, &evaluations));
+    cr_assert_lt(p.loss[p.calls], foot.loss);
+    cr_assert(p.loss[1] > foot.loss, "the history should have led off the ridge");
+    cr_assert_lt(loss, foot.loss);
+    cr_assert_eq(evaluations, p.calls);
+    get(&p, p.x, x);
+    for (int i = 0; i < 2; i++) {
+        cr_assert(foot.g[i] * (x[i] - foot.x[i]) < 0);
+    }
+    rv_lbfgs_destroy(lbfgs);
+    close_problem(&p);
+}
+
+static double notch(const double *x, double *g, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        g[i] = x[i] < 0 ? -1 : 1;
+        sum += fabs(x[i]);
+    }
+    return sum;
+}
+
+/* At the bottom of a notch every direction goes up, though the gradient is not zero. */
+Test(lbfgs, where_nothing_goes_down_no_descent_is_left)
+{
+    problem p;
+    open_problem(&p, rosenbrock, 2);
+    const rv_lbfgs_options options = {.learning_rate = 1, .history = 10, .strong_wolfe = true};
+    rv_lbfgs *lbfgs;
+    double loss, x[MAX_N];
+    RV_ASSERT_OK(rv_lbfgs_create(&lbfgs, p.device, 2, &options));
+    RV_ASSERT_OK(evaluate(&p, &loss));
+    for (int k = 0; k < 6; k++) {
+        RV_ASSERT_OK(rv_lbfgs_step(lbfgs, p.x, p.g, &loss, evaluate, &p, NULL));
+    }
+    p.f = notch;
+    set(&p, p.x, (const double[]){0, 0});
+    RV_ASSERT_OK(evaluate(&p, &loss));
+    int evaluations = -1;
+    RV_ASSERT_OK(rv_lbfgs_step(lbfgs, p.x, p.g, &loss, evaluate, &p, &evaluations));
+    cr_assert_eq(evaluations, 0);
+    cr_assert_eq(loss, 0);
+    get(&p, p.x, x);
+    cr_assert(x[0] == 0 && x[1] == 0);
+    get(&p, p.g, x);
+    cr_assert(x[0] == 1 && x[1] == 1, "the gradient belongs to x");
+    rv_lbfgs_destroy(lbfgs);
+    close_problem(&p);
+}
+
 /* --- the end, resetting, errors -------------------------------------------------------------- */
 
 Test(lbfgs, at_the_minimum_nothing_moves)
