@@ -11,12 +11,31 @@
 enum { SMALLEST_ALIGNMENT = 512 };
 #define BINARY_BYTES (UINT64_C(256) << 20)
 
+/* Whether a device says that it can be partitioned in this way. To be asked first: some drivers crash when they are
+ * told to do what they do not offer. */
+static bool offers(cl_device_id id, cl_device_partition_property way)
+{
+    cl_device_partition_property ways[16] = {0};
+    size_t bytes = 0;
+    if (clGetDeviceInfo(id, CL_DEVICE_PARTITION_PROPERTIES, sizeof ways, ways, &bytes) !=
+        CL_SUCCESS) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes / sizeof ways[0]; i++) {
+        if (ways[i] == way) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Takes the first of the parts that clCreateSubDevices makes; there may be more than one. */
 static bool take_part(rv_device *device, const cl_device_partition_property *how)
 {
     cl_device_id parts[256];
     cl_uint n = 0;
-    if (clCreateSubDevices(device->id, how, sizeof parts / sizeof parts[0], parts, &n) !=
+    if (!offers(device->id, how[0]) ||
+        clCreateSubDevices(device->id, how, sizeof parts / sizeof parts[0], parts, &n) !=
             CL_SUCCESS ||
         n == 0) {
         return false;
