@@ -1,9 +1,9 @@
 /* In training drops values with probability `ratio` and scales the rest by 1 / (1 - ratio); else the identity. */
 /* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/flat.h"
 #include "ops/lanes.h"
 #include "ops/op.h"
-
-#include "base/error.h"
 
 typedef struct dropout_attrs {
     float ratio;
@@ -24,11 +24,34 @@ static rv_status infer(rv_node *n)
 static rv_status prepare(rv_node *n, rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(rv_kernel *)));
-    return rv_kernel_get((rv_kernel **)n->priv, device, "dropout", "dropout_map",
-                         rv_lanes_defines(n->in[0]));
+    return rv_kernel_get((rv_kernel **)n->priv, device, "dropout",
+                         n->in[0]->layout == RV_PLAIN ? "dropout_plain" : "dropout_blocked", NULL);
 }
 
-/* Any rank is read as N,C and pixels: the order of the values in memory is what counts. */
+static rv_status map_plain(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
+                           float ratio, int32_t accumulate)
+{
+    rv_kernel *const *kernel = n->priv;
+    const rv_flat f = rv_flat_of(x, e->device);
+    return rv_launch(e->device, *kernel, rv_grid_items(e->device, (size_t)f.vectors),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(f.n), RV_ARG(e->seed),
+                             RV_ARG(e->stream), RV_ARG(e->step), RV_ARG(ratio),
+                             RV_ARG(accumulate)));
+}
+
+static rv_status map_blocked(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
+                             float ratio, int32_t accumulate)
+{
+    rv_kernel *const *kernel = n->priv;
+    const int32_t *d = x->shape.dim;
+    const int32_t pixels = rv_lanes_pixels(x), run = rv_lanes_run(e->device);
+    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
+    return rv_launch(e->device, *kernel, rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
+                             RV_ARG(pixels), RV_ARG(run), RV_ARG(e->seed), RV_ARG(e->stream),
+                             RV_ARG(e->step), RV_ARG(ratio), RV_ARG(accumulate)));
+}
+
 static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
                      int32_t accumulate)
 {
@@ -39,17 +62,8 @@ static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_
                    ? RV_OK
                    : rv_buffer_copy(e->device, y->buffer, 0, x->buffer, 0, rv_tensor_bytes(x));
     }
-    rv_kernel *const *kernel = n->priv;
-    const bool maps = x->shape.rank == 4;
-    const int32_t pictures = maps ? x->shape.dim[0] : 1, c = maps ? x->shape.dim[1] : 1;
-    const int32_t pixels = maps ? rv_lanes_pixels(x) : (int32_t)rv_shape_count(&x->shape);
-    const int32_t run = rv_lanes_run(e->device);
-    const size_t planes = maps ? rv_lanes_planes(x) : 1;
-    return rv_launch(e->device, *kernel,
-                     rv_grid_items(e->device, rv_lanes_items(e->device, planes, pixels)),
-                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(pictures), RV_ARG(c),
-                             RV_ARG(pixels), RV_ARG(run), RV_ARG(e->seed), RV_ARG(e->stream),
-                             RV_ARG(e->step), RV_ARG(ratio), RV_ARG(accumulate)));
+    return x->layout == RV_PLAIN ? map_plain(n, e, y, x, ratio, accumulate)
+                                 : map_blocked(n, e, y, x, ratio, accumulate);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)

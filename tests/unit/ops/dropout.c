@@ -15,6 +15,8 @@ static const rv_op_case cases[] = {
     {"none", X(1, 5, 3, 3), RATIO(0), .mode = RV_TRAIN},
     {"vectors", V(3, 65), RATIO(0.3), .mode = RV_TRAIN},
     {"one value", V(1, 1), .mode = RV_TRAIN},
+    {"a picture, which stays plain", X(2, 3, 31, 33), .mode = RV_TRAIN},
+    {"vectors in whole blocks", V(2, 64), RATIO(0.5), .mode = RV_TRAIN},
     {"in inference the identity", X(2, 31, 4, 4)},
     {"vectors in inference", V(2, 63)},
 };
