@@ -1,4 +1,4 @@
-/* Functions of one value, y = f(x): relu, leaky_relu, square, sqrt; each a row at the bottom.
+/* Functions of one value, y = f(x), each a row at the bottom.
  * A new one takes a row here, two formulas in cl/unary.cl, a line in registry.h, a table and a twin
  * in the tests. */
 /* SPDX-License-Identifier: MIT */

@@ -28,11 +28,15 @@ enum {
 };
 
 /* Weights found by looking at pictures; a loss near 1 suits the optimiser's first steps. */
-#define LOSS_SCALE       100.0
-#define WHITENING_RIDGE  0.02
-#define EDGE_WEIGHT      0.003
-#define LIGHTNESS_WEIGHT 0.45
-#define RANGE_WEIGHT     100.0
+#define LOSS_SCALE      100.0
+#define WHITENING_RIDGE 0.02
+#define RANGE_WEIGHT    100.0
+
+/* By level, the finest first. There the style is free to lay its strokes, coarse levels keep the
+ * photo recognisable. */
+static const double style_weight[LEVELS] = {1.5, 1.5, 1, 1, 1};
+static const double edge_weight[LEVELS] = {0, 0.001, 0.005, 0.005, 0.005};
+static const double lightness_weight[LEVELS] = {0, 0, 0.6, 0.6, 0.6};
 
 static const float luminance[3] = {0.299f, 0.587f, 0.114f};
 
@@ -274,7 +278,7 @@ static rv_status add_content_terms(patches *p, int level)
     return add_simple(p->graph, &t[0].value, "sqrt", "energy_root", level, no_attr);
 }
 
-/* Coarse levels keep the content; the finest is left to the style, unless there is no other. */
+/* The finest level is left to the style, unless there is no other. */
 static int first_content_level(const patches *p)
 {
     return p->n_levels > 1 ? 1 : 0;
@@ -461,16 +465,19 @@ static rv_status build(patches *p, const rv_scale *scale, const rv_colour_moment
     return rv_params_create(&p->params, p->device, p->graph, false);
 }
 
-static double weight_of(const patches *p, const term *t, int index)
+static double weight_of(const patches *p, int level, int index)
 {
     const rv_stylize_options *o = p->options;
+    const term *t = &p->terms[level][index];
+    /* Where a small picture has but few levels, its coarsest counts as one that keeps the photo. */
+    const int like = level == p->n_levels - 1 ? LEVELS - 1 : level;
     switch (index) {
     case STYLE_TERMS:
-        return o->content_weight * EDGE_WEIGHT / mean_square(t);
+        return o->content_weight * edge_weight[like] / mean_square(t);
     case STYLE_TERMS + 1:
-        return o->content_weight * LIGHTNESS_WEIGHT;
+        return o->content_weight * lightness_weight[like];
     default:
-        return o->style_weight / mean_square(t) / (STYLE_TERMS * p->n_levels);
+        return o->style_weight * style_weight[level] / mean_square(t) / (STYLE_TERMS * p->n_levels);
     }
 }
 
@@ -499,7 +506,7 @@ static rv_status add_losses(patches *p, rv_value *losses, int *n)
             snprintf(name, sizeof name, "target%d_%d", l, i);
             RV_TRY(rv_graph_input(p->graph, &t->target, name, *rv_graph_shape(p->graph, t->value)));
             const rv_value in[2] = {t->value, t->target};
-            RV_TRY(add_loss(p->graph, losses, n, "mse_loss", in, 2, weight_of(p, t, i)));
+            RV_TRY(add_loss(p->graph, losses, n, "mse_loss", in, 2, weight_of(p, l, i)));
         }
     }
     RV_TRY(add_loss(p->graph, losses, n, "tv_loss", &p->picture, 1, p->options->tv_weight));
@@ -552,7 +559,7 @@ const rv_objective_kind rv_objective_patches = {
                  .style_weight = 1,
                  .tv_weight = 0,
                  .optimizer = RV_OPTIMIZER_LBFGS,
-                 .iterations = 30,
+                 .iterations = 50,
                  .history = 20},
     .create = create,
     .destroy = destroy,
