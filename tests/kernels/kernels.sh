@@ -8,6 +8,10 @@ for file in cl/*.cl; do
     for block in 4 8 16; do
         for form in 0 1; do
             echo "-DB=$block -DRV_GPU_FORM=$form $file"
+            # A family of formulas: each of them, not just the default.
+            sed -n 's/^#define \([a-z0-9_]*\)_value(.*/\1/p' "$file" | while read -r name; do
+                echo "-DB=$block -DRV_GPU_FORM=$form -DVALUE=${name}_value -DSLOPE=${name}_slope $file"
+            done
         done
     done
 done | xargs -P "$(nproc)" -L 1 clang -x cl -cl-std=CL1.2 -Wall -Wextra -Werror -fsyntax-only \
