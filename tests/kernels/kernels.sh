@@ -8,9 +8,10 @@ for file in cl/*.cl; do
     for block in 4 8 16; do
         for form in 0 1; do
             echo "-DB=$block -DRV_GPU_FORM=$form $file"
-            # A family of formulas: each of them, not just the default.
+            # A family of formulas: each of them, not just the default; not every one has attributes.
             sed -n 's/^#define \([a-z0-9_]*\)_value(.*/\1/p' "$file" | while read -r name; do
-                echo "-DB=$block -DRV_GPU_FORM=$form -DVALUE=${name}_value -DSLOPE=${name}_slope $file"
+                echo "-DB=$block -DRV_GPU_FORM=$form -DVALUE=${name}_value -DSLOPE=${name}_slope" \
+                     "-Wno-unused-parameter $file"
             done
         done
     done
