@@ -1,4 +1,4 @@
-/* Twin of softmax: by its formula, which doubles bear without taking off the maximum. */
+/* Twin of softmax: y_k = 1 / sum_j exp(x_j - x_k), which holds for scores of any size. */
 /* SPDX-License-Identifier: MIT */
 #include "reference/reference.h"
 
@@ -13,12 +13,12 @@ void twin_softmax(rv_reference *r)
     for (int32_t n = 0; n < s->dim[0]; n++) {
         for (int32_t p = 0; p < pixels; p++) {
             const int32_t at = n * c * pixels + p;
-            double sum = 0;
             for (int32_t k = 0; k < c; k++) {
-                sum += exp(r->in[0][at + k * pixels]);
-            }
-            for (int32_t k = 0; k < c; k++) {
-                r->out[0][at + k * pixels] = exp(r->in[0][at + k * pixels]) / sum;
+                double sum = 0;
+                for (int32_t j = 0; j < c; j++) {
+                    sum += exp(r->in[0][at + j * pixels] - r->in[0][at + k * pixels]);
+                }
+                r->out[0][at + k * pixels] = 1 / sum;
             }
         }
     }

@@ -20,6 +20,7 @@ typedef struct rv_op_case {
     rv_shape in[4];
     int n_in;
     rv_data data[4];
+    float shift; /**< added to all values of input 0 */
     int classes;
     rv_attr_value attrs[10];
     int n_attrs;

@@ -126,6 +126,9 @@ static rv_status draw_all(rv_problem *p)
         RV_TRY(draw(&p->in_data[i], &p->in[i].shape, c->data[i], c->classes,
                     STREAM_INPUT + (uint32_t)i));
     }
+    for (size_t k = 0; k < rv_shape_count(&p->in[0].shape); k++) {
+        p->in_data[0][k] += c->shift;
+    }
     for (int i = 0; i < p->node.n_out; i++) {
         RV_TRY(draw(&p->d_out_data[i], &p->out[i].shape, RV_DATA_SIGNED, 0,
                     STREAM_D_OUT + (uint32_t)i));

@@ -17,6 +17,11 @@ static const rv_op_case cases[] = {
     {"64 classes", X(1, 64, 3, 3)},
     {"scores above zero, where pad lanes would not matter", X(1, 5, 3, 4),
      .data = {RV_DATA_POSITIVE}},
+    /* Pad lanes are zero, and exp(0 - largest) is then huge, or infinite. */
+    {"scores about -88", X(2, 19, 3, 4), .shift = -88},
+    {"scores about -10000", X(2, 19, 3, 4), .shift = -1e4f},
+    {"scores about -10000, vectors", V(3, 21), .shift = -1e4f},
+    {"scores about 10000", X(1, 5, 3, 4), .shift = 1e4f},
 };
 
 RV_OP_CASES(softmax, twin_softmax, false, cases);
