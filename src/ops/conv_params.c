@@ -61,8 +61,10 @@ rv_status rv_conv_params_prepare(rv_conv_params *p, const rv_node *n, rv_device 
         RV_TRY(rv_kernel_get(&p->weight, device, "conv_params", "conv_params_weight", NULL));
     }
     p->bias_parts = choose_parts(&p->geometry, channels);
-    const size_t floats = weights * (size_t)p->weight_parts;
-    const size_t bias_floats = channels * (size_t)p->bias_parts;
+    const bool wants_weight = (n->wanted & RV_WANT_PARAM(WEIGHT)) != 0;
+    const bool wants_bias = (n->wanted & RV_WANT_PARAM(BIAS)) != 0;
+    const size_t floats = wants_weight ? weights * (size_t)p->weight_parts : 0;
+    const size_t bias_floats = wants_bias ? channels * (size_t)p->bias_parts : 0;
     p->workspace_bytes = (floats > bias_floats ? floats : bias_floats) * sizeof(float);
     RV_TRY(rv_kernel_get(&p->bias, device, "conv_params", "conv_params_bias", NULL));
     return rv_kernel_get(&p->sum, device, "conv_params", "conv_params_sum", NULL);

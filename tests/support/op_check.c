@@ -217,6 +217,10 @@ static void with_rig(check *c, uint32_t wanted, bool inplace, bool backward_inpl
         fail(c, "prepare: %s", rv_error_message());
     } else {
         body(c, &rig);
+        const char *excess = rv_rig_excess(&rig);
+        if (excess != NULL && !c->failed) {
+            fail(c, "the last %d bytes of the %s were never written", RV_RIG_END_BYTES, excess);
+        }
     }
     rv_rig_release(&rig);
 }

@@ -47,8 +47,8 @@ typedef struct rv_op_cases {
  *  forward against the twin; gradients against eight directional derivatives of the twin, both
  *  overwriting and accumulating, each wanted subset alone; the adjoint identity; pad lanes poisoned
  *  with NaN before and zero after; guard zones around every buffer untouched; claimed workspace and
- *  packed bytes exact; two runs byte-equal. Fails through Criterion, naming operation, case, form
- *  and value. */
+ *  packed bytes exact (written up to their last 64 bytes, and not beyond); two runs byte-equal. Fails
+ *  through Criterion, naming operation, case, form and value. */
 void rv_op_check(const rv_op *op, const rv_op_cases *cases);
 
 /** The same without Criterion: *report is NULL where all is well, else a line per failure; freed

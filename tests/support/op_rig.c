@@ -133,8 +133,17 @@ static void check_content(const rv_area *a, const float *content, rv_text *fault
     }
 }
 
+/* Notes whether the operation has written to the end of the area. */
+static void note_end(rv_area *a, const float *content)
+{
+    const size_t n = a->bytes / sizeof(float), last = RV_RIG_END_BYTES / sizeof(float);
+    for (size_t i = n > last ? n - last : 0; i < n; i++) {
+        a->filled = a->filled || !same_bits(content[i], a->poison);
+    }
+}
+
 /* Appends what the operation broke around and in this area. */
-static rv_status area_check(const rv_area *a, rv_rig *rig, rv_text *faults)
+static rv_status area_check(rv_area *a, rv_rig *rig, rv_text *faults)
 {
     if (a->what == NULL) {
         return RV_OK;
@@ -156,6 +165,7 @@ static rv_status area_check(const rv_area *a, rv_rig *rig, rv_text *faults)
     if (status == RV_OK && a->fixed) {
         check_content(a, all + before, faults);
     }
+    note_end(a, all + before);
     free(all);
     return status;
 }
@@ -503,6 +513,17 @@ rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out
         }
     }
     return RV_OK;
+}
+
+const char *rv_rig_excess(const rv_rig *rig)
+{
+    const rv_area *claimed[] = {&rig->forward_area, &rig->backward_area, &rig->packed_area};
+    for (size_t i = 0; i < sizeof claimed / sizeof claimed[0]; i++) {
+        if (claimed[i]->what != NULL && !claimed[i]->filled) {
+            return claimed[i]->what;
+        }
+    }
+    return NULL;
 }
 
 void rv_rig_result_release(rv_rig_result *result)

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { RV_RIG_TENSORS = 4, RV_RIG_DIRECTIONS = 8 };
+enum { RV_RIG_TENSORS = 4, RV_RIG_DIRECTIONS = 8, RV_RIG_END_BYTES = 64 };
 
 /** The random numbers that the harness hands to operations and twins. */
 enum { RV_RIG_SEED = 2718, RV_RIG_STEP = 3, RV_RIG_STREAM = 5 };
@@ -64,6 +64,7 @@ typedef struct rv_area {
     size_t bytes;
     float *wrote; /**< what was written last */
     bool fixed;   /**< the operation may not change it */
+    bool filled;  /**< some run wrote to its last RV_RIG_END_BYTES */
     float poison; /**< a NaN of this area's own: no copy from another area looks untouched */
 } rv_area;
 
@@ -106,6 +107,8 @@ void rv_rig_release(rv_rig *rig);
  *  operation broke (guard zones, read-only tensors, pad lanes) is appended to `faults`. */
 RV_NODISCARD rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out,
                                        rv_text *faults);
+/** What the operation has claimed, but never wrote to its end: "forward workspace"; NULL: nothing. */
+const char *rv_rig_excess(const rv_rig *rig);
 void rv_rig_result_release(rv_rig_result *result);
 /** What gradient `bit` is accumulated onto at index i, where the gradient itself reaches `size`. */
 float rv_rig_start_value(int bit, size_t i, double size);

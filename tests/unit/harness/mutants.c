@@ -26,6 +26,7 @@ typedef enum mutant {
     READS_INPUT,        /* backward reads the input and does not say so */
     READS_OUTPUT,       /* or the output */
     WORKSPACE_SHORT,    /* less workspace is asked for than is used */
+    WORKSPACE_LONG,     /* or more */
     UNREPEATABLE,       /* two runs differ */
     NOT_IN_PLACE,       /* in place is claimed, but the input is read after the output is written */
     BACKWARD_NOT_IN_PLACE,
@@ -61,7 +62,8 @@ static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
 
 static rv_status prepare(rv_node *n, rv_device *device)
 {
-    n->forward_workspace = of(n) == WORKSPACE_SHORT ? sizeof(float) : 2 * sizeof(float);
+    const size_t floats = of(n) == WORKSPACE_SHORT ? 1 : of(n) == WORKSPACE_LONG ? 18 : 2;
+    n->forward_workspace = floats * sizeof(float);
     RV_TRY(rv_node_private(n, sizeof(rv_kernel *)));
     return rv_kernel_get(n->priv, device, "vector", "vector_axpby", NULL);
 }
@@ -212,6 +214,7 @@ Test(harness, reports_writes_where_none_belong)
 {
     reports(BEHIND, "output 0: wrote 1 floats behind its 1300 bytes");
     reports(WORKSPACE_SHORT, "forward workspace 0: wrote 1 floats behind its 4 bytes");
+    reports(WORKSPACE_LONG, "the last 64 bytes of the forward workspace were never written");
     reports(INPUT_CHANGED, "input 0 is read-only, but float 3 of it was changed");
     reports(D_OUT_CHANGED, "output gradient 0 is read-only, but float 0 of it was changed");
 }
