@@ -112,8 +112,8 @@ enum { MAX_STAGES = 5 };
 static const struct {
     const char *mark, *content, *style;
 } known[] = {
-    {"fire9/squeeze1x1", "fire5/concat",
-     "relu_conv1,fire2/concat,fire3/concat,fire4/concat,fire5/concat"},
+    {"fire9/squeeze1x1", "fire4/concat,fire6/concat",
+     "relu_conv1,fire2/concat,fire4/concat,fire6/concat,fire8/concat"},
 };
 
 /* Activations of one resolution, in the order they run. */

@@ -340,9 +340,9 @@ static rv_status network_begin(void *self, rv_plan **plan, rv_value *picture, rv
 const rv_objective_kind rv_objective_network = {
     .defaults = {.content_weight = 5.0,
                  .style_weight = 100.0,
-                 .tv_weight = 1.0,
+                 .tv_weight = 30.0,
                  .optimizer = RV_OPTIMIZER_ADAM,
-                 .iterations = 150,
+                 .iterations = 100,
                  .history = 10,
                  .plain_steps = true},
     .create = network_create,

@@ -61,12 +61,15 @@ static void defaults_are(rv_model *model, const char *content, const char *style
     rv_model_close(model);
 }
 
-Test(layer_list, the_rule_gives_the_usual_layers_of_vgg)
+Test(layer_list, defaults_are_those_known_or_by_the_rule_the_usual_ones_of_vgg)
 {
     rv_model *model;
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(rv_model_open(&model, i == 0 ? "vgg16" : "vgg19", NULL), RV_OK);
         defaults_are(model, "relu4_2", "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1");
     }
+    cr_assert_eq(rv_model_open(&model, "squeezenet", NULL), RV_OK);
+    defaults_are(model, "fire4/concat,fire6/concat",
+                 "relu_conv1,fire2/concat,fire4/concat,fire6/concat,fire8/concat");
     defaults_are(small_network(), "relu1", "relu1,relu2");
 }
