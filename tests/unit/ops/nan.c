@@ -21,20 +21,21 @@ typedef struct nan_case {
     {               \
         __VA_ARGS__ \
     }
-#define KERNEL RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)
+#define NO_ATTRS ATTRS({.name = NULL})
+#define KERNEL   RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)
 
 static const nan_case cases[] = {
-    {"relu", 1, ATTRS({NULL}), 1},
-    {"leaky_relu", 1, ATTRS({NULL}), 1},
-    {"square", 1, ATTRS({NULL}), 1},
-    {"sqrt", 1, ATTRS({NULL}), 1},
-    {"dropout", 1, ATTRS({NULL}), 1},
-    {"reorder", 1, ATTRS({NULL}), 1},
-    {"scale", 1, ATTRS({NULL}), 1},
-    {"batch_norm", 1, ATTRS({NULL}), 1},
-    {"add", 2, ATTRS({NULL}), 1},
-    {"concat", 2, ATTRS({NULL}), 2},
-    {"softmax", 1, ATTRS({NULL}), CHANNELS},
+    {"relu", 1, NO_ATTRS, 1},
+    {"leaky_relu", 1, NO_ATTRS, 1},
+    {"square", 1, NO_ATTRS, 1},
+    {"sqrt", 1, NO_ATTRS, 1},
+    {"dropout", 1, NO_ATTRS, 1},
+    {"reorder", 1, NO_ATTRS, 1},
+    {"scale", 1, NO_ATTRS, 1},
+    {"batch_norm", 1, NO_ATTRS, 1},
+    {"add", 2, NO_ATTRS, 1},
+    {"concat", 2, NO_ATTRS, 2},
+    {"softmax", 1, NO_ATTRS, CHANNELS},
     {"lrn", 1, ATTRS(RV_SET_INT("size", 3)), 3},
     {"max_pool", 1, ATTRS(KERNEL), 9},
     {"max_pool", 1, ATTRS(RV_SET_INT("global", 1)), 1},
@@ -43,11 +44,11 @@ static const nan_case cases[] = {
     {"conv", 1, ATTRS(RV_SET_INT("num_output", 6), KERNEL), 6 * 9},
     {"conv", 1, ATTRS(RV_SET_INT("num_output", 2), KERNEL), 2 * 9},
     {"dense", 1, ATTRS(RV_SET_INT("num_output", 3)), 3},
-    {"gram", 1, ATTRS({NULL}), 2 * CHANNELS - 1},
+    {"gram", 1, NO_ATTRS, 2 * CHANNELS - 1},
     {"resize", 1, ATTRS(RV_SET_INT("height", 1), RV_SET_INT("width", 1)), 1},
-    {"mse_loss", 2, ATTRS({NULL}), 1},
-    {"range_loss", 1, ATTRS({NULL}), 1},
-    {"tv_loss", 1, ATTRS({NULL}), 1},
+    {"mse_loss", 2, NO_ATTRS, 1},
+    {"range_loss", 1, NO_ATTRS, 1},
+    {"tv_loss", 1, NO_ATTRS, 1},
     {"tv_loss", 1, ATTRS(RV_SET_ENUM("power", "squared")), 1},
 };
 
