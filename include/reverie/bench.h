@@ -13,20 +13,25 @@ extern "C" {
 
 /** Limits of a device. */
 typedef struct rv_bench_peak_result {
-    double fma_gflops; /**< floatB multiply-adds, 12 or more independent accumulators, all cores; best
-                            of five runs of 0.2 s */
-    double copy_gbps;  /**< bytes read plus bytes written, in a buffer beyond any cache */
-    double launch_us;  /**< of an empty kernel, one of many in a row */
+    /** floatB multiply-adds, 12 or more independent accumulators, all cores; best of five runs of 0.2 s */
+    double fma_gflops;
+    double copy_gbps; /**< bytes read plus bytes written, in a buffer beyond any cache */
+    double launch_us; /**< of an empty kernel, one of many in a row */
 } rv_bench_peak_result;
 
-RV_API RV_NODISCARD rv_status rv_bench_peak(rv_device *device, rv_bench_peak_result *out);
+/** @param events  here and below: may be NULL; progress names what is measured, and cancelled() is asked between
+ *                 runs.
+ *  @return here and below RV_ERR_CANCELLED: a callback asked to stop, there is no result. */
+RV_API RV_NODISCARD rv_status rv_bench_peak(rv_device *device, rv_bench_peak_result *out,
+                                            const rv_events *events);
 
-/** One measured case. */
+/** One measured case: after a first run, which compiles, as many as begin within 0.3 s, at most 15, so that a pass
+ *  of 20 ms stands for 15 runs and one of 0.3 s or more for a single one. */
 typedef struct rv_bench_row {
-    char name[96];      /**< "vgg conv3_2" */
-    char pass[24];      /**< "forward", "backward_data", "backward_weights" */
+    char name[96]; /**< "vgg conv3_2" */
+    char pass[24]; /**< "forward", "backward_data", "backward_weights" */
     char algorithm[32];
-    double ms;            /**< median */
+    double ms;            /**< median of the runs */
     double gflops;        /**< counted as direct computation */
     double ratio_to_peak; /**< to fma_gflops of the same call */
     double max_error;     /**< largest deviation from double precision over max |value| */
@@ -36,9 +41,9 @@ typedef struct rv_bench_row {
  *  @param[out] out   n rows, freed with free().
  *  @param[out] peak  measured in the same call. */
 RV_API RV_NODISCARD rv_status rv_bench_conv(rv_device *device, rv_bench_row **out, size_t *n,
-                                            rv_bench_peak_result *peak);
+                                            rv_bench_peak_result *peak, const rv_events *events);
 RV_API RV_NODISCARD rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
-                                            rv_bench_peak_result *peak);
+                                            rv_bench_peak_result *peak, const rv_events *events);
 
 /** One iteration of style transfer: square picture, one scale, Adam, Gram losses at relu1_1, 2_1,
  *  3_1, 4_1, 5_1, content at relu4_2, no total variation; other networks at their own layers. */
@@ -46,8 +51,8 @@ typedef struct rv_bench_stylize_result {
     double seconds_per_iteration; /**< median after the first */
     double effective_gflops;      /**< counted as direct computation */
     double ratio_to_peak;
-    uint64_t rss_bytes;    /**< largest resident set of the process so far */
-    uint64_t device_bytes; /**< largest sum of device buffers so far */
+    uint64_t rss_bytes;             /**< largest resident set of the process so far */
+    uint64_t device_bytes;          /**< largest sum of device buffers so far */
     double first_iteration_seconds; /**< from the call to the end of the first iteration */
     rv_bench_peak_result peak;
 } rv_bench_stylize_result;
@@ -58,13 +63,14 @@ RV_API RV_NODISCARD rv_status rv_bench_stylize(rv_device *device, rv_bench_styli
 
 /** A forward pass over a batch at the model's own size. */
 typedef struct rv_bench_infer_result {
-    double seconds_per_batch; /**< median */
+    double seconds_per_batch; /**< median of 3 runs or more, up to 50 within 0.5 s, after a first */
     double ratio_to_peak;
     rv_bench_peak_result peak;
 } rv_bench_infer_result;
 
 RV_API RV_NODISCARD rv_status rv_bench_infer(rv_device *device, rv_bench_infer_result *out,
-                                             const rv_model *model, int batch);
+                                             const rv_model *model, int batch,
+                                             const rv_events *events);
 
 #ifdef __cplusplus
 }

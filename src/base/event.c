@@ -1,6 +1,7 @@
 /* Null-safe calls of a caller's callbacks. */
 /* SPDX-License-Identifier: MIT */
 #include "base/event.h"
+#include "base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,4 +29,9 @@ void rv_report(const rv_events *events, const rv_progress *progress)
 bool rv_cancelled(const rv_events *events)
 {
     return events != NULL && events->cancelled != NULL && events->cancelled(events->payload);
+}
+
+rv_status rv_check_cancelled(const rv_events *events)
+{
+    return rv_cancelled(events) ? rv_fail(RV_ERR_CANCELLED, "cancelled") : RV_OK;
 }

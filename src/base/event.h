@@ -9,5 +9,7 @@
 void rv_log(const rv_events *events, rv_log_level level, const char *format, ...) RV_PRINTF(3, 4);
 void rv_report(const rv_events *events, const rv_progress *progress);
 bool rv_cancelled(const rv_events *events);
+/** RV_ERR_CANCELLED where rv_cancelled(). */
+RV_NODISCARD rv_status rv_check_cancelled(const rv_events *events);
 
 #endif

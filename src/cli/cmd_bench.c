@@ -40,7 +40,7 @@ static int bench_peak(cli *c, const settings *s)
     rv_bench_peak_result peak;
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code = cli_status(rv_bench_peak(c->device, &peak));
+        code = cli_status(rv_bench_peak(c->device, &peak, &c->events));
     }
     if (code == CLI_DONE) {
         print_peak(c, &peak);
@@ -99,15 +99,17 @@ static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench
     return code;
 }
 
-static int bench_rows(cli *c, rv_status (*measure)(rv_device *, rv_bench_row **, size_t *,
-                                                   rv_bench_peak_result *))
+typedef rv_status measure_rows(rv_device *, rv_bench_row **, size_t *, rv_bench_peak_result *,
+                               const rv_events *);
+
+static int bench_rows(cli *c, measure_rows *measure)
 {
     rv_bench_row *rows = NULL;
     rv_bench_peak_result peak;
     size_t n = 0;
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code = cli_status(measure(c->device, &rows, &n, &peak));
+        code = cli_status(measure(c->device, &rows, &n, &peak, &c->events));
     }
     if (code == CLI_DONE) {
         code = print_rows(c, rows, n, &peak);
@@ -181,7 +183,7 @@ static int measure_stylize(cli *c, const settings *s, const rv_model *model)
 static int measure_infer(cli *c, const settings *s, const rv_model *model)
 {
     rv_bench_infer_result r;
-    const int code = cli_status(rv_bench_infer(c->device, &r, model, s->batch));
+    const int code = cli_status(rv_bench_infer(c->device, &r, model, s->batch, &c->events));
     if (code != CLI_DONE) {
         return code;
     }

@@ -76,7 +76,7 @@ int cli_status(rv_status status)
     if (status == RV_OK) {
         return CLI_DONE;
     }
-    cli_say("%s", rv_error_message());
+    cli_say("%s", status == RV_ERR_CANCELLED ? "interrupted" : rv_error_message());
     switch (status) {
     case RV_ERR_USAGE:
         return CLI_USAGE;

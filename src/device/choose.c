@@ -132,7 +132,7 @@ static double speed_of(const rv_found *found)
     rv_device *device = NULL;
     rv_device_options options = RV_DEVICE_OPTIONS_INIT;
     if (rv_device_open_found(&device, found, &options) != RV_OK ||
-        rv_device_measure_fma(device, RUNS, RUN_SECONDS, &gflops) != RV_OK) {
+        rv_device_measure_fma(device, RUNS, RUN_SECONDS, NULL, &gflops) != RV_OK) {
         gflops = 0;
     }
     rv_device_close(device);

@@ -158,16 +158,20 @@ RV_NODISCARD rv_status rv_profile_stop(rv_device *device, rv_profile_row **out, 
 
 /* --- what the device can do at most ------------------------------------------------------------------------ */
 
+/* All of them ask events->cancelled between runs; events may be NULL. */
+
 /** Multiply-adds of floatB values in registers, 12 independent chains in every work-item, on all cores; best of
  *  `runs` runs of at least `run_seconds` (the definition of the peak: 5 runs of 0.2 s).
  *  @param[out] gflops  10^9 floating-point operations per second, a multiply-add counted as two. */
 RV_NODISCARD rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
-                                             double *gflops);
+                                             const rv_events *events, double *gflops);
 /** A copy by a kernel between two buffers of 256 MiB (or an eighth of the memory), best of 5 runs of 0.2 s.
  *  @param[out] gbps  10^9 bytes read and written per second. */
-RV_NODISCARD rv_status rv_device_measure_copy(rv_device *device, double *gbps);
+RV_NODISCARD rv_status rv_device_measure_copy(rv_device *device, const rv_events *events,
+                                              double *gbps);
 /** Launches of a kernel that does nothing, 1000 in a row, best of 5 runs.
  *  @param[out] microseconds  for one launch. */
-RV_NODISCARD rv_status rv_device_measure_launch(rv_device *device, double *microseconds);
+RV_NODISCARD rv_status rv_device_measure_launch(rv_device *device, const rv_events *events,
+                                                double *microseconds);
 
 #endif

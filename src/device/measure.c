@@ -1,6 +1,7 @@
 /* Measures what a device can do at most: multiply-adds, copies, launches. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "base/event.h"
 #include "base/system.h"
 #include "device/internal.h"
 
@@ -56,13 +57,14 @@ static rv_status calibrate_fma(rv_device *device, fma_run *run)
 }
 
 static rv_status run_fma(rv_device *device, fma_run *run, int runs, double run_seconds,
-                         double *gflops)
+                         const rv_events *events, double *gflops)
 {
     RV_TRY(calibrate_fma(device, run));
     const double flops =
         2.0 * CHAINS * (double)device->info.block * (double)run->rounds * (double)run->items;
     double best = 0;
     for (int i = 0; i < runs; i++) {
+        RV_TRY(rv_check_cancelled(events));
         double seconds, total = 0, work = 0;
         do {
             RV_TRY(time_fma(device, run, 1, &seconds));
@@ -75,7 +77,8 @@ static rv_status run_fma(rv_device *device, fma_run *run, int runs, double run_s
     return RV_OK;
 }
 
-rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds, double *gflops)
+rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
+                                const rv_events *events, double *gflops)
 {
     *gflops = 0;
     fma_run run = {0};
@@ -87,7 +90,7 @@ rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
     run.items = groups * local;
     run.grid = rv_grid_groups(groups, 1, 1, local, 1, 1);
     RV_TRY(rv_buffer_create(&run.y, device, run.items * sizeof(float)));
-    const rv_status status = run_fma(device, &run, runs, run_seconds, gflops);
+    const rv_status status = run_fma(device, &run, runs, run_seconds, events, gflops);
     rv_buffer_destroy(run.y);
     return status;
 }
@@ -111,12 +114,14 @@ static rv_status time_copy(rv_device *device, const copy_run *run, double *secon
     return RV_OK;
 }
 
-static rv_status run_copy(rv_device *device, const copy_run *run, size_t bytes, double *gbps)
+static rv_status run_copy(rv_device *device, const copy_run *run, size_t bytes,
+                          const rv_events *events, double *gbps)
 {
     double seconds, best = 0;
     RV_TRY(rv_buffer_fill(device, run->x, 0, bytes, 1.0f)); /* real pages, not shared zero ones */
     RV_TRY(time_copy(device, run, &seconds));
     for (int i = 0; i < RUNS; i++) {
+        RV_TRY(rv_check_cancelled(events));
         double total = 0;
         int launches = 0;
         do {
@@ -142,7 +147,7 @@ static size_t copy_bytes(const rv_device *device)
     return bytes;
 }
 
-rv_status rv_device_measure_copy(rv_device *device, double *gbps)
+rv_status rv_device_measure_copy(rv_device *device, const rv_events *events, double *gbps)
 {
     *gbps = 0;
     copy_run run = {0};
@@ -161,7 +166,7 @@ rv_status rv_device_measure_copy(rv_device *device, double *gbps)
         status = rv_buffer_create(&run.y, device, bytes);
     }
     if (status == RV_OK) {
-        status = run_copy(device, &run, bytes, gbps);
+        status = run_copy(device, &run, bytes, events, gbps);
     }
     rv_buffer_destroy(run.x);
     rv_buffer_destroy(run.y);
@@ -173,11 +178,12 @@ rv_status rv_device_measure_copy(rv_device *device, double *gbps)
 enum { LAUNCHES = 1000 };
 
 static rv_status run_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
-                              double *seconds)
+                              const rv_events *events, double *seconds)
 {
     const int32_t n = 0;
     *seconds = 0;
     for (int i = 0; i <= RUNS; i++) {
+        RV_TRY(rv_check_cancelled(events));
         const double start = rv_clock();
         for (int k = 0; k < LAUNCHES; k++) {
             RV_TRY(rv_launch(device, kernel, rv_grid_groups(1, 1, 1, 1, 1, 1),
@@ -192,7 +198,7 @@ static rv_status run_launches(rv_device *device, rv_kernel *kernel, const rv_buf
     return RV_OK;
 }
 
-rv_status rv_device_measure_launch(rv_device *device, double *microseconds)
+rv_status rv_device_measure_launch(rv_device *device, const rv_events *events, double *microseconds)
 {
     *microseconds = 0;
     rv_kernel *kernel;
@@ -200,7 +206,7 @@ rv_status rv_device_measure_launch(rv_device *device, double *microseconds)
     double seconds;
     RV_TRY(rv_kernel_get(&kernel, device, "peak", "peak_launch", NULL));
     RV_TRY(rv_buffer_create(&y, device, sizeof(float)));
-    const rv_status status = run_launches(device, kernel, y, &seconds);
+    const rv_status status = run_launches(device, kernel, y, events, &seconds);
     rv_buffer_destroy(y);
     *microseconds = 1e6 * seconds;
     return status;

@@ -16,17 +16,49 @@
 
 /* Streams of the pictures that are drawn. */
 enum { STREAM_PHOTO = 1, STREAM_STYLE = 2, STREAM_BATCH = 3 };
-enum { PEAK_RUNS = 5, MIN_RUNS = 3, MAX_RUNS = 50, MAX_ITERATIONS = 1000000, MAX_BATCH = 65536 };
+enum {
+    LIMITS = 3,
+    PEAK_RUNS = 5,
+    MIN_RUNS = 3,
+    MAX_RUNS = 50,
+    MAX_ITERATIONS = 1000000,
+    MAX_BATCH = 65536
+};
 #define PEAK_SECONDS 0.2
 /* Forward passes go on till they have taken so long in all. */
 #define MIN_SECONDS 0.5
 
-rv_status rv_bench_peak(rv_device *device, rv_bench_peak_result *out)
+/* --- peak ------------------------------------------------------------------------------------ */
+
+static void report_limit(const rv_events *events, const char *task, int done)
+{
+    const rv_progress progress = {.task = task,
+                                  .done = done,
+                                  .total = LIMITS,
+                                  .fraction = (double)done / LIMITS,
+                                  .loss = NAN,
+                                  .seconds_left = -1};
+    rv_report(events, &progress);
+}
+
+rv_status rv_bench_peak(rv_device *device, rv_bench_peak_result *out, const rv_events *events)
 {
     *out = (rv_bench_peak_result){0};
-    RV_TRY(rv_device_measure_fma(device, PEAK_RUNS, PEAK_SECONDS, &out->fma_gflops));
-    RV_TRY(rv_device_measure_copy(device, &out->copy_gbps));
-    return rv_device_measure_launch(device, &out->launch_us);
+    report_limit(events, "bench peak: multiply-adds", 0);
+    RV_TRY(rv_device_measure_fma(device, PEAK_RUNS, PEAK_SECONDS, events, &out->fma_gflops));
+    report_limit(events, "bench peak: copying", 1);
+    RV_TRY(rv_device_measure_copy(device, events, &out->copy_gbps));
+    report_limit(events, "bench peak: launches", 2);
+    RV_TRY(rv_device_measure_launch(device, events, &out->launch_us));
+    report_limit(events, "bench peak", LIMITS);
+    return RV_OK;
+}
+
+rv_status rv_bench_limits(rv_device *device, rv_bench_peak_result *out, const rv_events *events)
+{
+    rv_events quiet = events != NULL ? *events : (rv_events){0};
+    quiet.progress = NULL;
+    return rv_bench_peak(device, out, &quiet);
 }
 
 /* --- stylize --------------------------------------------------------------------------------- */
@@ -150,7 +182,7 @@ rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, cons
     free(j.ends);
     /* The peak comes last: its buffers are none of style transfer's. */
     if (status == RV_OK) {
-        status = rv_bench_peak(device, &out->peak);
+        status = rv_bench_limits(device, &out->peak, events);
     }
     if (status == RV_OK) {
         out->ratio_to_peak = out->effective_gflops / out->peak.fma_gflops;
@@ -173,28 +205,42 @@ static rv_status write_batch(rv_device *device, rv_tensor *tensor)
     return status;
 }
 
-static rv_status time_forward(rv_device *device, rv_plan *plan, double *median)
+/* By what is nearer, the number of runs or their time. @param total  seconds of n runs */
+static void report_run(const rv_events *events, size_t n, double total)
+{
+    const double share = fmax(total / MIN_SECONDS, (double)n / MAX_RUNS);
+    const rv_progress progress = {.task = "bench infer",
+                                  .done = (int64_t)n,
+                                  .fraction = fmin(share, (double)n / MIN_RUNS),
+                                  .loss = NAN,
+                                  .seconds_left = -1};
+    rv_report(events, &progress);
+}
+
+static rv_status time_forward(rv_device *device, rv_plan *plan, const rv_events *events,
+                              double *median)
 {
     double seconds[MAX_RUNS], total = 0;
     size_t n = 0;
+    report_run(events, 0, 0);
+    RV_TRY(rv_check_cancelled(events));
     RV_TRY(rv_plan_forward(plan)); /* packs and compiles */
     RV_TRY(rv_device_finish(device));
     while (n < MIN_RUNS || (n < MAX_RUNS && total < MIN_SECONDS)) {
-        if (rv_cancelled(rv_device_events(device))) {
-            return rv_fail(RV_ERR_CANCELLED, "cancelled");
-        }
+        RV_TRY(rv_check_cancelled(events));
         const double start = rv_clock();
         RV_TRY(rv_plan_forward(plan));
         RV_TRY(rv_device_finish(device));
         seconds[n] = rv_clock() - start;
         total += seconds[n++];
+        report_run(events, n, total);
     }
     *median = rv_bench_median(seconds, n);
     return RV_OK;
 }
 
 static rv_status infer(rv_device *device, const rv_model_graph *model, rv_params *params,
-                       double *seconds, double *flops)
+                       const rv_events *events, double *seconds, double *flops)
 {
     const rv_plan_options options = {.mode = RV_INFER, .outputs = &model->output, .n_outputs = 1};
     rv_plan *plan;
@@ -202,14 +248,14 @@ static rv_status infer(rv_device *device, const rv_model_graph *model, rv_params
     *flops = rv_plan_flops(plan, RV_PASS_FORWARD);
     rv_status status = write_batch(device, rv_plan_tensor(plan, model->picture));
     if (status == RV_OK) {
-        status = time_forward(device, plan, seconds);
+        status = time_forward(device, plan, events, seconds);
     }
     rv_plan_destroy(plan);
     return status;
 }
 
 rv_status rv_bench_infer(rv_device *device, rv_bench_infer_result *out, const rv_model *model,
-                         int batch)
+                         int batch, const rv_events *events)
 {
     rv_model_graph graph;
     rv_params *params = NULL;
@@ -223,15 +269,18 @@ rv_status rv_bench_infer(rv_device *device, rv_bench_infer_result *out, const rv
         rv_graph_reshape(graph.graph, graph.picture,
                          rv_shape_4(batch, 3, rv_model_height(model), rv_model_width(model)));
     if (status == RV_OK) {
+        status = rv_check_cancelled(events); /* weights that are drawn take seconds */
+    }
+    if (status == RV_OK) {
         status = rv_params_create(&params, device, graph.graph, false);
     }
     if (status == RV_OK) {
-        status = infer(device, &graph, params, &out->seconds_per_batch, &flops);
+        status = infer(device, &graph, params, events, &out->seconds_per_batch, &flops);
     }
     rv_params_destroy(params);
     rv_graph_destroy(graph.graph);
     RV_TRY(status);
-    RV_TRY(rv_bench_peak(device, &out->peak));
+    RV_TRY(rv_bench_limits(device, &out->peak, events));
     out->ratio_to_peak = 1e-9 * flops / out->seconds_per_batch / out->peak.fma_gflops;
     return RV_OK;
 }

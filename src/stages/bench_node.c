@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stages/bench_node.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/system.h"
@@ -10,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEED = 1, STREAM_SAMPLES = 100, SAMPLES = 48, MIN_RUNS = 3, MAX_RUNS = 15 };
+enum { SEED = 1, STREAM_SAMPLES = 100, SAMPLES = 48, MAX_RUNS = 15 };
 
-/* Runs go on till they have taken so long in all; one that takes LONG is not repeated. */
-#define MIN_SECONDS 0.25
-#define LONG        2.0
+/* Runs go on till they have taken so long in all. */
+#define MIN_SECONDS 0.3
 
 double rv_bench_value(uint32_t data, size_t index)
 {
@@ -213,11 +213,13 @@ static rv_status find_algorithm(rv_bench_node *b, rv_bench_row *row, rv_pass pas
     return status;
 }
 
-static rv_status find_time(rv_bench_node *b, rv_bench_row *row, rv_pass pass)
+static rv_status find_time(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
+                           const rv_events *events)
 {
     double seconds[MAX_RUNS], total = 0;
     size_t n = 0;
-    while (total < LONG && (n < MIN_RUNS || (n < MAX_RUNS && total < MIN_SECONDS))) {
+    while (n < MAX_RUNS && total < MIN_SECONDS) {
+        RV_TRY(rv_check_cancelled(events));
         RV_TRY(run(b, pass, &seconds[n]));
         total += seconds[n++];
     }
@@ -258,15 +260,23 @@ static rv_status find_error(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
 
 /* --------------------------------------------------------------------------------------------- */
 
-rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
-                                rv_bench_expect *expect, double peak_gflops)
+const char *rv_bench_pass_name(rv_pass pass)
 {
     static const char *const names[] = {"forward", "backward_data", "backward_weights"};
+    return names[pass];
+}
+
+rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
+                                rv_bench_expect *expect, double peak_gflops,
+                                const rv_events *events)
+{
     *row = (rv_bench_row){0};
     snprintf(row->name, sizeof row->name, "%s", b->node.name);
-    snprintf(row->pass, sizeof row->pass, "%s", names[pass]);
+    snprintf(row->pass, sizeof row->pass, "%s", rv_bench_pass_name(pass));
+    RV_TRY(rv_check_cancelled(events));
     RV_TRY(find_algorithm(b, row, pass));
-    RV_TRY(find_time(b, row, pass));
+    RV_TRY(find_time(b, row, pass, events));
+    RV_TRY(rv_check_cancelled(events));
     row->gflops = 1e-6 * b->node.op->flops(&b->node, pass) / row->ms;
     row->ratio_to_peak = row->gflops / peak_gflops;
     return find_error(b, row, pass, expect);

@@ -40,12 +40,20 @@ RV_NODISCARD rv_status rv_bench_node_create(rv_bench_node **out, rv_device *devi
                                             const rv_attr_value *attrs, size_t n_attrs);
 void rv_bench_node_destroy(rv_bench_node *b);
 
-/** Times one pass (median of 3 runs or more, or fewer that take seconds; after one that compiles) and
- *  compares some of its values with `expect`.
+/** "forward", "backward_data" or "backward_weights". */
+const char *rv_bench_pass_name(rv_pass pass);
+
+/** Times one pass, as rv_bench_row says, and compares some of its values with `expect`.
  *  @param[out] row  all of it: the algorithm is the kernel that takes most of the time.
- *  @param peak_gflops  what ratio_to_peak relates to. */
+ *  @param peak_gflops  what ratio_to_peak relates to.
+ *  @param events  NULL, or asked between runs whether to stop. */
 RV_NODISCARD rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
-                                             rv_bench_expect *expect, double peak_gflops);
+                                             rv_bench_expect *expect, double peak_gflops,
+                                             const rv_events *events);
+
+/** rv_bench_peak() as a part of another measurement: no progress is reported. */
+RV_NODISCARD rv_status rv_bench_limits(rv_device *device, rv_bench_peak_result *out,
+                                       const rv_events *events);
 
 /** Median of n >= 1 values, which it sorts. */
 double rv_bench_median(double *values, size_t n);

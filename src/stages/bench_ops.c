@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "stages/bench_node.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { MAX_ATTRS = 3 };
@@ -56,85 +58,106 @@ static const bench_case products[] = {
     GRAM("vgg relu4_1 gram", 512, 64),          GRAM("vgg relu5_1 gram", 512, 32),
 };
 
-static rv_status measure_case(rv_bench_row *rows, size_t *n, rv_device *device,
-                              const bench_table *table, const bench_case *c, double peak)
+/* One call: what it works with, and what it has. */
+typedef struct measurement {
+    rv_device *device;
+    const bench_table *table;
+    const rv_events *events;
+    double since; /* clock when the first case began */
+    rv_bench_peak_result peak;
+    rv_bench_row *rows;
+    size_t n;
+} measurement;
+
+/* Says which pass of which case comes next. */
+static void report(const measurement *m, size_t index, int pass, int n_passes)
 {
+    char task[128];
+    const bench_table *table = m->table;
+    const double fraction = ((double)index + (double)pass / n_passes) / (double)table->n;
+    snprintf(task, sizeof task, "%s: %s %s", table->task, table->cases[index].name,
+             rv_bench_pass_name((rv_pass)pass));
+    const rv_progress progress = {
+        .task = task,
+        .done = (int64_t)index,
+        .total = (int64_t)table->n,
+        .fraction = fraction,
+        .loss = NAN,
+        .seconds_left = index > 0 ? (rv_clock() - m->since) * (1 / fraction - 1) : -1};
+    rv_report(m->events, &progress);
+}
+
+static rv_status measure_case(measurement *m, size_t index)
+{
+    const bench_case *c = &m->table->cases[index];
     rv_bench_node *b;
-    RV_TRY(rv_bench_node_create(&b, device, c->op, c->name, c->in, c->attrs, c->n_attrs));
+    RV_TRY(rv_check_cancelled(m->events));
+    RV_TRY(rv_bench_node_create(&b, m->device, c->op, c->name, c->in, c->attrs, c->n_attrs));
     const bool params = b->node.op->n_params > 0;
-    const int last = params ? RV_PASS_BACKWARD_PARAMS : RV_PASS_BACKWARD_DATA;
+    const int n_passes = params ? RV_PASS_BACKWARD_PARAMS + 1 : RV_PASS_BACKWARD_DATA + 1;
     rv_status status = RV_OK;
-    for (int pass = RV_PASS_FORWARD; pass <= last && status == RV_OK; pass++) {
-        status = rv_bench_node_measure(b, &rows[*n], (rv_pass)pass, table->expect[params], peak);
-        *n += status == RV_OK;
+    for (int pass = RV_PASS_FORWARD; pass < n_passes && status == RV_OK; pass++) {
+        report(m, index, pass, n_passes);
+        status = rv_bench_node_measure(b, &m->rows[m->n], (rv_pass)pass, m->table->expect[params],
+                                       m->peak.fma_gflops, m->events);
+        m->n += status == RV_OK;
     }
     rv_bench_node_destroy(b);
     return status;
 }
 
-static rv_status measure_cases(rv_bench_row *rows, size_t *n, rv_device *device,
-                               const bench_table *table, double peak)
+static rv_status measure_cases(measurement *m)
 {
-    const rv_events *events = rv_device_events(device);
-    for (size_t i = 0; i < table->n; i++) {
-        if (rv_cancelled(events)) {
-            return rv_fail(RV_ERR_CANCELLED, "cancelled");
-        }
-        const rv_status status = measure_case(rows, n, device, table, &table->cases[i], peak);
+    RV_TRY(rv_bench_limits(m->device, &m->peak, m->events));
+    m->since = rv_clock();
+    for (size_t i = 0; i < m->table->n; i++) {
+        const char *name = m->table->cases[i].name;
+        const rv_status status = measure_case(m, i);
         if (status == RV_ERR_DEVICE_MEMORY) {
-            rv_log(events, RV_LOG_WARNING, "%s is left out: %s", table->cases[i].name,
-                   rv_error_message());
+            rv_log(m->events, RV_LOG_WARNING, "%s is left out: %s", name, rv_error_message());
+        } else if (status == RV_ERR_CANCELLED) {
+            return status;
         } else if (status != RV_OK) {
-            return rv_fail_context(status, "%s", table->cases[i].name);
+            return rv_fail_context(status, "%s", name);
         }
-        const rv_progress progress = {.task = table->task,
-                                      .done = (int64_t)i + 1,
-                                      .total = (int64_t)table->n,
-                                      .fraction = ((double)i + 1) / (double)table->n,
-                                      .loss = NAN,
-                                      .seconds_left = -1};
-        rv_report(events, &progress);
     }
     return RV_OK;
 }
 
 static rv_status measure_table(rv_device *device, const bench_table *table, rv_bench_row **out,
-                               size_t *n, rv_bench_peak_result *peak)
+                               size_t *n, rv_bench_peak_result *peak, const rv_events *events)
 {
-    rv_bench_row *rows;
+    measurement m = {.device = device, .table = table, .events = events};
     *out = NULL;
     *n = 0;
-    if (rv_cancelled(rv_device_events(device))) {
-        return rv_fail(RV_ERR_CANCELLED, "cancelled");
-    }
-    RV_TRY(rv_bench_peak(device, peak));
-    RV_TRY(rv_alloc(&rows, 3 * table->n, sizeof *rows, "measurements"));
-    const rv_status status = measure_cases(rows, n, device, table, peak->fma_gflops);
+    RV_TRY(rv_alloc(&m.rows, 3 * table->n, sizeof *m.rows, "measurements"));
+    const rv_status status = measure_cases(&m);
     if (status != RV_OK) {
-        free(rows);
-        *n = 0;
+        free(m.rows);
         return status;
     }
-    *out = rows;
+    *out = m.rows;
+    *n = m.n;
+    *peak = m.peak;
     return RV_OK;
 }
 
 rv_status rv_bench_conv(rv_device *device, rv_bench_row **out, size_t *n,
-                        rv_bench_peak_result *peak)
+                        rv_bench_peak_result *peak, const rv_events *events)
 {
     const bench_table table = {.task = "bench conv",
                                .cases = convolutions,
                                .n = sizeof convolutions / sizeof convolutions[0],
                                .expect = {NULL, rv_bench_expect_conv}};
-    return measure_table(device, &table, out, n, peak);
+    return measure_table(device, &table, out, n, peak, events);
 }
 
 rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
-                        rv_bench_peak_result *peak)
+                        rv_bench_peak_result *peak, const rv_events *events)
 {
     const bench_table table = {.task = "bench gemm",
                                .cases = products,
                                .n = sizeof products / sizeof products[0],
                                .expect = {rv_bench_expect_gram, rv_bench_expect_dense}};
-    return measure_table(device, &table, out, n, peak);
+    return measure_table(device, &table, out, n, peak, events);
 }

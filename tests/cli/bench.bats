@@ -23,6 +23,30 @@ load helper.bash
     done
 }
 
+# interrupted TEXT ARGUMENT...: Ctrl-C once TEXT has been written as progress ends the program with 130
+interrupted() {
+    local text=$1 pid i status=0
+    shift
+    env --default-signal=INT "$REVERIE" "$@" --progress json >said 2>progress 3>&- &
+    pid=$!
+    for ((i = 0; i < 600; i++)); do
+        ! grep -q "$text" progress || break
+        sleep 0.1
+    done
+    kill -s INT "$pid"
+    wait "$pid" || status=$?
+    cat said progress
+    [ "$status" -eq 130 ]
+    [ ! -s said ]
+    [ "$(tail -n 1 progress)" = "reverie: interrupted" ]
+}
+
+@test "Ctrl-C ends a measurement, which names what it measures" {
+    interrupted "bench peak: multiply-adds" bench peak
+    interrupted "bench conv: vgg conv1_1 forward" bench conv
+    interrupted "bench infer" bench infer
+}
+
 @test "bench refuses what it cannot measure" {
     fails 2 "bench needs what to measure" bench
     fails 2 "did you mean 'peak'?" bench paek

@@ -42,6 +42,7 @@ Test(event, callbacks_get_payload_and_text)
     cr_assert_eq(s.done, 17);
     cr_assert(!rv_cancelled(&events));
     cr_assert(rv_cancelled(&events));
+    cr_assert_eq(rv_check_cancelled(&events), RV_ERR_CANCELLED);
 }
 
 Test(event, long_lines_are_cut)
@@ -65,4 +66,5 @@ Test(event, no_events_and_no_callbacks_are_fine)
     rv_report(&none, &progress);
     cr_assert(!rv_cancelled(NULL));
     cr_assert(!rv_cancelled(&none));
+    cr_assert_eq(rv_check_cancelled(NULL), RV_OK);
 }

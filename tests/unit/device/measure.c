@@ -15,11 +15,13 @@ Test(measure, copies_and_launches_are_plausible)
 {
     rv_device *device = rv_test_device();
     double gbps, microseconds, gflops;
-    cr_assert_eq(rv_device_measure_copy(device, &gbps), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_device_measure_copy(device, NULL, &gbps), RV_OK, "%s", rv_error_message());
     cr_assert(gbps > 0.1 && gbps < 1e5, "%g", gbps);
-    cr_assert_eq(rv_device_measure_launch(device, &microseconds), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_device_measure_launch(device, NULL, &microseconds), RV_OK, "%s",
+                 rv_error_message());
     cr_assert(microseconds > 0.05 && microseconds < 1e4, "%g", microseconds);
-    cr_assert_eq(rv_device_measure_fma(device, 1, 0.01, &gflops), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_device_measure_fma(device, 1, 0.01, NULL, &gflops), RV_OK, "%s",
+                 rv_error_message());
     cr_assert(gflops > 0.1 && gflops < 1e6, "%g", gflops);
     cr_assert_eq(rv_device_allocated(device), 0);
     rv_device_close(device);
@@ -112,7 +114,7 @@ Test(measure, the_peak_is_within_5_percent_of_a_loop_of_intrinsics, .timeout = 1
     int quiet = 0;
     for (int i = 0; i < MOST && (quiet < LEAST || fabs(peak / loop - 1) > 0.05); i++) {
         double gflops, cores;
-        cr_assert_eq(rv_device_measure_fma(device, 3, 0.02, &gflops), RV_OK, "%s",
+        cr_assert_eq(rv_device_measure_fma(device, 3, 0.02, NULL, &gflops), RV_OK, "%s",
                      rv_error_message());
         peak = gflops > peak ? gflops : peak;
         gflops = loop_gflops(avx512, &cores);

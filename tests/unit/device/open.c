@@ -136,9 +136,11 @@ Test(open, one_thread_uses_one_core_or_says_that_it_cannot)
     }
     cr_assert_eq(rv_device_compute_units(device), 1);
     double gflops;
-    cr_assert_eq(rv_device_measure_fma(device, 1, 0.01, &gflops), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_device_measure_fma(device, 1, 0.01, NULL, &gflops), RV_OK, "%s",
+                 rv_error_message());
     const double cpu = cpu_seconds(), wall = rv_clock();
-    cr_assert_eq(rv_device_measure_fma(device, 1, 0.2, &gflops), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_device_measure_fma(device, 1, 0.2, NULL, &gflops), RV_OK, "%s",
+                 rv_error_message());
     const double share = (cpu_seconds() - cpu) / (rv_clock() - wall);
     cr_assert_leq(share, 1.2, "%g cores were busy", share);
     rv_device_close(device);

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static rv_model *open_model(const char *name)
@@ -32,7 +33,7 @@ Test(bench, the_peak_is_three_limits)
 {
     rv_device *device = rv_test_device();
     rv_bench_peak_result peak;
-    cr_assert_eq(rv_bench_peak(device, &peak), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_bench_peak(device, &peak, NULL), RV_OK, "%s", rv_error_message());
     cr_assert(peak.fma_gflops > 0 && isfinite(peak.fma_gflops));
     cr_assert(peak.copy_gbps > 0 && isfinite(peak.copy_gbps));
     cr_assert(peak.launch_us > 0 && isfinite(peak.launch_us));
@@ -50,7 +51,7 @@ static void check_node(const char *op, rv_shape in, const rv_attr_value *attrs, 
                  rv_error_message());
     for (int i = 0; i < n_passes; i++) {
         rv_bench_row row;
-        cr_assert_eq(rv_bench_node_measure(b, &row, (rv_pass)i, expect, 50.0), RV_OK, "%s",
+        cr_assert_eq(rv_bench_node_measure(b, &row, (rv_pass)i, expect, 50.0, NULL), RV_OK, "%s",
                      rv_error_message());
         cr_assert_str_eq(row.name, "the node");
         cr_assert_str_eq(row.pass, passes[i]);
@@ -107,7 +108,7 @@ Test(bench, a_wrong_result_shows_in_max_error)
     cr_assert_eq(rv_bench_node_create(&b, device, "dense", "wrong", rv_shape_2(2, 9),
                                       RV_ATTRS(RV_SET_INT("num_output", 3))),
                  RV_OK);
-    cr_assert_eq(rv_bench_node_measure(b, &row, RV_PASS_FORWARD, expect_zero, 1.0), RV_OK);
+    cr_assert_eq(rv_bench_node_measure(b, &row, RV_PASS_FORWARD, expect_zero, 1.0, NULL), RV_OK);
     cr_assert(row.max_error > 0.1 && row.max_error <= 1, "%g", row.max_error);
     rv_bench_node_destroy(b);
     rv_device_close(device);
@@ -204,11 +205,82 @@ Test(bench, a_forward_pass_is_that_of_the_layer_table)
     for (int i = 0; i < rv_model_layer_count(model); i++) {
         macs += (double)rv_model_layer(model, i).macs;
     }
-    cr_assert_eq(rv_bench_infer(device, &r, model, 2), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_bench_infer(device, &r, model, 2, NULL), RV_OK, "%s", rv_error_message());
     assert_near(1e9 * r.ratio_to_peak * r.peak.fma_gflops * r.seconds_per_batch, 2 * 2 * macs, 1e-9,
                 "operations of a batch");
-    cr_assert_eq(rv_bench_infer(device, &r, model, 0), RV_ERR_USAGE);
+    cr_assert_eq(rv_bench_infer(device, &r, model, 0, NULL), RV_ERR_USAGE);
     cr_assert_neq(strstr(rv_error_message(), "batch is 0"), NULL, "%s", rv_error_message());
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
+/* What a measurement of many steps was told to do, and said. */
+typedef struct witness {
+    const char *stop_at; /* part of the task at which it is cancelled; NULL: at once */
+    bool stop;
+    int polls_after; /* polls that said so */
+    char task[128];  /* the last */
+} witness;
+
+static void watch(void *payload, const rv_progress *progress)
+{
+    witness *w = payload;
+    snprintf(w->task, sizeof w->task, "%s", progress->task);
+    w->stop = w->stop || (w->stop_at != NULL && strstr(progress->task, w->stop_at) != NULL);
+    cr_assert(progress->fraction >= 0 && progress->fraction <= 1, "%g", progress->fraction);
+}
+
+static bool stop_there(void *payload)
+{
+    witness *w = payload;
+    w->polls_after += w->stop;
+    return w->stop;
+}
+
+typedef rv_status measure_rows(rv_device *, rv_bench_row **, size_t *, rv_bench_peak_result *,
+                               const rv_events *);
+
+static void check_stops(rv_device *device, measure_rows *measure, const char *at)
+{
+    witness w = {.stop_at = at};
+    const rv_events events = {.payload = &w, .progress = watch, .cancelled = stop_there};
+    rv_bench_row *rows;
+    size_t n;
+    rv_bench_peak_result peak;
+    cr_assert_eq(measure(device, &rows, &n, &peak, &events), RV_ERR_CANCELLED);
+    cr_assert_null(rows);
+    cr_assert_eq(n, 0);
+    cr_assert_str_eq(rv_error_message(), "cancelled");
+    cr_assert_eq(w.polls_after, 1, "%d polls said to stop", w.polls_after);
+    cr_assert_neq(strstr(w.task, at), NULL, "it went on to '%s'", w.task);
+    cr_assert_eq(rv_device_allocated(device), 0);
+}
+
+Test(bench, rows_are_named_and_can_be_cancelled_at_any_of_them)
+{
+    rv_device *device = rv_test_device();
+    check_stops(device, rv_bench_conv, "bench conv: vgg conv1_1 forward");
+    check_stops(device, rv_bench_gemm, "bench gemm: vgg fc6, batch 1 backward_data");
+    rv_device_close(device);
+}
+
+Test(bench, limits_and_forward_passes_can_be_cancelled_between_runs)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("squeezenet");
+    rv_bench_peak_result peak;
+    rv_bench_infer_result r;
+    static const char *const steps[] = {"multiply-adds", "copying", "launches"};
+    for (size_t i = 0; i < 3; i++) {
+        witness w = {.stop_at = steps[i]};
+        const rv_events events = {.payload = &w, .progress = watch, .cancelled = stop_there};
+        cr_assert_eq(rv_bench_peak(device, &peak, &events), RV_ERR_CANCELLED);
+        cr_assert_neq(strstr(w.task, steps[i]), NULL, "it went on to '%s'", w.task);
+    }
+    witness w = {.stop_at = "infer"};
+    const rv_events events = {.payload = &w, .progress = watch, .cancelled = stop_there};
+    cr_assert_eq(rv_bench_infer(device, &r, model, 1, &events), RV_ERR_CANCELLED);
+    cr_assert_eq(w.polls_after, 1);
     rv_model_close(model);
     rv_device_close(device);
 }
