@@ -35,8 +35,8 @@ enum {
 /* By level, the finest first. There the style is free to lay its strokes, coarse levels keep the
  * photo recognisable. */
 static const double style_weight[LEVELS] = {1.5, 1.5, 1, 1, 1};
-static const double edge_weight[LEVELS] = {0, 0.001, 0.005, 0.005, 0.005};
-static const double lightness_weight[LEVELS] = {0, 0, 0.6, 0.6, 0.6};
+static const double edge_weight[LEVELS] = {0, 0.0018, 0.006, 0.006, 0.006};
+static const double lightness_weight[LEVELS] = {0, 0, 1, 1, 1};
 
 static const float luminance[3] = {0.299f, 0.587f, 0.114f};
 
