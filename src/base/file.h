@@ -41,6 +41,7 @@ const char *rv_path_extension(const char *path); /**< with the dot, "" if none; 
 RV_NODISCARD rv_status rv_path_folder(char **out, const char *path); /**< "." if there is none */
 bool rv_path_exists(const char *path);
 bool rv_path_is_folder(const char *path);
+bool rv_path_is_special(const char *path);            /**< a pipe, device or socket */
 bool rv_path_same_file(const char *a, const char *b); /**< same device and inode */
 RV_NODISCARD rv_status rv_folder_make(const char *path,
                                       unsigned mode); /**< with parents; existing is fine */

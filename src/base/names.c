@@ -52,6 +52,9 @@ rv_status rv_output_check(const char *path, const char *const *inputs, size_t n_
                            path);
         }
     }
+    if (rv_path_is_special(path)) {
+        return rv_fail(RV_ERR_IO, "'%s' is neither a file nor a folder; name a file", path);
+    }
     if (!overwrite && rv_path_exists(path)) {
         return rv_fail(RV_ERR_USAGE, "'%s' exists; add --overwrite or choose another name", path);
     }
@@ -74,9 +77,16 @@ rv_status rv_path_weight(char **out_path, double *out_weight, const char *text)
     if (colon == NULL || rv_path_exists(text)) {
         return rv_strdup(out_path, text);
     }
-    RV_TRY(rv_parse_double(out_weight, colon + 1, 0, 1e9, "the weight after ':'"));
+    const rv_status status =
+        rv_parse_double(out_weight, colon + 1, 0, 1e9, "the weight after its ':'");
+    if (status != RV_OK) {
+        return rv_fail_context(status, "there is no file '%s'", text);
+    }
     if (*out_weight <= 0) {
         return rv_fail(RV_ERR_USAGE, "'%s': the weight after ':' must be above 0", text);
+    }
+    if (colon == text) {
+        return rv_fail(RV_ERR_USAGE, "'%s' names no picture before its ':'", text);
     }
     return rv_format(out_path, "%.*s", (int)(colon - text), text);
 }

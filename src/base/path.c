@@ -58,6 +58,12 @@ bool rv_path_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool rv_path_is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode);
+}
+
 bool rv_path_same_file(const char *a, const char *b)
 {
     struct stat x, y;

@@ -31,6 +31,7 @@ typedef struct cli {
     rv_device *device;       /**< NULL until cli_open_device() */
     const char *device_name; /**< in the object that --json prints; NULL: none was used */
     json_t *json;            /**< that object; commands add their keys, also without --json */
+    bool json_printed;
 } cli;
 
 /** A command; its options are rows of a table. */
@@ -64,7 +65,7 @@ void cli_say(const char *format, ...) RV_PRINTF(1, 2);
 int cli_usage(const char *format, ...) RV_PRINTF(1, 2);
 /** The same for what only --quiet leaves out. */
 void cli_note(const cli *c, const char *format, ...) RV_PRINTF(2, 3);
-/** Says rv_error_message() unless status is RV_OK. @return the exit code of status */
+/** Says rv_error_message(), or that the run was interrupted, unless status is RV_OK. @return the exit code */
 int cli_status(rv_status status);
 int cli_out_of_memory(void);
 
@@ -129,7 +130,8 @@ void cli_json_set(cli *c, const char *key, json_t *value);
 json_t *cli_json_text(const char *text);
 /** A number; null where it is not finite. */
 json_t *cli_json_real(double value);
-/** Prints the object where --json is given. @return `code`, or CLI_FAILED where memory is out */
+/** Prints the object where --json is given and it has not been, with "error", the last line that was said, where
+ *  code is a failure. @return `code`, or CLI_FAILED where memory is out */
 int cli_json_print(cli *c, int code);
 
 /** Prints rows of cells under a heading in columns: a letter of `format` each, l or r for the side. */

@@ -66,8 +66,9 @@ static int classify_all(cli *c, rv_features *features, const settings *s, const 
     int code = CLI_DONE;
     for (size_t i = 0; i < n && code != CLI_INTERRUPTED; i++) {
         const char *path = words->items[i + 1];
-        const rv_status status = classify(c, features, s, path, best, images);
-        if (status == RV_ERR_CANCELLED || rv_signal_caught()) {
+        const rv_status status =
+            rv_signal_caught() ? RV_ERR_CANCELLED : classify(c, features, s, path, best, images);
+        if (rv_signal_caught()) {
             cli_say("interrupted");
             code = CLI_INTERRUPTED;
         } else if (status != RV_OK) {

@@ -116,8 +116,7 @@ static int print(cli *c, const settings *s, const rv_device_info *devices, size_
     }
     cli_json_set(c, "devices", list);
     cli_json_set(c, "gpus_without_opencl", gpus);
-    code = cli_json_print(c, code);
-    return code == CLI_DONE && n == 0 ? fail_without_device(c) : code;
+    return cli_json_print(c, code == CLI_DONE && n == 0 ? fail_without_device(c) : code);
 }
 
 static int run(cli *c, const void *given, const cli_list *words)

@@ -149,8 +149,9 @@ static int extract_all(const extraction *x, rv_features *features)
     size_t n_failed = 0;
     int code = CLI_DONE;
     for (size_t i = 0; i < n && code != CLI_INTERRUPTED; i++) {
-        const rv_status status = extract(x, features, i, outputs);
-        if (status == RV_ERR_CANCELLED || rv_signal_caught()) {
+        const rv_status status =
+            rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i, outputs);
+        if (rv_signal_caught()) {
             cli_say("interrupted");
             code = CLI_INTERRUPTED;
         } else if (status != RV_OK) {

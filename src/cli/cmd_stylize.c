@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
@@ -40,6 +41,10 @@ static int read_init(cli *c, cli_stylize_inputs *in, const cli_stylize_settings 
             in->options.init = (rv_stylize_init)i;
             return CLI_DONE;
         }
+    }
+    if (access(s->init, F_OK) != 0) {
+        cli_say("--init takes content, style, noise or a picture; there is no file '%s'", s->init);
+        return CLI_FAILED;
     }
     const rv_image_read_options read = cli_read_options(c, &s->reading);
     in->options.init = RV_INIT_FROM_IMAGE;

@@ -4,6 +4,7 @@
 #include "base/terminal.h"
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,6 +160,12 @@ static const cli_command *find_command(const char *name)
         }
         names[n] = cli_commands[n]->name;
     }
+    if (access(name, R_OK) == 0) {
+        cli_say("there is no command '%s', but a file; to style it: reverie stylize PHOTO --style "
+                "IMAGE",
+                name);
+        return NULL;
+    }
     cli_say("there is no command '%s'; did you mean '%s'? (reverie --help lists all)", name,
             names[rv_nearest(name, names, n)]);
     return NULL;
@@ -267,14 +274,43 @@ static int run(cli *c, int argc, char **argv)
     return cli_usage("name a command; reverie --help lists them");
 }
 
+/* Whether --json stands among the arguments; parsing may have failed before it. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file that is opened must not become the standard output because that was closed. Reading only: to write there
+ * stays an error. */
+static void occupy_closed_streams(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDONLY);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    occupy_closed_streams();
     static cli c;
     c.events = (rv_events){&c, on_log, on_progress, on_cancelled};
     c.json = json_object();
     find_self(&c, argc > 0 ? argv[0] : "reverie");
     rv_signal_install();
     int code = c.json != NULL ? run(&c, argc, argv) : cli_out_of_memory();
+    if (c.json != NULL && code != CLI_DONE) {
+        c.globals.json = c.globals.json || asks_for_json(argc, argv);
+        code = cli_json_print(&c, code);
+    }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         cli_say("cannot write to the standard output");
         code = code == CLI_DONE ? CLI_FAILED : code;

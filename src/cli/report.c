@@ -1,5 +1,6 @@
 /* What the program says: lines on stderr, the object of --json, tables. */
 /* SPDX-License-Identifier: MIT */
+#include "base/signal.h"
 #include "base/terminal.h"
 #include "cli/cli.h"
 
@@ -25,6 +26,9 @@ char *cli_format(const char *format, ...)
     return text;
 }
 
+/* The last line that was said, which is the error where the program fails. */
+static char last_said[2048];
+
 /* One line whatever the names in it hold: control characters become "?". */
 static void say_line(char *text)
 {
@@ -34,6 +38,7 @@ static void say_line(char *text)
         }
     }
     rv_terminal_line(stderr, "reverie: ", text);
+    snprintf(last_said, sizeof last_said, "%s", text);
 }
 
 static void say(const char *format, va_list args) RV_PRINTF(1, 0);
@@ -76,15 +81,13 @@ int cli_status(rv_status status)
     if (status == RV_OK) {
         return CLI_DONE;
     }
-    cli_say("%s", status == RV_ERR_CANCELLED ? "interrupted" : rv_error_message());
-    switch (status) {
-    case RV_ERR_USAGE:
-        return CLI_USAGE;
-    case RV_ERR_CANCELLED:
+    if (status == RV_ERR_CANCELLED || rv_signal_caught()) {
+        /* Compilers in drivers catch Ctrl-C as well, give up and report an error of their own. */
+        cli_say("interrupted");
         return CLI_INTERRUPTED;
-    default:
-        return CLI_FAILED;
     }
+    cli_say("%s", rv_error_message());
+    return status == RV_ERR_USAGE ? CLI_USAGE : CLI_FAILED;
 }
 
 int cli_out_of_memory(void)
@@ -121,7 +124,11 @@ json_t *cli_json_real(double value)
 
 int cli_json_print(cli *c, int code)
 {
-    if (c->globals.json) {
+    if (c->globals.json && !c->json_printed) {
+        c->json_printed = true;
+        if (code != CLI_DONE) {
+            cli_json_set(c, "error", cli_json_text(last_said));
+        }
         json_t *whole =
             json_pack("{s:s, s:o}", "version", rv_version(), "device",
                       c->device_name != NULL ? cli_json_text(c->device_name) : json_null());

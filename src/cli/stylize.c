@@ -4,6 +4,7 @@
 #include "base/signal.h"
 #include "base/terminal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,11 +127,15 @@ static void plan(const batch *b, job *j)
     }
 }
 
-/* Adds KEY="NAME" for the file that an option names, if it does. Out of memory: *text is NULL. */
+/* Adds KEY="NAME" for the file that an option names, if it does; one line, no quotes in the name. Out of memory: *text is NULL. */
 static void append_name(char **text, const char *key, const char *path)
 {
     if (*text != NULL && path != NULL) {
         char *longer = cli_format("%s %s=\"%s\"", *text, key, base_of(path));
+        char *name = longer != NULL ? longer + strlen(*text) + strlen(key) + 3 : NULL;
+        for (; name != NULL && name[1] != '\0'; name++) {
+            *name = *name == '"' || iscntrl((unsigned char)*name) ? '?' : *name;
+        }
         free(*text);
         *text = longer;
     }
@@ -235,7 +240,7 @@ static int work(const batch *b)
             printf("%s: %d x %d, %.1f s\n", j->output, j->width, j->height, j->result.seconds);
             fflush(stdout);
         }
-        if (status == RV_ERR_CANCELLED) {
+        if (status == RV_ERR_CANCELLED || (status != RV_OK && rv_signal_caught())) {
             return interrupted(j);
         }
         if (status != RV_OK) {

@@ -21,7 +21,7 @@ static const char *type_name(rv_device_type type)
     return type == RV_DEVICE_CPU ? "CPU" : type == RV_DEVICE_GPU ? "GPU" : "accelerator";
 }
 
-/* The devices there are, for messages: "0: NAME (CPU), 1: ...". */
+/* The devices there are, for messages: "0: NAME (CPU, PLATFORM); 1: ...". */
 static void append_list(rv_text *text, const rv_found *all, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -35,8 +35,8 @@ static rv_status fail_no_match(const rv_found *all, size_t n, const char *spec)
 {
     rv_text text = {0};
     append_list(&text, all, n);
-    const rv_status status = rv_fail(RV_ERR_NOT_FOUND, "no device matches '%s'; there is %s", spec,
-                                     text.data != NULL ? text.data : "none");
+    const rv_status status = rv_fail(RV_ERR_NOT_FOUND, "no device matches '%s'; choose from %s",
+                                     spec, text.data != NULL ? text.data : "none");
     rv_text_release(&text);
     return status;
 }

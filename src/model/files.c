@@ -103,6 +103,13 @@ static rv_status check_format(const char *path)
 {
     static const char *const others[] = {".onnx", ".safetensors", ".pt",  ".pth",
                                          ".h5",   ".keras",       ".pkl", ".weights"};
+    static const char *const pictures[] = {".jpg", ".jpeg", ".png", ".npy"};
+    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
+        if (has_extension(path, pictures[i])) {
+            return rv_fail(RV_ERR_UNSUPPORTED,
+                           "%s is no model: name a .caffemodel or .prototxt there", path);
+        }
+    }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (has_extension(path, others[i])) {
             return rv_fail(RV_ERR_UNSUPPORTED,
@@ -111,6 +118,24 @@ static rv_status check_format(const char *path)
         }
     }
     return RV_OK;
+}
+
+static rv_status fail_missing(const char *path)
+{
+    const char *names[16];
+    size_t n;
+    if (strchr(path, '/') != NULL || rv_path_extension(path)[0] != '\0') {
+        return rv_fail(RV_ERR_NOT_FOUND, "there is no file %s", path);
+    }
+    const rv_model_entry *entries = rv_model_list(&n);
+    n = n < sizeof names / sizeof names[0] ? n : sizeof names / sizeof names[0];
+    for (size_t i = 0; i < n; i++) {
+        names[i] = entries[i].name;
+    }
+    return rv_fail(RV_ERR_NOT_FOUND,
+                   "there is no file %s, and no built-in model of that name; the nearest is '%s' "
+                   "('reverie models list' names all)",
+                   path, names[rv_nearest(path, names, n)]);
 }
 
 static rv_status find_files(rv_model_files *out, const char *path, bool built_in,
@@ -138,10 +163,7 @@ static rv_status find_files(rv_model_files *out, const char *path, bool built_in
     }
     if (!built_in && !is_graph) {
         if (!rv_path_exists(path)) {
-            return rv_fail(RV_ERR_NOT_FOUND,
-                           "there is no file %s, and no built-in model of that name: "
-                           "'reverie models list' names them",
-                           path);
+            return fail_missing(path);
         }
         RV_TRY(options->graph != NULL ? rv_strdup(&out->graph, options->graph)
                                       : find_graph(&out->graph, path));

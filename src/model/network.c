@@ -162,17 +162,14 @@ static rv_status fail_unknown(const rv_network *network, const char *name)
 {
     const char **names;
     RV_TRY(rv_alloc(&names, network->n_layers + 1, sizeof *names, "layer names"));
-    rv_text all = {0};
     names[0] = network->input;
     for (size_t i = 0; i < network->n_layers; i++) {
         names[i + 1] = network->layers[i].name;
-        rv_text_append(&all, " %s", names[i + 1]);
     }
-    const rv_status status =
-        rv_fail(RV_ERR_NOT_FOUND, "there is no layer '%.100s' in %s; the nearest is '%s'; all:%s",
-                name, network->name, names[rv_nearest(name, names, network->n_layers + 1)],
-                all.data != NULL ? all.data : "");
-    rv_text_release(&all);
+    const rv_status status = rv_fail(
+        RV_ERR_NOT_FOUND,
+        "there is no layer '%.100s' in %s; the nearest is '%s' ('reverie models info' lists all)",
+        name, network->name, names[rv_nearest(name, names, network->n_layers + 1)]);
     free(names);
     return status;
 }

@@ -180,23 +180,24 @@ static rv_status add_node(network_objective *o, rv_value *out, const char *op, c
     return status;
 }
 
-static rv_status set_size(network_objective *o, const rv_planar *picture)
+/* @param what  the picture in words */
+static rv_status set_size(network_objective *o, const rv_planar *picture, const char *what)
 {
     const rv_status status = rv_graph_reshape(o->model.graph, o->model.picture,
                                               rv_shape_4(1, 3, picture->height, picture->width));
     return status == RV_OK ? RV_OK
-                           : rv_fail_context(status, "a picture of %dx%d pixels", picture->width,
-                                             picture->height);
+                           : rv_fail_context(status, "%s, %d x %d pixels there", what,
+                                             picture->width, picture->height);
 }
 
 /* Runs the network over a picture and adds `share` times what is compared to the targets. */
 static rv_status add_targets(network_objective *o, term *terms, size_t n, const rv_planar *picture,
-                             double share)
+                             double share, const char *what)
 {
     rv_plan *plan = NULL;
     rv_value *outputs = NULL;
     float *values = NULL;
-    RV_TRY(set_size(o, picture));
+    RV_TRY(set_size(o, picture, what));
     rv_status status = rv_alloc(&outputs, n, sizeof *outputs, "layers");
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         outputs[i] = terms[i].compared;
@@ -245,9 +246,9 @@ static rv_status find_targets(network_objective *o, const rv_scale *scale)
         o->content[i].compared = o->content[i].features;
     }
     for (int i = 0; i < scale->n_styles; i++) {
-        RV_TRY(add_targets(o, o->style, n_style, &scale->styles[i], scale->shares[i]));
+        RV_TRY(add_targets(o, o->style, n_style, &scale->styles[i], scale->shares[i], "a style"));
     }
-    return add_targets(o, o->content, n_content, &scale->content, 1.0);
+    return add_targets(o, o->content, n_content, &scale->content, 1.0, "the photo");
 }
 
 /* --- losses ---------------------------------------------------------------------------------- */

@@ -432,18 +432,21 @@ static rv_status learn_filters(patches *p, const rv_scale *scale)
 /* Levels that are no smaller than SMALLEST_LEVEL in the smallest picture. */
 static rv_status count_levels(patches *p, const rv_scale *scale)
 {
-    int side =
-        scale->content.width < scale->content.height ? scale->content.width : scale->content.height;
+    const rv_planar *content = &scale->content;
+    int side = content->width < content->height ? content->width : content->height;
+    const char *what = "the photo, margin included,";
     for (int i = 0; i < scale->n_styles; i++) {
         const rv_planar *s = &scale->styles[i];
         const int shorter = s->width < s->height ? s->width : s->height;
+        what = shorter < side ? "a style" : what;
         side = shorter < side ? shorter : side;
     }
     if (side < SMALLEST_LEVEL) {
-        return rv_fail(RV_ERR_SHAPE,
-                       "a side of %d pixels is too short to have a texture: photo and styles need "
-                       "%d at least at every scale; use a larger --size or fewer --scales",
-                       side, SMALLEST_LEVEL);
+        return rv_fail(
+            RV_ERR_SHAPE,
+            "%s is %d pixels there on its shorter side, too few to have a texture: %d at "
+            "least are needed",
+            what, side, SMALLEST_LEVEL);
     }
     for (p->n_levels = 1; p->n_levels < LEVELS && side >= 2 * SMALLEST_LEVEL;
          side = (side + 1) / 2) {

@@ -209,9 +209,13 @@ static rv_status run_scale(job *j, int index)
     free(styles);
     rv_planar_release(&scale.content);
     rv_planar_release(&picture);
-    return status == RV_OK || status == RV_ERR_CANCELLED
-               ? status
-               : rv_fail_context(status, "stylizing at %d px", size);
+    if (status == RV_OK || status == RV_ERR_CANCELLED) {
+        return status;
+    }
+    return rv_fail_context(status, "stylizing at %d px%s", size,
+                           status == RV_ERR_SHAPE && index < j->schedule.n - 1
+                               ? " (fewer --scales start larger)"
+                               : "");
 }
 
 /* --- result ---------------------------------------------------------------------------------- */

@@ -49,6 +49,8 @@ only() {
     works stylize photo.png -s style.png:2 -s second.png "${quick[@]}" --init second.png -o out.png
     [[ ${lines[-1]} == "out.png: 48 x 36, "* ]]
     grep -aq 'style="style.png" style="second.png" init_image="second.png"' out.png
+    fails 1 "--init takes content, style, noise or a picture; there is no file 'nois'" \
+        stylize photo.png -s style.png "${quick[@]}" --init nois
     works stylize photo.png -s style.png "${quick[@]}" --pooling average --optimizer lbfgs --learning-rate 0.5 \
         --content-weight 2 --style-weight 50 --tv-weight 0 -o other.png
     grep -aq 'optimizer=lbfgs.* pooling=average' other.png
@@ -60,6 +62,9 @@ only() {
     grep -aq 'style="style.png:2"' out.png
     fails 2 "above 0" stylize photo.png -s second.png:0 "${quick[@]}"
     fails 1 "none.png" stylize photo.png -s none.png:2 "${quick[@]}"
+    fails 2 "there is no file 'none.png:x': the weight after its ':'" stylize photo.png -s none.png:x "${quick[@]}"
+    fails 2 "must be from 0 to" stylize photo.png -s style.png:-1 "${quick[@]}"
+    fails 2 "':2' names no picture" stylize photo.png -s :2 "${quick[@]}"
 }
 
 @test "alpha and 16 bits become PNG, and are refused as JPEG before any work" {
@@ -152,6 +157,22 @@ only() {
     [ "$(id -u)" -ne 0 ] || umount locked
 }
 
+@test "a pipe as output is refused before the work" {
+    mkfifo pipe.jpg
+    fails 1 "'pipe.jpg' is neither a file nor a folder" stylize photo.png -s style.png -o pipe.jpg --overwrite
+}
+
+@test "names of files are kept as one line without quotes" {
+    cp photo.png $'a\n"b" c.png'
+    works stylize $'a\n"b" c.png' -s style.png "${quick[@]}" -o out.png
+    grep -aq 'photo="a??b? c.png" style="style.png"' out.png
+    cp photo.png $'\xff.png'
+    cp photo.png ./-x.png
+    works stylize $'\xff.png' ./-x.png -s style.png "${quick[@]}" --json
+    [[ $output == *'"file": "?_style.jpg"'* ]]
+    [ -s $'\xff_style.jpg' ] && [ -s ./-x_style.jpg ]
+}
+
 @test "a full disk leaves no part of a picture" {
     mkdir small
     mount -t tmpfs -o size=8k none small 2>/dev/null || skip "only root can make a small disk"
@@ -200,6 +221,22 @@ interrupt() {
         grep -q "^photo_style.jpg: 48 x 36, " said
         [ "$(head -c 2 photo_style.jpg | od -An -tx1)" = " ff d8" ]
         [ ! -e second_style.jpg ]
+    done
+}
+
+@test "Ctrl-C while kernels are compiled ends with 130, too" {
+    for delay in 0.1 0.2 0.4; do
+        rm -rf cache photo_style.jpg
+        mkdir cache
+        status=0
+        XDG_CACHE_HOME=$PWD/cache POCL_CACHE_DIR=$PWD/cache env --default-signal=INT "$REVERIE" stylize photo.png \
+            -s style.png "${quick[@]}" --iterations 100000 2>said 3>&- &
+        sleep $delay
+        kill -s INT $!
+        wait $! || status=$?
+        cat said
+        [ "$status" -eq 130 ]
+        grep -q "^reverie: interrupted" said
     done
 }
 

@@ -38,6 +38,11 @@ load helper.bash
     fails 2 "did you mean 'models'?" modles
 }
 
+@test "a photo in place of a command says which command is meant" {
+    make png photo.png 4 4
+    fails 2 "to style it: reverie stylize" photo.png
+}
+
 @test "an unknown option names the nearest, before and behind the command" {
     fails 2 "there is no option '--jsno'; did you mean --json?" --jsno models list
     fails 2 "there is no option '--jsno'; did you mean --json?" models list --jsno
@@ -87,6 +92,42 @@ load helper.bash
     run bash -c '"$REVERIE" models list 2>&1 >/dev/full'
     [ "$status" -eq 1 ]
     [ "$output" = "reverie: cannot write to the standard output" ]
+}
+
+# fails_in_json CODE TEXT ARGUMENT...: one object on stdout holds the error that is said on stderr
+fails_in_json() {
+    local code=$1 text=$2
+    shift 2
+    run --separate-stderr "$REVERIE" "$@"
+    printf '%s\n' "exit code $status" "stdout: $output" "stderr: $stderr"
+    [ "$status" -eq "$code" ]
+    [ "$(printf '%s\n' "$output" | grep -c '^{$')" -eq 1 ]
+    [[ $output == *'"version": "'*'"device": null'*'"error": "'*"$text"* ]]
+    [[ $stderr == "reverie: "*"$text"* && $stderr != *$'\n'* ]]
+}
+
+@test "with --json a run that fails prints one object with the error" {
+    make png photo.png 4 4
+    fails_in_json 2 "name a command" --json
+    fails_in_json 2 "there is no option '--jsno'" models list --jsno --json
+    fails_in_json 2 "did you mean 'models'?" modles --json
+    fails_in_json 1 "vgg18" models info vgg18 --json
+    fails_in_json 2 "stylize needs --style" stylize photo.png --json
+    fails_in_json 1 "none.png" stylize photo.png -s none.png --json
+    fails_in_json 1 "none.png" stylize none.png -s photo.png --json
+    fails_in_json 1 "a?b.png" stylize $'a\nb.png' -s photo.png --json
+    OCL_ICD_VENDORS=/nonexistent fails_in_json 1 "there is no OpenCL device" bench peak --json
+    OCL_ICD_VENDORS=/nonexistent fails_in_json 1 "there is no OpenCL device" devices --json
+    [ "$(printf '%s\n' "$output" | grep -c '"devices": \[\]')" -eq 1 ]
+}
+
+@test "a closed standard output is no place for a file" {
+    run bash -c '"$REVERIE" models list 2>&1 >&-'
+    [ "$status" -eq 1 ]
+    [ "$output" = "reverie: cannot write to the standard output" ]
+    run bash -c '"$REVERIE" models list 2>&- <&-'
+    [ "$status" -eq 0 ]
+    [[ $output == *patches* ]]
 }
 
 @test "the man page holds every option and no hidden one" {
