@@ -8,7 +8,7 @@
 
 /* 1: absolute differences, 0: squared ones */
 #ifndef L1
-#define L1 1
+#define L1 0
 #endif
 
 static inline floatB measure(floatB d)

@@ -14,7 +14,7 @@ enum { POWER_L1, POWER_SQUARED };
 static const char *const powers[] = {"l1", "squared", NULL};
 
 static const rv_attr attributes[] = {
-    {"power", RV_ATTR_ENUM, offsetof(tv_attrs, power), 1, POWER_L1, 0, 0, powers,
+    {"power", RV_ATTR_ENUM, offsetof(tv_attrs, power), 1, POWER_SQUARED, 0, 0, powers,
      "absolute or squared differences"},
     {"weight", RV_ATTR_FLOAT, offsetof(tv_attrs, weight), 1, 1, -1e12, 1e12, NULL,
      "factor of the mean"},

@@ -43,26 +43,28 @@ static const rv_op_case range_loss[] = {
 };
 RV_OP_CASES(range_loss, twin_range_loss, false, range_loss);
 
-#define SQUARED .attrs = {RV_SET_ENUM("power", "squared")}, .n_attrs = 1
-
 /* Distinct values: the slope of |d| jumps at 0. */
+#define L1 .data = {RV_DATA_DISTINCT}, .attrs = {RV_SET_ENUM("power", "l1")}, .n_attrs = 1
+
 static const rv_op_case tv_loss[] = {
-    {.name = "small",
-     .in = {SHAPE(2, 3, 5, 7)},
-     .n_in = 1,
-     .data = {RV_DATA_DISTINCT},
-     .small = true},
-    {.name = "one value", .in = {SHAPE(1, 1, 1, 1)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
-    {.name = "one row", .in = {SHAPE(1, 3, 1, 33)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
-    {.name = "one column", .in = {SHAPE(1, 3, 33, 1)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
-    {.name = "two columns, squared", .in = {SHAPE(1, 2, 3, 2)}, .n_in = 1, SQUARED},
-    {.name = "a picture", .in = {SHAPE(2, 3, 64, 63)}, .n_in = 1, .data = {RV_DATA_DISTINCT}},
-    {.name = "a picture, squared", .in = {SHAPE(1, 3, 31, 65)}, .n_in = 1, SQUARED},
-    {.name = "whole vectors, squared", .in = {SHAPE(1, 3, 32, 32)}, .n_in = 1, SQUARED},
-    {.name = "channels beside a block, weighted",
+    {.name = "small", .in = {SHAPE(2, 3, 5, 7)}, .n_in = 1, .small = true},
+    {.name = "one value", .in = {SHAPE(1, 1, 1, 1)}, .n_in = 1},
+    {.name = "one row", .in = {SHAPE(1, 3, 1, 33)}, .n_in = 1},
+    {.name = "one column, l1", .in = {SHAPE(1, 3, 33, 1)}, .n_in = 1, L1},
+    {.name = "two columns", .in = {SHAPE(1, 2, 3, 2)}, .n_in = 1},
+    {.name = "two columns, l1", .in = {SHAPE(1, 2, 3, 2)}, .n_in = 1, L1},
+    {.name = "a picture", .in = {SHAPE(1, 3, 31, 65)}, .n_in = 1},
+    {.name = "a picture, l1", .in = {SHAPE(2, 3, 64, 63)}, .n_in = 1, L1},
+    {.name = "whole vectors", .in = {SHAPE(1, 3, 32, 32)}, .n_in = 1},
+    {.name = "channels beside a block, l1, weighted",
      .in = {SHAPE(2, 17, 31, 33)},
      .n_in = 1,
      .data = {RV_DATA_DISTINCT},
+     .attrs = {RV_SET_ENUM("power", "l1"), RV_SET_FLOAT("weight", 0.001)},
+     .n_attrs = 2},
+    {.name = "channels beside a block, weighted",
+     .in = {SHAPE(2, 17, 31, 33)},
+     .n_in = 1,
      .attrs = {RV_SET_FLOAT("weight", 0.001)},
      .n_attrs = 1},
 };

@@ -49,7 +49,7 @@ static const nan_case cases[] = {
     {"mse_loss", 2, NO_ATTRS, 1},
     {"range_loss", 1, NO_ATTRS, 1},
     {"tv_loss", 1, NO_ATTRS, 1},
-    {"tv_loss", 1, ATTRS(RV_SET_ENUM("power", "squared")), 1},
+    {"tv_loss", 1, ATTRS(RV_SET_ENUM("power", "l1")), 1},
 };
 
 /* A node on input maps, in the layout that comes of itself or behind a reordering. */
