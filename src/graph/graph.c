@@ -314,26 +314,43 @@ rv_status rv_graph_find(const rv_graph *graph, rv_value *out, const char *name)
     return fail_unknown_layer(graph, name);
 }
 
-/* Infers all nodes; parameters must come out as they were. */
+static rv_status check_same(const rv_param *p, const rv_shape *before)
+{
+    char now[64], then[64];
+    return rv_shape_equal(before, &p->shape)
+               ? RV_OK
+               : rv_fail(RV_ERR_SHAPE,
+                         "'%s': with this input size its %s would be %s, but it is %s; choose "
+                         "layers before it, or the size the network was made for",
+                         p->node, p->name, rv_shape_text(now, &p->shape),
+                         rv_shape_text(then, before));
+}
+
+/* Infers a node whose parameters and state, which have values by now, must come out as they were. */
+static rv_status infer_again(entry *e)
+{
+    const rv_op *op = e->node.op;
+    rv_shape params[RV_MAX_PARAMS], state[RV_MAX_STATE];
+    for (int i = 0; i < op->n_params; i++) {
+        params[i] = e->param[i].shape;
+    }
+    for (int i = 0; i < op->n_state; i++) {
+        state[i] = e->state[i].shape;
+    }
+    RV_TRY(infer(e));
+    for (int i = 0; i < op->n_params; i++) {
+        RV_TRY(check_same(&e->param[i], &params[i]));
+    }
+    for (int i = 0; i < op->n_state; i++) {
+        RV_TRY(check_same(&e->state[i], &state[i]));
+    }
+    return RV_OK;
+}
+
 static rv_status infer_all(rv_graph *graph)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {
-        entry *e = graph->nodes[i];
-        rv_shape before[RV_MAX_PARAMS];
-        for (int p = 0; p < e->node.op->n_params; p++) {
-            before[p] = e->param[p].shape;
-        }
-        RV_TRY(infer(e));
-        for (int p = 0; p < e->node.op->n_params; p++) {
-            char now[64], then[64];
-            if (!rv_shape_equal(&before[p], &e->param[p].shape)) {
-                return rv_fail(RV_ERR_SHAPE,
-                               "'%s': with this input size its %s would be %s, but it is %s; "
-                               "choose layers before it, or the size the network was made for",
-                               e->name, e->param[p].name, rv_shape_text(now, &e->param[p].shape),
-                               rv_shape_text(then, &before[p]));
-            }
-        }
+        RV_TRY(infer_again(graph->nodes[i]));
     }
     return RV_OK;
 }

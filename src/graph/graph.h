@@ -47,7 +47,7 @@ RV_NODISCARD rv_status rv_graph_alias(rv_graph *graph, rv_value value, const cha
 RV_NODISCARD rv_status rv_graph_find(const rv_graph *graph, rv_value *out, const char *name);
 
 /** Changes the shape of an input and infers everything anew. On failure the old shapes stay.
- *  Parameters must keep their shapes: RV_ERR_SHAPE otherwise. */
+ *  Parameters and state must keep their shapes: RV_ERR_SHAPE otherwise. */
 RV_NODISCARD rv_status rv_graph_reshape(rv_graph *graph, rv_value input, rv_shape shape);
 
 /** How far a graph has been built. */

@@ -140,6 +140,21 @@ Test(graph, reshaping_that_changes_parameters_fails_and_changes_nothing)
     has_shape(dense, "4x7");
 }
 
+/* Without weights of its own the node has but running statistics, [C] each. */
+Test(graph, reshaping_that_changes_a_state_fails_as_well)
+{
+    rv_graph *g;
+    rv_value in, out;
+    RV_ASSERT_OK(rv_graph_create(&g));
+    RV_ASSERT_OK(rv_graph_input(g, &in, "data", rv_shape_4(1, 3, 4, 4)));
+    RV_ASSERT_OK(rv_graph_add(g, &out, "batch_norm", "norm", &in, 1, RV_NO_ATTRS));
+    RV_ASSERT_FAILS(rv_graph_reshape(g, in, rv_shape_4(1, 4, 4, 4)), RV_ERR_SHAPE,
+                    "'norm': with this input size its mean would be 4, but it is 3");
+    cr_assert_eq(rv_graph_state(g, 0, 0)->shape.dim[0], 3);
+    RV_ASSERT_OK(rv_graph_reshape(g, in, rv_shape_4(2, 3, 8, 4)));
+    rv_graph_destroy(g);
+}
+
 Test(graph, rewinding_removes_what_was_added_since)
 {
     rv_value target, loss, v;
