@@ -538,7 +538,6 @@ static rv_status begin(void *self, rv_plan **plan, rv_value *picture, rv_scale *
 {
     patches *p = self;
     const double whole = 1;
-    const int first = first_content_level(p);
     end(p);
     RV_TRY(count_levels(p, scale));
     const rv_colour_moments style =
@@ -550,7 +549,7 @@ static rv_status begin(void *self, rv_plan **plan, rv_value *picture, rv_scale *
     for (int i = 0; i < scale->n_styles; i++) {
         RV_TRY(measure(p, &scale->styles[i], scale->shares[i], 0, STYLE_TERMS, 0));
     }
-    RV_TRY(measure(p, &scale->content, 1, STYLE_TERMS, CONTENT_TERMS, first));
+    RV_TRY(measure(p, &scale->content, 1, STYLE_TERMS, CONTENT_TERMS, first_content_level(p)));
     RV_TRY(make_plan(p));
     *plan = p->plan;
     *picture = p->picture;
