@@ -5,13 +5,17 @@
 
 #include "device/device.h"
 
-/** The device of REVERIE_DEVICE, or the one that the program would choose.
+/** Skips the test where the status of an opening says that there is no device, and none is named by
+ *  REVERIE_DEVICE. */
+void rv_test_skip_without_device(rv_status status);
+
+/** The device of REVERIE_DEVICE, or the one that the program would choose; skips as above.
  *  @param form   RV_FORM_AUTO: the device's own.
  *  @param block  0: the device's own. */
 RV_NODISCARD rv_status rv_test_device_open(rv_device **out, rv_form form, int block);
 
-/** As above with the device's own form and block. Skips the test where there is no device at all,
- *  fails it where opening fails. Closed by the caller. */
+/** As above with the device's own form and block; fails the test where opening fails. Closed by the
+ *  caller. */
 rv_device *rv_test_device(void);
 
 #endif

@@ -376,6 +376,19 @@ Test(cache, pocl_is_asked_for_no_binaries)
     rv_device_close(device);
 }
 
+enum { NO_DEVICE = 77 };
+
+static bool there_is_no_device(void)
+{
+    rv_found *all;
+    size_t n;
+    if (getenv("REVERIE_DEVICE") != NULL || rv_found_list(&all, &n) != RV_OK) {
+        return false;
+    }
+    free(all);
+    return n == 0;
+}
+
 /* Several processes build, save, load and trim the same programs at the same time. */
 Test(cache, processes_share_the_cache, .timeout = 120)
 {
@@ -388,6 +401,9 @@ Test(cache, processes_share_the_cache, .timeout = 120)
         cr_assert_geq(children[i], 0);
         if (children[i] == 0) {
             bool loaded, good = true;
+            if (there_is_no_device()) {
+                _exit(NO_DEVICE);
+            }
             for (int k = 0; k < ROUNDS && good; k++) {
                 good =
                     run("-DPLUS=1", &loaded, 1) == 42 && run("-DPLUS=2", &loaded, NO_LIMIT) == 43;
@@ -395,9 +411,14 @@ Test(cache, processes_share_the_cache, .timeout = 120)
             _exit(good ? 0 : 1);
         }
     }
+    bool skip = false;
     for (int i = 0; i < PROCESSES; i++) {
         int state;
         cr_assert_eq(waitpid(children[i], &state, 0), children[i]);
-        cr_assert(WIFEXITED(state) && WEXITSTATUS(state) == 0, "state %d", state);
+        skip = skip || (WIFEXITED(state) && WEXITSTATUS(state) == NO_DEVICE);
+        cr_assert(skip || (WIFEXITED(state) && WEXITSTATUS(state) == 0), "state %d", state);
+    }
+    if (skip) {
+        cr_skip_test("there is no OpenCL device");
     }
 }
