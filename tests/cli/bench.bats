@@ -42,6 +42,7 @@ interrupted() {
 }
 
 @test "Ctrl-C ends a measurement, which names what it measures" {
+    needs_device
     interrupted "bench peak: multiply-adds" bench peak
     interrupted "bench conv: vgg conv1_1 forward" bench conv
     interrupted "bench infer" bench infer

@@ -31,12 +31,14 @@ load helper.bash
 }
 
 @test "the self-test of a device ends with its verdict" {
+    needs_device
     works --self-test 0
     fails 1 "there is no device 99" --self-test 99
     fails 2 "takes the index of a device" --self-test x
 }
 
 @test "a cache that cannot be written does not keep devices from working" {
+    needs_device
     mkdir home
     touch home/.cache
     run env -u POCL_CACHE_DIR -u XDG_CACHE_HOME HOME="$PWD/home" "$REVERIE" devices

@@ -64,6 +64,7 @@ refused() {
 }
 
 @test "pictures of one column or pixel give a picture or one clear line" {
+    needs_device
     work_folder
     for name in dot line; do
         run --separate-stderr "$REVERIE" stylize -q "$BATS_FILE_TMPDIR/$name.png" -s "$BATS_FILE_TMPDIR/good.png" \

@@ -49,6 +49,7 @@ setup() {
 }
 
 @test "one bad picture of many is named, the others are classified" {
+    needs_device
     run --separate-stderr "$REVERIE" -q classify tiny.prototxt good.png none.png other.png --json
     [ "$status" -eq 1 ]
     [[ $stderr == *"none.png"*"1 of 3 files failed"* ]]

@@ -125,6 +125,7 @@ only() {
 }
 
 @test "one bad photo of many is named, the others are made" {
+    needs_device
     echo "no picture" >bad.jpg
     run --separate-stderr "$REVERIE" stylize photo.png bad.jpg none.jpg second.png -s style.png "${quick[@]}"
     [ "$status" -eq 1 ]
@@ -174,6 +175,7 @@ only() {
 }
 
 @test "a full disk leaves no part of a picture" {
+    needs_device
     mkdir small
     mount -t tmpfs -o size=8k none small 2>/dev/null || skip "only root can make a small disk"
     head -c 8192 /dev/zero >small/filler
@@ -213,6 +215,7 @@ interrupt() {
 }
 
 @test "Ctrl-C and SIGTERM write the picture so far and end with 130" {
+    needs_device
     for signal in INT TERM; do
         rm -f photo_style.jpg
         interrupt $signal
@@ -225,6 +228,7 @@ interrupt() {
 }
 
 @test "Ctrl-C while kernels are compiled ends with 130, too" {
+    needs_device
     for delay in 0.1 0.2 0.4; do
         rm -rf cache photo_style.jpg
         mkdir cache
@@ -241,12 +245,14 @@ interrupt() {
 }
 
 @test "a device that is not there is an error before any output" {
+    needs_device
     fails 1 "no device matches 'none such'" stylize photo.png -s style.png --device "none such"
     OCL_ICD_VENDORS=/nonexistent fails 1 "there is no OpenCL device" stylize photo.png -s style.png
     only
 }
 
 @test "a cache that cannot be written does not keep photos from being styled" {
+    needs_device
     mkdir home
     touch home/.cache
     run env -u POCL_CACHE_DIR -u XDG_CACHE_HOME HOME="$PWD/home" \
