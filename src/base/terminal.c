@@ -41,7 +41,7 @@ int rv_terminal_width(FILE *stream)
 /* 75 gives "1:15", 3725 "1:02:05". */
 static void append_seconds(rv_text *text, double seconds)
 {
-    const long s = lround(fmin(seconds, 3600.0 * 999));
+    const long s = lround(ceil(fmin(seconds, 3600.0 * 999)));
     if (s >= 3600) {
         rv_text_append(text, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
     } else {
@@ -49,10 +49,17 @@ static void append_seconds(rv_text *text, double seconds)
     }
 }
 
-/* Everything but the bar: most of it is left out where it is unknown. */
-static void append_words(rv_text *text, const rv_progress *p, double rate)
+static void append_left(rv_text *text, const rv_progress *p)
 {
-    rv_text_append(text, "%3.0f %%", 100.0 * p->fraction);
+    if (p->seconds_left >= 0) {
+        append_seconds(text, p->seconds_left);
+        rv_text_append(text, " left ");
+    }
+}
+
+/* What is unknown is left out. */
+static void append_details(rv_text *text, const rv_progress *p, double rate)
+{
     if (p->total > 0) {
         rv_text_append(text, "  %lld/%lld", (long long)p->done, (long long)p->total);
     }
@@ -61,11 +68,6 @@ static void append_words(rv_text *text, const rv_progress *p, double rate)
     }
     if (rate > 0) {
         rv_text_append(text, rate >= 1 ? "  %.1f/s" : "  %.1f s each", rate >= 1 ? rate : 1 / rate);
-    }
-    if (p->seconds_left >= 0) {
-        rv_text_append(text, "  ");
-        append_seconds(text, p->seconds_left);
-        rv_text_append(text, " left");
     }
 }
 
@@ -79,15 +81,30 @@ static void append_bar(rv_text *text, double fraction)
     rv_text_append(text, "] ");
 }
 
+/* What matters most stands first: a narrow terminal loses the bar, then what is at the end. */
+static void append_line(rv_text *text, const rv_progress *p, double rate, bool bar)
+{
+    rv_text_append(text, "%3.0f %% ", 100.0 * p->fraction);
+    if (bar) {
+        append_bar(text, p->fraction);
+    }
+    append_left(text, p);
+    rv_text_append(text, " %s", p->task);
+    append_details(text, p, rate);
+}
+
 static void draw(FILE *stream, const rv_progress *p, double rate)
 {
+    /* A line as wide as the terminal would wrap, and then could not be redrawn. */
+    const int width = rv_terminal_width(stream) - 1;
     rv_text text = {0};
-    rv_text_append(&text, "%s ", p->task);
-    append_bar(&text, p->fraction);
-    append_words(&text, p, rate);
+    append_line(&text, p, rate, true);
+    if (text.length > (size_t)width) {
+        rv_text_release(&text);
+        append_line(&text, p, rate, false);
+    }
     if (!text.failed) {
-        /* A line as wide as the terminal would wrap, and then could not be redrawn. */
-        fprintf(stream, "\r%.*s\033[K", rv_terminal_width(stream) - 1, text.data);
+        fprintf(stream, "\r%.*s\033[K", width, text.data);
         fflush(stream);
         line.visible = true;
     }
@@ -97,8 +114,7 @@ static void draw(FILE *stream, const rv_progress *p, double rate)
 static void write_line(FILE *stream, const rv_progress *p, double rate)
 {
     rv_text text = {0};
-    rv_text_append(&text, "%s: ", p->task);
-    append_words(&text, p, rate);
+    append_line(&text, p, rate, false);
     if (!text.failed) {
         fprintf(stream, "%s\n", text.data);
         fflush(stream);

@@ -106,7 +106,7 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
          .help = "take JPEG files that end early, grey where they do"},                            \
     {                                                                                              \
         .name = "no-autorotate", .kind = CLI_FLAG, .offset = offsetof(type, member.no_autorotate), \
-        .help = "leave pictures as the camera was held"                                            \
+        .help = "ignore the rotation that the camera noted"                                        \
     }
 
 /** The same with a cli_model_files named `member`. */

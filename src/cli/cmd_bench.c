@@ -270,7 +270,7 @@ static const cli_option options[] = {
      .initial = "5",
      .min = 2,
      .max = 1e6,
-     .help = "of stylize; the first is not in the median"},
+     .help = "of stylize, at least 2: the first is not in the median"},
     {.name = "batch",
      .kind = CLI_INT,
      .offset = offsetof(settings, batch),
@@ -278,7 +278,7 @@ static const cli_option options[] = {
      .initial = "1",
      .min = 1,
      .max = 65535,
-     .help = "pictures at a time of infer"},
+     .help = "pictures that infer takes at a time"},
 };
 
 const cli_command cli_bench = {
@@ -290,7 +290,7 @@ const cli_command cli_bench = {
         "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
         "from double precision. `stylize` measures an iteration of style transfer, `infer` a "
         "forward pass. Each states its figures as shares of the peak of the same run; "
-        "operations are counted as direct computation.",
+        "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
     .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",
     .actions = actions,
     .min_words = 1,

@@ -96,6 +96,7 @@ void cli_print_help(const cli_command *command)
         const int n = printf("  %s", (*c)->name);
         print_wrapped((*c)->summary, (size_t)n, COMMAND_COLUMN);
     }
+    printf("\nBegin with: reverie stylize photo.jpg --style painting.jpg\n");
     print_options("Options of every command, before or behind its name", cli_global_options,
                   cli_n_global_options);
     printf("\nreverie COMMAND --help explains a command. Exit codes: 0 done, 1 failed, "

@@ -67,7 +67,7 @@ Test(terminal, the_bar_shows_share_steps_loss_and_time_left)
     const int master = open_terminal(&stream, 120);
     rv_terminal_progress(stream, RV_PROGRESS_AUTO, &half);
     cr_assert_str_eq(read_terminal(master),
-                     "\rstylize 256 px [##########..........]  50 %  30/60  loss 1234  1:15 left"
+                     "\r 50 % [##########..........] 1:15 left  stylize 256 px  30/60  loss 1234"
                      "\033[K");
 }
 
@@ -80,22 +80,55 @@ Test(terminal, the_rate_is_that_of_the_task)
     read_terminal(master);
     p.done += 20;
     rv_terminal_progress_at(stream, RV_PROGRESS_AUTO, &p, 110);
-    cr_assert_not_null(strstr(read_terminal(master), "  loss 1234  2.0/s  1:15 left"));
+    cr_assert_not_null(
+        strstr(read_terminal(master), " 1:15 left  stylize 256 px  50/60  loss 1234  2.0/s\033"));
     p.done = 0; /* the next scale begins */
     p.task = "stylize 512 px";
     rv_terminal_progress_at(stream, RV_PROGRESS_AUTO, &p, 111);
     read_terminal(master);
     p.done = 5;
     rv_terminal_progress_at(stream, RV_PROGRESS_AUTO, &p, 121);
-    cr_assert_not_null(strstr(read_terminal(master), "  loss 1234  2.0 s each  1:15 left"));
+    cr_assert_not_null(strstr(read_terminal(master),
+                              " 1:15 left  stylize 512 px  5/60  loss 1234  2.0 s each\033"));
 }
 
-Test(terminal, a_narrow_terminal_gets_one_line)
+static void log_holds(FILE *file, const char *expected)
+{
+    char text[4096] = "";
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    cr_assert_str_eq(text, expected);
+}
+
+/* One column stays free, as a full line would wrap. */
+static void narrow_line(unsigned short columns, const char *expected)
 {
     FILE *stream;
-    const int master = open_terminal(&stream, 20);
-    rv_terminal_progress(stream, RV_PROGRESS_AUTO, &half);
-    cr_assert_str_eq(read_terminal(master), "\rstylize 256 px [###\033[K");
+    const int master = open_terminal(&stream, columns);
+    rv_terminal_progress_at(stream, RV_PROGRESS_AUTO, &half, columns);
+    cr_assert_str_eq(read_terminal(master), expected);
+    fclose(stream);
+    close(master);
+}
+
+Test(terminal, a_narrow_terminal_gets_one_line_with_what_matters_most)
+{
+    narrow_line(20, "\r 50 % 1:15 left  st\033[K");
+    narrow_line(40, "\r 50 % 1:15 left  stylize 256 px  30/60 \033[K");
+    narrow_line(67, "\r 50 % 1:15 left  stylize 256 px  30/60  loss 1234\033[K");
+    narrow_line(80,
+                "\r 50 % [##########..........] 1:15 left  stylize 256 px  30/60  loss 1234\033[K");
+}
+
+Test(terminal, the_last_second_counts)
+{
+    FILE *file = tmpfile();
+    rv_progress p = half;
+    p.seconds_left = 0.2;
+    rv_terminal_progress_at(file, RV_PROGRESS_AUTO, &p, 0);
+    rv_terminal_progress_at(file, RV_PROGRESS_AUTO, &p, 31);
+    log_holds(file, " 50 % 0:01 left  stylize 256 px  30/60  loss 1234\n");
+    fclose(file);
 }
 
 Test(terminal, log_lines_take_the_place_of_the_bar)
@@ -110,14 +143,6 @@ Test(terminal, log_lines_take_the_place_of_the_bar)
     cr_assert_str_eq(read_terminal(master), "again\r\n");
 }
 
-static void log_holds(FILE *file, const char *expected)
-{
-    char text[4096] = "";
-    rewind(file);
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    cr_assert_str_eq(text, expected);
-}
-
 Test(terminal, a_log_gets_a_line_every_half_minute)
 {
     FILE *file = tmpfile();
@@ -126,8 +151,8 @@ Test(terminal, a_log_gets_a_line_every_half_minute)
         rv_terminal_progress_at(file, RV_PROGRESS_AUTO, &p, 1000 + second);
     }
     rv_terminal_finish(file);
-    log_holds(file, "stylize 256 px:  50 %  60/60  loss 1234  1.0/s  1:15 left\n"
-                    "stylize 256 px:  50 %  90/60  loss 1234  1.0/s  1:15 left\n");
+    log_holds(file, " 50 % 1:15 left  stylize 256 px  60/60  loss 1234  1.0/s\n"
+                    " 50 % 1:15 left  stylize 256 px  90/60  loss 1234  1.0/s\n");
     fclose(file);
 }
 
