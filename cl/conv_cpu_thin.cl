@@ -38,19 +38,6 @@ __kernel void conv_cpu_thin_pack(__global floatB *packed, __global const float *
     packed[work.w + i] = vloadB(0, lane);
 }
 
-static inline float sum_lanes(floatB v)
-{
-#if B == 16
-    const float8 w = v.lo + v.hi;
-    const float4 u = w.lo + w.hi;
-#elif B == 8
-    const float4 u = v.lo + v.hi;
-#else
-    const float4 u = v;
-#endif
-    return (u.x + u.z) + (u.y + u.w);
-}
-
 /* Adds the bias and stores sums[PX][KT]. */
 static inline void store(__global float *y, const floatB *sums, __global const float *bias,
                          const row_tile *t, int4 target, int accumulate)
@@ -62,7 +49,7 @@ static inline void store(__global float *y, const floatB *sums, __global const f
             const int column = t->column + p * t->apart;
             if (column < target.w) {
                 __global float *to = y + row + column;
-                *to = rv_accumulate(to, sum_lanes(sums[p * KT + k]) + add, accumulate);
+                *to = rv_accumulate(to, rv_sum_lanes(sums[p * KT + k]) + add, accumulate);
             }
         }
     }

@@ -20,20 +20,6 @@
 #define DEPTH 64
 #endif
 
-static inline float sum_lanes(floatB v)
-{
-#if B == 16
-    const float8 half8 = v.lo + v.hi;
-    const float4 half4 = half8.lo + half8.hi;
-#elif B == 8
-    const float4 half4 = v.lo + v.hi;
-#else
-    const float4 half4 = v;
-#endif
-    const float2 half2 = half4.lo + half4.hi;
-    return half2.x + half2.y;
-}
-
 /* y[picture][output] (+)= x w over the features `start` to `end`, for up to OUTPUTS outputs and PICTURES pictures:
  * what lies beyond repeats the last one and is not stored. */
 static inline void forward_tile(__global float *y, __global const float *x, __global const float *w,
@@ -72,7 +58,7 @@ static inline void forward_tile(__global float *y, __global const float *x, __gl
 #pragma unroll
         for (int b = 0; b < PICTURES; b++) {
             if (a < outputs && b < pictures) {
-                float total = sum_lanes(sum[a][b]);
+                float total = rv_sum_lanes(sum[a][b]);
                 for (int i = j; i < end; i++) {
                     total = fma(row[a][i], picture[b][i], total);
                 }
