@@ -341,19 +341,70 @@ static matter bowl_glaze(vec3 q)
     return (matter){mix3(c, v3(0.42f, 0.30f, 0.18f), rust), 0.05f, 0.06f, 0.004f, 0};
 }
 
+static matter plaster(vec3 q)
+{
+    const float stain = fbm2(q.x * 0.03f + 4, q.y * 0.03f, 5),
+                fine = fbm2(q.x * 0.6f, q.y * 0.6f, 3);
+    return (matter){scale(mix3(v3(0.20f, 0.175f, 0.135f), v3(0.30f, 0.27f, 0.215f), stain),
+                          0.85f + 0.3f * fine),
+                    0, 1, 0.06f, 0};
+}
+
+static matter orange_peel(vec3 q)
+{
+    return (matter){
+        scale(mix3(v3(0.78f, 0.25f, 0.012f), v3(0.82f, 0.34f, 0.03f), fbm3(scale(q, 0.5f), 3)),
+              0.95f),
+        0.035f, 0.26f, 0.09f, 0.06f};
+}
+
+static matter lemon_peel(vec3 q)
+{
+    return (matter){
+        mix3(v3(0.80f, 0.58f, 0.035f), v3(0.72f, 0.60f, 0.09f), fbm3(scale(q, 0.6f), 3)), 0.035f,
+        0.24f, 0.06f, 0.08f};
+}
+
+static matter pear_skin(vec3 q)
+{
+    const float blush = smoothstep(0.45f, 0.62f, fbm3(scale(q, 0.16f), 3) + 0.03f * q.x),
+                speck = noise3(scale(q, 4.5f));
+    const vec3 c = mix3(v3(0.52f, 0.50f, 0.095f), v3(0.62f, 0.26f, 0.07f), 0.65f * blush);
+    return (matter){mix3(c, v3(0.20f, 0.13f, 0.04f), 0.65f * smoothstep(0.74f, 0.86f, speck)),
+                    0.03f, 0.30f, 0.015f, 0.05f};
+}
+
+static matter grape_skin(vec3 q)
+{
+    const float bloom = smoothstep(0.42f, 0.66f, fbm3(scale(q, 1.1f), 3));
+    return (matter){mix3(v3(0.055f, 0.010f, 0.045f), v3(0.17f, 0.15f, 0.24f), 0.55f * bloom),
+                    0.045f, 0.08f + 0.4f * bloom, 0.004f, 0.25f};
+}
+
+/* Dark glass, and a label with two rules and a line that could be writing. */
+static matter bottle_glass(vec3 q)
+{
+    const bool label = q.y > 5.2f && q.y < 13.6f && fabsf(atan2f(q.x + 0.6f, -q.z)) < 1.15f;
+    const bool rule =
+        label && (fabsf(q.y - 12.6f) < 0.13f || fabsf(q.y - 6.2f) < 0.13f ||
+                  (fabsf(q.y - 9.9f) < 1.0f &&
+                   noise2(q.x * 2.3f + 9, floorf(q.y * 1.1f) * 3, NULL, NULL) > 0.52f &&
+                   fabsf(q.y * 1.1f - floorf(q.y * 1.1f) - 0.5f) < 0.22f));
+    if (label) {
+        return (matter){rule ? v3(0.16f, 0.09f, 0.05f) : v3(0.62f, 0.55f, 0.41f), 0.01f, 0.6f,
+                        0.01f, 0};
+    }
+    return (matter){v3(0.008f, 0.024f, 0.010f), 0.06f, 0.03f, 0, 0.5f};
+}
+
 static matter matter_of(const hit *h)
 {
     const vec3 q = h->local;
     switch (h->what) {
     case TABLE:
         return (matter){wood(q), 0.030f, 0.30f, 0.02f, 0};
-    case WALL: {
-        const float stain = fbm2(q.x * 0.03f + 4, q.y * 0.03f, 5),
-                    fine = fbm2(q.x * 0.6f, q.y * 0.6f, 3);
-        return (matter){scale(mix3(v3(0.20f, 0.175f, 0.135f), v3(0.30f, 0.27f, 0.215f), stain),
-                              0.85f + 0.3f * fine),
-                        0, 1, 0.06f, 0};
-    }
+    case WALL:
+        return plaster(q);
     case CLOTH:
         return (matter){woven(q), 0, 1, 0.05f, 0.15f};
     case BOWL:
@@ -362,39 +413,15 @@ static matter matter_of(const hit *h)
     case GREEN_APPLE:
         return (matter){apple_skin(q, h->what == GREEN_APPLE), 0.04f, 0.16f, 0.008f, 0.03f};
     case ORANGE:
-        return (matter){
-            scale(mix3(v3(0.78f, 0.25f, 0.012f), v3(0.82f, 0.34f, 0.03f), fbm3(scale(q, 0.5f), 3)),
-                  0.95f),
-            0.035f, 0.26f, 0.09f, 0.06f};
+        return orange_peel(q);
     case LEMON:
-        return (matter){
-            mix3(v3(0.80f, 0.58f, 0.035f), v3(0.72f, 0.60f, 0.09f), fbm3(scale(q, 0.6f), 3)),
-            0.035f, 0.24f, 0.06f, 0.08f};
-    case PEAR: {
-        const float blush = smoothstep(0.45f, 0.62f, fbm3(scale(q, 0.16f), 3) + 0.03f * q.x),
-                    speck = noise3(scale(q, 4.5f));
-        const vec3 c = mix3(v3(0.52f, 0.50f, 0.095f), v3(0.62f, 0.26f, 0.07f), 0.65f * blush);
-        return (matter){mix3(c, v3(0.20f, 0.13f, 0.04f), 0.65f * smoothstep(0.74f, 0.86f, speck)),
-                        0.03f, 0.30f, 0.015f, 0.05f};
-    }
-    case GRAPE: {
-        const float bloom = smoothstep(0.42f, 0.66f, fbm3(scale(q, 1.1f), 3));
-        return (matter){mix3(v3(0.055f, 0.010f, 0.045f), v3(0.17f, 0.15f, 0.24f), 0.55f * bloom),
-                        0.045f, 0.08f + 0.4f * bloom, 0.004f, 0.25f};
-    }
-    case BOTTLE: {
-        const bool label = q.y > 5.2f && q.y < 13.6f && fabsf(atan2f(q.x + 0.6f, -q.z)) < 1.15f;
-        const bool rule =
-            label && (fabsf(q.y - 12.6f) < 0.13f || fabsf(q.y - 6.2f) < 0.13f ||
-                      (fabsf(q.y - 9.9f) < 1.0f &&
-                       noise2(q.x * 2.3f + 9, floorf(q.y * 1.1f) * 3, NULL, NULL) > 0.52f &&
-                       fabsf(q.y * 1.1f - floorf(q.y * 1.1f) - 0.5f) < 0.22f));
-        if (label) {
-            return (matter){rule ? v3(0.16f, 0.09f, 0.05f) : v3(0.62f, 0.55f, 0.41f), 0.01f, 0.6f,
-                            0.01f, 0};
-        }
-        return (matter){v3(0.008f, 0.024f, 0.010f), 0.06f, 0.03f, 0, 0.5f};
-    }
+        return lemon_peel(q);
+    case PEAR:
+        return pear_skin(q);
+    case GRAPE:
+        return grape_skin(q);
+    case BOTTLE:
+        return bottle_glass(q);
     case CORK:
         return (matter){mix3(v3(0.30f, 0.17f, 0.08f), v3(0.48f, 0.31f, 0.17f), noise3(scale(q, 5))),
                         0, 1, 0.05f, 0};
@@ -484,36 +511,51 @@ static vec3 trace(vec3 from, vec3 along, vec3 lamp, float r1, float r2)
     return light;
 }
 
+typedef struct camera {
+    vec3 forward, right, up;
+} camera;
+
+static camera make_camera(void)
+{
+    const vec3 forward = normalize(sub(aim, eye)), right = normalize(cross(v3(0, 1, 0), forward));
+    return (camera){forward, right, cross(forward, right)};
+}
+
+/* Light of sample i of a pixel: its places in the pixel, on the window and on the lens are each spread evenly over
+ * the samples of the pixel. */
+static vec3 sample(const camera *view, const canvas *c, int x, int y, int i)
+{
+    const int n = SAMPLES * SAMPLES, id = (y * c->width + x) * n;
+    const int turn = (int)(random2(id, 1) * (float)n), other = (i * 7 + turn) % n,
+              third = (i * 11 + 3 + turn) % n;
+    const float u = ((float)(i % SAMPLES) + random2(id + i, 2)) / SAMPLES,
+                v = ((float)(i / SAMPLES) + random2(id + i, 3)) / SAMPLES;
+    const float wu = 2 * ((float)(other % SAMPLES) + random2(id + i, 4)) / SAMPLES - 1,
+                wv = 2 * ((float)(other / SAMPLES) + random2(id + i, 5)) / SAMPLES - 1;
+    const float r1 = ((float)(third % SAMPLES) + random2(id + i, 6)) / SAMPLES,
+                r2 = ((float)(third / SAMPLES) + random2(id + i, 7)) / SAMPLES;
+    const float h = (float)c->height, px = (2 * ((float)x + u) - (float)c->width) / h,
+                py = (h - 2 * ((float)y + v)) / h;
+    const vec3 to = normalize(
+        add(scale(view->forward, 3.05f), add(scale(view->right, px), scale(view->up, py))));
+    const float angle = 6.2831853f * r1, lens = 0.42f * sqrtf(r2);
+    const vec3 from =
+        add(eye, add(scale(view->right, lens * cosf(angle)), scale(view->up, lens * sinf(angle))));
+    const float focus = length3(sub(aim, eye)) - 4;
+    const vec3 sharp = add(eye, scale(to, focus / dot(to, view->forward)));
+    const vec3 lamp = add(window_centre, add(scale(window_side, wu), scale(window_up, wv)));
+    return film(trace(from, normalize(sub(sharp, from)), lamp, r1, r2));
+}
+
 static void row(canvas *c, int y)
 {
-    const vec3 forward = normalize(sub(aim, eye)), right = normalize(cross(v3(0, 1, 0), forward)),
-               up = cross(forward, right);
-    const float h = (float)c->height, focus = length3(sub(aim, eye)) - 4;
+    const camera view = make_camera();
     for (int x = 0; x < c->width; x++) {
         vec3 sum = {0, 0, 0};
         for (int i = 0; i < SAMPLES * SAMPLES; i++) {
-            /* places in the pixel, on the window and on the lens, each spread evenly over the samples of a pixel */
-            const int id = (y * c->width + x) * SAMPLES * SAMPLES, n = SAMPLES * SAMPLES;
-            const int turn = (int)(random2(id, 1) * (float)n), other = (i * 7 + turn) % n,
-                      third = (i * 11 + 3 + turn) % n;
-            const float u = ((float)(i % SAMPLES) + random2(id + i, 2)) / SAMPLES,
-                        v = ((float)(i / SAMPLES) + random2(id + i, 3)) / SAMPLES;
-            const float wu = 2 * ((float)(other % SAMPLES) + random2(id + i, 4)) / SAMPLES - 1,
-                        wv = 2 * ((float)(other / SAMPLES) + random2(id + i, 5)) / SAMPLES - 1;
-            const float r1 = ((float)(third % SAMPLES) + random2(id + i, 6)) / SAMPLES,
-                        r2 = ((float)(third / SAMPLES) + random2(id + i, 7)) / SAMPLES;
-            const float px = (2 * ((float)x + u) - (float)c->width) / h,
-                        py = (h - 2 * ((float)y + v)) / h;
-            const vec3 to =
-                normalize(add(scale(forward, 3.05f), add(scale(right, px), scale(up, py))));
-            const float angle = 6.2831853f * r1, lens = 0.42f * sqrtf(r2);
-            const vec3 from =
-                add(eye, add(scale(right, lens * cosf(angle)), scale(up, lens * sinf(angle))));
-            const vec3 sharp = add(eye, scale(to, focus / dot(to, forward)));
-            const vec3 lamp = add(window_centre, add(scale(window_side, wu), scale(window_up, wv)));
-            sum = add(sum, film(trace(from, normalize(sub(sharp, from)), lamp, r1, r2)));
+            sum = add(sum, sample(&view, c, x, y, i));
         }
-        const float dx = (float)x / (float)c->width - 0.5f, dy = (float)y / h - 0.5f;
+        const float dx = (float)x / (float)c->width - 0.5f, dy = (float)y / (float)c->height - 0.5f;
         *at(c, x, y) = scale(sum, (1 - 0.45f * (dx * dx + dy * dy)) / (SAMPLES * SAMPLES));
     }
 }
