@@ -43,12 +43,13 @@ typedef struct rv_op_cases {
     const rv_op_cases rv_op_cases_##op = {(twin), (table), sizeof(table) / sizeof((table)[0]), \
                                           (linear)}
 
-/** Runs one case on the device of the tests, in both kernel forms and for the device's B: shapes;
- *  forward against the twin; gradients against eight directional derivatives of the twin, both
- *  overwriting and accumulating, each wanted subset alone; the adjoint identity; pad lanes poisoned
- *  with NaN before and zero after; guard zones around every buffer untouched; claimed workspace and
- *  packed bytes exact (written up to their last 64 bytes, and not beyond); two runs byte-equal. Fails
- *  through Criterion, naming operation, case, form and value. */
+/** Runs all cases on the device of the tests, in both kernel forms, CPU kernels with the device's B
+ *  and for the small case with the other one of 8 and 16 as well: shapes; forward against the twin;
+ *  gradients against eight directional derivatives of the twin, both overwriting and accumulating,
+ *  each wanted subset alone; the adjoint identity; pad lanes poisoned with NaN before and zero after;
+ *  guard zones around every buffer untouched; claimed workspace and packed bytes exact (written up to
+ *  their last 64 bytes, and not beyond); two runs byte-equal. Fails through Criterion, naming
+ *  operation, case, form and value. */
 void rv_op_check(const rv_op *op, const rv_op_cases *cases);
 
 /** The same without Criterion: *report is NULL where all is well, else a line per failure; freed
