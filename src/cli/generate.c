@@ -129,6 +129,21 @@ static void print_names(const cli_option *options, size_t n)
     }
 }
 
+/* Where a model is wanted, its names are offered beside files. */
+static void print_words(const cli_option *option)
+{
+    for (size_t k = 0; option->choices != NULL && option->choices[k] != NULL; k++) {
+        printf("%s%s", k > 0 ? " " : "", option->choices[k]);
+    }
+    if (strcmp(option->argument, "MODEL") == 0) {
+        size_t n;
+        const rv_model_entry *entries = rv_model_list(&n);
+        for (size_t i = 0; i < n; i++) {
+            printf("%s%s", i > 0 ? " " : "", entries[i].name);
+        }
+    }
+}
+
 /* Cases of "COMMAND:PREVIOUS WORD" whose value is completed. @param command  "*" for any */
 static void print_values(const char *command, const cli_option *options, size_t n)
 {
@@ -142,9 +157,7 @@ static void print_values(const char *command, const cli_option *options, size_t 
             printf(" | %s:-%c", command, option->letter);
         }
         printf(") words='");
-        for (size_t k = 0; option->choices != NULL && option->choices[k] != NULL; k++) {
-            printf("%s%s", k > 0 ? " " : "", option->choices[k]);
-        }
+        print_words(option);
         const bool file = option->kind == CLI_FILE || option->kind == CLI_FILES;
         printf("' files='%s' ;;\n", file ? "1" : "");
     }

@@ -198,20 +198,37 @@ static int store_row(const cli_table *tables, int row, const char *text)
     return store(tables, &tables->options[i], text);
 }
 
-/* A command that has an option of this name, for one that stands before the command. */
-static const cli_command *find_owner(const char *name)
+static bool owns(const cli_command *command, const char *name)
 {
+    for (size_t i = 0; i < command->n_options; i++) {
+        if (!command->options[i].hidden && strcmp(command->options[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A command that has an option of this name, for one that stands before the command: the one that is given, if it
+ * is among them. */
+static const cli_command *find_owner(const char *name, char **argv)
+{
+    const cli_command *owner = NULL;
     for (const cli_command *const *c = cli_commands; *c != NULL; c++) {
-        for (size_t i = 0; i < (*c)->n_options; i++) {
-            if (!(*c)->options[i].hidden && strcmp((*c)->options[i].name, name) == 0) {
+        if (!owns(*c, name)) {
+            continue;
+        }
+        owner = owner == NULL ? *c : owner;
+        for (char **word = argv; *word != NULL; word++) {
+            if (strcmp(*word, (*c)->name) == 0) {
                 return *c;
             }
         }
     }
-    return NULL;
+    return owner;
 }
 
-static int unknown(const cli_table *tables, size_t n_tables, const char *given, bool before_command)
+/* @param before  what was given, where the command is not known yet; else NULL */
+static int unknown(const cli_table *tables, size_t n_tables, const char *given, char **before)
 {
     const char *name = given + strspn(given, "-");
     const size_t n_name = strcspn(name, "=");
@@ -222,7 +239,7 @@ static int unknown(const cli_table *tables, size_t n_tables, const char *given, 
     if (name - given == 1) {
         return cli_usage("there is no option '%s' (--help lists all)", given);
     }
-    const cli_command *owner = before_command ? find_owner(wanted) : NULL;
+    const cli_command *owner = before != NULL ? find_owner(wanted, before) : NULL;
     if (owner != NULL) {
         return cli_usage("--%s belongs behind the command: reverie %s --%s ...", wanted,
                          owner->name, wanted);
@@ -240,12 +257,12 @@ static int unknown(const cli_table *tables, size_t n_tables, const char *given, 
 }
 
 static int refuse(poptContext context, int error, const cli_table *tables, size_t n_tables,
-                  bool before_command)
+                  char **before)
 {
     const char *given = poptBadOption(context, POPT_BADOPTION_NOALIAS);
     switch (error) {
     case POPT_ERROR_BADOPT:
-        return unknown(tables, n_tables, given, before_command);
+        return unknown(tables, n_tables, given, before);
     case POPT_ERROR_NOARG:
         return cli_usage("%s needs a value", given);
     case POPT_ERROR_UNWANTEDARG:
@@ -275,7 +292,7 @@ int cli_options_parse(const cli_table *tables, size_t n_tables, int argc, char *
         free(text);
     }
     if (code == CLI_DONE && row < -1) {
-        code = refuse(context, row, tables, n_tables, rest != NULL);
+        code = refuse(context, row, tables, n_tables, rest != NULL ? argv : NULL);
     }
     if (code != CLI_DONE) {
         goto cleanup;

@@ -52,6 +52,7 @@ load helper.bash
 
 @test "an option of a command before its name says where it belongs" {
     fails 2 "reverie models --graph" --graph x models info vgg16
+    fails 2 "reverie extract --layers" --layers x
 }
 
 @test "global options are taken before and behind the command" {
@@ -160,6 +161,7 @@ complete_words() {
     [ "$(complete_words reverie --progress '')" = "auto none json" ]
     [ "$(complete_words reverie --seed '')" = "" ]
     [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
+    [ "$(complete_words reverie stylize --model vgg)" = "vgg16 vgg19" ]
     [ "$(complete_words reverie bench '')" = "peak conv gemm stylize infer" ]
     touch "a file.prototxt"
     [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
