@@ -379,7 +379,7 @@ static void check_layouts(check *c)
 /* --- layouts, forms, cases ------------------------------------------------------------------- */
 
 /* Both forms as the device has them, and the block of a CPU that it has not: kernels have other text for it. That one
- * runs the small case only, where it can blocked only, as it costs compiling all kernels once more. */
+ * runs the small cases only, where it can blocked only, as it costs compiling all kernels once more. */
 enum { CPU, GPU, CPU_OTHER, DEVICES };
 enum { ALL_OFFERS = 4 };
 

@@ -27,7 +27,8 @@ typedef struct rv_op_case {
     rv_mode mode;
     double tolerance;      /**< of forward: |got - twin| <= tolerance * (1 + max |twin|); 0: 1e-5 */
     double grad_tolerance; /**< of gradients, relative; 0: 1e-3 */
-    bool small;            /**< the one case that runs under sanitizers and oclgrind */
+    bool small; /**< runs under sanitizers, oclgrind and with the other B as well: at least one case
+                     of an operation, with channels beyond 8 where it has any blocked */
 } rv_op_case;
 
 typedef struct rv_op_cases {
@@ -44,7 +45,7 @@ typedef struct rv_op_cases {
                                           (linear)}
 
 /** Runs all cases on the device of the tests, in both kernel forms, CPU kernels with the device's B
- *  and for the small case with the other one of 8 and 16 as well: shapes; forward against the twin;
+ *  and for small cases with the other one of 8 and 16 as well: shapes; forward against the twin;
  *  gradients against eight directional derivatives of the twin, both overwriting and accumulating,
  *  each wanted subset alone; the adjoint identity; pad lanes poisoned with NaN before and zero after;
  *  guard zones around every buffer untouched; claimed workspace and packed bytes exact (written up to

@@ -13,7 +13,7 @@ rv_twin twin_add;
     }
 
 static const rv_op_case cases[] = {
-    {.name = "two", .in = {SHAPE(2, 3, 5, 7), SHAPE(2, 3, 5, 7)}, .n_in = 2, .small = true},
+    {.name = "two", .in = {SHAPE(2, 11, 5, 7), SHAPE(2, 11, 5, 7)}, .n_in = 2, .small = true},
     {.name = "one value", .in = {SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1)}, .n_in = 2},
     {.name = "three",
      .in = {SHAPE(2, 17, 31, 33), SHAPE(2, 17, 31, 33), SHAPE(2, 17, 31, 33)},

@@ -20,10 +20,10 @@ rv_twin twin_conv;
 
 static const rv_op_case cases[] = {
     /* Layouts: pictures of up to 4 channels are plain. */
-    {"3x3, blocked to blocked", X(2, 6, 5, 7), ATTRS(K(5), KERNEL(3, 3), PAD(1)), .small = true},
+    {"3x3, blocked to blocked", X(2, 11, 5, 7), ATTRS(K(13), KERNEL(3, 3), PAD(1)), .small = true},
     {"3x3, picture to blocked", X(2, 3, 13, 11), ATTRS(K(10), KERNEL(3, 3), PAD(1))},
-    {"3x3, blocked to picture", X(2, 10, 13, 11), ATTRS(K(3), KERNEL(3, 3), PAD(1))},
-    {"3x3, picture to picture", X(2, 3, 13, 21), ATTRS(K(4), KERNEL(3, 3), PAD(1))},
+    {"3x3, blocked to picture", X(2, 10, 7, 11), ATTRS(K(3), KERNEL(3, 3), PAD(1)), .small = true},
+    {"3x3, picture to picture", X(2, 3, 7, 21), ATTRS(K(4), KERNEL(3, 3), PAD(1)), .small = true},
     {"1x1, picture to one channel", X(1, 3, 31, 33), ATTRS(K(1))},
     {"1x1, picture to six", X(1, 3, 31, 33), ATTRS(K(6), NO_BIAS)},
     {"four to four", X(1, 4, 9, 17), ATTRS(K(4), KERNEL(3, 3), PAD(1))},

@@ -7,7 +7,7 @@ rv_twin twin_gram;
 #define X(n, c, h, w) .in = {{4, {(n), (c), (h), (w)}}}, .n_in = 1
 
 static const rv_op_case cases[] = {
-    {"6 channels of 5 x 7 pixels, two pictures", X(2, 6, 5, 7), .small = true},
+    {"11 channels of 5 x 7 pixels, two pictures", X(2, 11, 5, 7), .small = true},
     {"one pixel", X(1, 5, 1, 1)},
     {"one channel", X(2, 1, 3, 3)},
     {"31 channels", X(1, 31, 9, 11)},

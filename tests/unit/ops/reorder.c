@@ -11,7 +11,8 @@ rv_twin twin_reorder;
     }
 
 static const rv_op_case cases[] = {
-    {.name = "one value", .in = {{4, {1, 1, 1, 1}}}, .n_in = 1, .tolerance = 1e-9, .small = true},
+    {.name = "small", .in = {{4, {2, 11, 5, 7}}}, .n_in = 1, .tolerance = 1e-9, .small = true},
+    CASE("one value", 1, 1, 1, 1),
     CASE("one block of 16", 1, 16, 4, 5),
     CASE("channels beside a block", 2, 17, 31, 33),
     CASE("a picture", 1, 3, 63, 65),
