@@ -171,7 +171,8 @@ void rv_terminal_progress_at(FILE *stream, rv_progress_style style, const rv_pro
     const bool terminal = style == RV_PROGRESS_AUTO && rv_terminal_is(stream);
     const bool often = terminal || style == RV_PROGRESS_JSON;
     line.said = true;
-    if (now - line.last < (often ? REDRAW_SECONDS : LOG_SECONDS) && !(first && often)) {
+    const bool due = now - line.last >= (often ? REDRAW_SECONDS : LOG_SECONDS);
+    if (!due && !(often && (first || progress->fraction >= 1))) {
         return;
     }
     line.last = now;

@@ -181,3 +181,19 @@ Test(terminal, json_is_an_object_a_line_ten_times_a_second)
                     "\"fraction\": 0.500000, \"loss\": 1234.5, \"seconds_left\": 75.0}\n");
     fclose(file);
 }
+
+Test(terminal, the_end_is_always_said)
+{
+    FILE *file = tmpfile();
+    rv_progress p = half;
+    rv_terminal_progress_at(file, RV_PROGRESS_JSON, &p, 5);
+    p.fraction = 1;
+    p.done = 60;
+    p.seconds_left = 0;
+    rv_terminal_progress_at(file, RV_PROGRESS_JSON, &p, 5.01);
+    log_holds(file, "{\"task\": \"stylize 256 px\", \"done\": 30, \"total\": 60, "
+                    "\"fraction\": 0.500000, \"loss\": 1234.5, \"seconds_left\": 75.0}\n"
+                    "{\"task\": \"stylize 256 px\", \"done\": 60, \"total\": 60, "
+                    "\"fraction\": 1.000000, \"loss\": 1234.5, \"seconds_left\": 0.0}\n");
+    fclose(file);
+}
