@@ -281,11 +281,6 @@ static rv_status mark_dependent(rv_plan *plan, const rv_plan_options *options)
     return RV_OK;
 }
 
-static bool has_param(const rv_node *n, int i)
-{
-    return n->param[i] != NULL && n->param[i]->shape.rank > 0;
-}
-
 bool rv_plan_is_loss(const rv_plan *plan, int value)
 {
     for (size_t i = 0; i < plan->n_losses; i++) {
@@ -317,7 +312,7 @@ static rv_status want(rv_plan *plan, rv_plan_node *p, bool *written)
         }
     }
     for (int i = 0; plan->param_gradients && i < n->op->n_params; i++) {
-        n->wanted |= has_param(n, i) ? RV_WANT_PARAM(i) : 0;
+        n->wanted |= rv_node_has_param(n, i) ? RV_WANT_PARAM(i) : 0;
     }
     if (n->wanted != 0 && n->op->backward == NULL) {
         return rv_fail(RV_ERR_UNSUPPORTED, "'%s': there is no gradient through %s", n->name,

@@ -35,14 +35,9 @@ static sizes sizes_of(const rv_node *n)
     return (sizes){x->shape.dim[0], x->shape.dim[1], rv_lanes_pixels(x), rv_lanes_planes(x)};
 }
 
-static bool has(const rv_tensor *t)
+static rv_buffer *param_of(const rv_node *n, int i)
 {
-    return t != NULL && t->shape.rank > 0;
-}
-
-static rv_buffer *buffer_of(const rv_tensor *t)
-{
-    return has(t) ? t->buffer : NULL;
+    return rv_node_has_param(n, i) ? n->param[i]->buffer : NULL;
 }
 
 /* Floats of two sums for each part of each plane. */
@@ -79,9 +74,9 @@ static rv_status map(const rv_node *n, const rv_exec *e, statistics s)
     return rv_launch(
         e->device, p->map, rv_grid_items(e->device, rv_lanes_items(e->device, z.planes, z.pixels)),
         RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(s.mean),
-                RV_ARG(s.variance), RV_ARG(buffer_of(n->param[WEIGHT])),
-                RV_ARG(buffer_of(n->param[BIAS])), RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels),
-                RV_ARG(run), RV_ARG(s.mean_at), RV_ARG(s.variance_at), RV_ARG(s.epsilon)));
+                RV_ARG(s.variance), RV_ARG(param_of(n, WEIGHT)), RV_ARG(param_of(n, BIAS)),
+                RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(run), RV_ARG(s.mean_at),
+                RV_ARG(s.variance_at), RV_ARG(s.epsilon)));
 }
 
 /* Gradients of the parameters that are wanted, and where the statistics are the batch's own, the two sums that the
@@ -127,10 +122,9 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted, s
     return rv_launch(
         e->device, p->back, rv_grid_items(e->device, rv_lanes_items(e->device, z.planes, z.pixels)),
         RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(n->in[0]->buffer),
-                RV_ARG(s.mean), RV_ARG(s.variance), RV_ARG(buffer_of(n->param[WEIGHT])),
-                RV_ARG(sums), RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(run),
-                RV_ARG(s.mean_at), RV_ARG(s.variance_at), RV_ARG(sums_at), RV_ARG(s.epsilon),
-                RV_ARG(accumulate)));
+                RV_ARG(s.mean), RV_ARG(s.variance), RV_ARG(param_of(n, WEIGHT)), RV_ARG(sums),
+                RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(run), RV_ARG(s.mean_at),
+                RV_ARG(s.variance_at), RV_ARG(sums_at), RV_ARG(s.epsilon), RV_ARG(accumulate)));
 }
 
 /* --- scale: y = weight x + bias -------------------------------------------------------------- */

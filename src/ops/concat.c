@@ -61,7 +61,7 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     for (int i = 0; i < n->n_in; i++) {
         const int32_t *d = n->in[i]->shape.dim;
         const int32_t end = first % out->block + d[1];
-        const int32_t touched = (end + out->block - 1) / out->block;
+        const int32_t touched = rv_divide_up(end, out->block);
         const size_t planes = (size_t)d[0] * (size_t)touched;
         RV_TRY(rv_launch(
             e->device, k->put, rv_grid_items(e->device, rv_lanes_items(e->device, planes, pixels)),

@@ -18,18 +18,13 @@ enum {
 /* A work-item that does less is dominated by its launch. */
 static const double min_item_flops = 4e6;
 
-static int32_t ceil_div(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* --- by value -------------------------------------------------------------------------------- */
 
 static rv_status prepare_direct(rv_conv_gather *g, rv_device *device)
 {
     const rv_conv_geometry *o = &g->geometry;
     const rv_int4 t = o->target;
-    const int32_t channels = ceil_div(t.s[1], o->target_lanes) * o->target_lanes;
+    const int32_t channels = rv_divide_up(t.s[1], o->target_lanes) * o->target_lanes;
     g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, 0}};
     g->run_grid =
         rv_grid_items(device, (size_t)t.s[0] * (size_t)channels * (size_t)t.s[2] * (size_t)t.s[3]);
@@ -46,7 +41,7 @@ typedef struct tile {
 static tile choose_tile(const rv_conv_geometry *o)
 {
     const int32_t b = o->target_lanes;
-    const int32_t vectors = ceil_div(o->target.s[1], b) % 2 == 0 ? 2 : 1;
+    const int32_t vectors = rv_divide_up(o->target.s[1], b) % 2 == 0 ? 2 : 1;
     return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes,
                   o->place.s[2] ? 1 : o->step.s[1]};
 }
@@ -60,7 +55,7 @@ static int32_t count_units(const rv_conv_geometry *o, const tile *t, int32_t fir
     const int32_t end = last * width < o->target.s[1] ? last * width : o->target.s[1];
     const int32_t first_unit = first * width / target_per_group * source_per_group / t->lanes;
     const int32_t last_channel = ((end - 1) / target_per_group + 1) * source_per_group;
-    return ceil_div(last_channel, t->lanes) - first_unit;
+    return rv_divide_up(last_channel, t->lanes) - first_unit;
 }
 
 static int32_t max_units(const rv_conv_geometry *o, const tile *t, int32_t n_sets, int32_t sets)
@@ -83,7 +78,7 @@ static int32_t choose_sets(const rv_conv_geometry *o, const tile *t, int32_t n_s
     while (most > 1 && bytes * most > CACHE_BYTES) {
         most--;
     }
-    return ceil_div(n_sets, ceil_div(n_sets, most));
+    return rv_divide_up(n_sets, rv_divide_up(n_sets, most));
 }
 
 static int32_t count_tiles(const rv_conv_geometry *o, const tile *t)
@@ -91,8 +86,8 @@ static int32_t count_tiles(const rv_conv_geometry *o, const tile *t)
     const int32_t rows = o->place.s[2] ? o->step.s[0] : 1;
     const int32_t columns = o->place.s[2] ? o->step.s[1] : 1;
     const int32_t pixels =
-        ceil_div(o->target.s[2], rows) * rows * ceil_div(o->target.s[3], columns) * columns;
-    return ceil_div(o->target.s[0] * pixels, t->pixels);
+        rv_divide_up(o->target.s[2], rows) * rows * rv_divide_up(o->target.s[3], columns) * columns;
+    return rv_divide_up(o->target.s[0] * pixels, t->pixels);
 }
 
 /* Tiles per work-item: enough to do, but groups enough for all cores. */
@@ -100,7 +95,7 @@ static int32_t choose_per_item(double tile_flops, int32_t tiles, int32_t all_gro
 {
     const double wanted = min_item_flops / tile_flops + 1;
     const int32_t most = all_groups / MIN_GROUPS > 1 ? all_groups / MIN_GROUPS : 1;
-    const int32_t least = ceil_div(tiles, MAX_GROUPS);
+    const int32_t least = rv_divide_up(tiles, MAX_GROUPS);
     const int32_t n = wanted < most ? (int32_t)wanted : most;
     return n > least ? n : least;
 }
@@ -109,8 +104,8 @@ static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *p
 {
     const rv_conv_geometry *o = &g->geometry;
     const tile t = choose_tile(o);
-    const int32_t n_sets = ceil_div(o->target.s[1], t.vectors * o->target_lanes);
-    const int32_t sets = choose_sets(o, &t, n_sets), chunks = ceil_div(n_sets, sets);
+    const int32_t n_sets = rv_divide_up(o->target.s[1], t.vectors * o->target_lanes);
+    const int32_t sets = choose_sets(o, &t, n_sets), chunks = rv_divide_up(n_sets, sets);
     const int32_t tiles = count_tiles(o, &t);
     const double flops = 2.0 * t.pixels * sets * t.vectors * o->target_lanes *
                          (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
@@ -123,7 +118,7 @@ static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *p
     g->packed_floats = rows * (size_t)(t.vectors * o->target_lanes);
     *packed_floats += g->packed_floats;
     g->pack_grid = rv_grid_items(device, rows);
-    g->run_grid = rv_grid_groups((size_t)ceil_div(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
+    g->run_grid = rv_grid_groups((size_t)rv_divide_up(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
     char defines[64];
     snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d -DSTEP=%d", (int)t.vectors,
              (int)t.pixels, (int)t.lanes, (int)t.step);
@@ -138,11 +133,11 @@ static int32_t row_tiles(const rv_conv_geometry *o, int32_t pixels, int32_t *per
 {
     const int32_t apart = o->place.s[2] ? o->step.s[1] : 1;
     const int32_t tiles =
-        o->target.s[0] * o->target.s[2] * ceil_div(o->target.s[3], apart * pixels) * apart;
+        o->target.s[0] * o->target.s[2] * rv_divide_up(o->target.s[3], apart * pixels) * apart;
     const double flops = 2.0 * pixels * o->target.s[1] * (o->source.s[1] / o->window.s[2]) *
                          o->window.s[0] * o->window.s[1];
     *per_item = choose_per_item(flops, tiles, tiles);
-    return ceil_div(tiles, *per_item);
+    return rv_divide_up(tiles, *per_item);
 }
 
 static int32_t run_step(const rv_conv_geometry *o)
@@ -154,7 +149,7 @@ static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *pack
 {
     const rv_conv_geometry *o = &g->geometry;
     const int32_t b = o->source_lanes, k = o->target.s[1], pixels = (b == 16 ? 24 : 12) / k;
-    const size_t rows = (size_t)ceil_div(o->source.s[1], b) * (size_t)o->window.s[0] *
+    const size_t rows = (size_t)rv_divide_up(o->source.s[1], b) * (size_t)o->window.s[0] *
                         (size_t)o->window.s[1] * (size_t)k;
     int32_t per_item;
     const int32_t groups = row_tiles(o, pixels, &per_item);
@@ -193,7 +188,7 @@ static rv_status prepare_gpu(rv_conv_gather *g, rv_device *device, size_t *packe
     const int32_t pixels = o->target.s[0] * o->target.s[2] * o->target.s[3];
     /* Pad lanes count as targets of the last group. */
     const int32_t most =
-        targets + ceil_div(o->target.s[1], o->target_lanes) * o->target_lanes - o->target.s[1];
+        targets + rv_divide_up(o->target.s[1], o->target_lanes) * o->target_lanes - o->target.s[1];
     const int32_t channels = most <= 16 ? 16 : most <= 32 ? 32 : GPU_TILE;
     g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, (int32_t)*packed_floats}};
     g->packed_floats = (size_t)o->target.s[1] * (size_t)(o->source.s[1] / o->window.s[2]) *
@@ -201,7 +196,7 @@ static rv_status prepare_gpu(rv_conv_gather *g, rv_device *device, size_t *packe
     *packed_floats += g->packed_floats;
     g->pack_grid = rv_grid_items(device, g->packed_floats);
     g->run_grid =
-        rv_grid_groups((size_t)ceil_div(pixels, GPU_TILE), (size_t)ceil_div(most, channels),
+        rv_grid_groups((size_t)rv_divide_up(pixels, GPU_TILE), (size_t)rv_divide_up(most, channels),
                        (size_t)o->window.s[2], GPU_ITEMS, 1, 1);
     char defines[32];
     snprintf(defines, sizeof defines, "-DTN=%d", (int)channels);

@@ -29,8 +29,8 @@ static int32_t choose_parts(const rv_conv_geometry *o, size_t sums)
 static rv_status prepare_blocked(rv_conv_params *p, rv_device *device)
 {
     const rv_conv_geometry *o = &p->geometry;
-    const int32_t units = (o->source.s[1] + o->source_lanes - 1) / o->source_lanes;
-    const int32_t blocks = (o->target.s[1] + o->target_lanes - 1) / o->target_lanes;
+    const int32_t units = rv_divide_up(o->source.s[1], o->source_lanes);
+    const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
     const int32_t rows = o->target.s[0] * o->target.s[2];
     const double row_bytes = ((double)o->target.s[3] * o->target_lanes +
                               (double)o->source.s[3] * o->step.s[0] * o->source_lanes) *

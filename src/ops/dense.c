@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+enum { WEIGHT, BIAS };
+
 typedef struct fields {
     int32_t num_output, bias;
 } fields;
@@ -61,10 +63,10 @@ static rv_status infer(rv_node *n)
     const rv_shape *x = &n->in[0]->shape;
     RV_TRY(rv_node_takes_maps_or_vectors(n));
     n->out[0]->shape = rv_shape_2(x->dim[0], f->num_output);
-    n->param[0]->shape = rv_shape_2(f->num_output, features_of(x));
-    n->param[1]->shape = f->bias ? rv_shape_1(f->num_output) : (rv_shape){0};
+    n->param[WEIGHT]->shape = rv_shape_2(f->num_output, features_of(x));
+    n->param[BIAS]->shape = f->bias ? rv_shape_1(f->num_output) : (rv_shape){0};
     n->fan_in = features_of(x);
-    RV_TRY(rv_shape_check(&n->param[0]->shape, n->name));
+    RV_TRY(rv_shape_check(&n->param[WEIGHT]->shape, n->name));
     return rv_shape_check(&n->out[0]->shape, n->name);
 }
 
@@ -77,7 +79,7 @@ static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
 static rv_status prepare(rv_node *n, rv_device *device)
 {
     const bool gpu = rv_device_gpu_form(device);
-    const int32_t features = n->param[0]->shape.dim[1];
+    const int32_t features = n->param[WEIGHT]->shape.dim[1];
     const char *file = gpu ? "dense_gpu" : "dense_cpu";
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
@@ -96,16 +98,17 @@ static rv_status prepare(rv_node *n, rv_device *device)
                : rv_kernel_get(&k->bias_gradient, device, "dense", "dense_bias_gradient", NULL);
 }
 
-static size_t divide_up(int32_t a, int32_t b)
+/* Work-groups that take b of a each. */
+static size_t groups_of(int32_t a, int32_t b)
 {
-    return ((size_t)a + (size_t)b - 1) / (size_t)b;
+    return (size_t)rv_divide_up(a, b);
 }
 
 static rv_status multiply_gpu(const kernels *k, const rv_exec *e, const product *p)
 {
     return rv_launch(
         e->device, k->product,
-        rv_grid_groups(divide_up(p->columns, TILE), divide_up(p->rows, TILE), 1, 16, 16, 1),
+        rv_grid_groups(groups_of(p->columns, TILE), groups_of(p->rows, TILE), 1, 16, 16, 1),
         RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->bias), RV_ARG(p->rows),
                 RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step),
                 RV_ARG(p->column_step), RV_ARG(p->b_step), RV_ARG(p->accumulate)));
@@ -123,7 +126,7 @@ static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product 
     const int32_t width = WIDTH, height = HEIGHT;
     return rv_launch(
         e->device, k->product,
-        rv_grid_groups(divide_up(p->columns, width), divide_up(p->rows, height), 1, 1, 1, 1),
+        rv_grid_groups(groups_of(p->columns, width), groups_of(p->rows, height), 1, 1, 1, 1),
         RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->rows), RV_ARG(p->inner),
                 RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step), RV_ARG(width),
                 RV_ARG(height), RV_ARG(p->accumulate)));
@@ -137,17 +140,17 @@ static rv_status multiply(const rv_node *n, const rv_exec *e, const product *p)
 
 static const rv_buffer *bias_of(const rv_node *n)
 {
-    return n->param[1] != NULL && n->param[1]->shape.rank > 0 ? n->param[1]->buffer : NULL;
+    return rv_node_has_param(n, BIAS) ? n->param[BIAS]->buffer : NULL;
 }
 
 static rv_status forward_cpu(const rv_node *n, const rv_exec *e)
 {
     const kernels *k = n->priv;
-    const rv_tensor *y = n->out[0], *w = n->param[0];
+    const rv_tensor *y = n->out[0], *w = n->param[WEIGHT];
     const int32_t pictures = y->shape.dim[0], outputs = y->shape.dim[1];
     const int32_t features = w->shape.dim[1];
     const int32_t span = SPAN, chunk = pictures <= SMALL_BATCH ? features : CHUNK;
-    return rv_launch(e->device, k->forward, rv_grid_groups(divide_up(outputs, span), 1, 1, 1, 1, 1),
+    return rv_launch(e->device, k->forward, rv_grid_groups(groups_of(outputs, span), 1, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
                              RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
                              RV_ARG(features), RV_ARG(span), RV_ARG(chunk)));
@@ -156,7 +159,7 @@ static rv_status forward_cpu(const rv_node *n, const rv_exec *e)
 static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
 {
     const kernels *k = n->priv;
-    const rv_tensor *y = n->out[0], *w = n->param[0];
+    const rv_tensor *y = n->out[0], *w = n->param[WEIGHT];
     const int32_t pictures = y->shape.dim[0], outputs = y->shape.dim[1];
     const int32_t features = w->shape.dim[1];
     if (pictures > FEW) {
@@ -175,8 +178,8 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
     }
     const size_t along = outputs < MAX_GROUPS ? (size_t)outputs : MAX_GROUPS;
     return rv_launch(e->device, k->forward,
-                     rv_grid_groups(along, divide_up(pictures, FEW_STEP),
-                                    divide_up(outputs, MAX_GROUPS), 256, 1, 1),
+                     rv_grid_groups(along, groups_of(pictures, FEW_STEP),
+                                    groups_of(outputs, MAX_GROUPS), 256, 1, 1),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
                              RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
                              RV_ARG(features)));
@@ -190,7 +193,7 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     const kernels *k = n->priv;
-    const rv_tensor *dy = n->d_out[0], *w = n->param[0];
+    const rv_tensor *dy = n->d_out[0], *w = n->param[WEIGHT];
     const int32_t pictures = dy->shape.dim[0], outputs = dy->shape.dim[1];
     const int32_t features = w->shape.dim[1];
     if ((wanted & RV_WANT_INPUT(0)) != 0) {
@@ -207,8 +210,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0};
         RV_TRY(multiply(n, e, &p));
     }
-    if ((wanted & RV_WANT_PARAM(0)) != 0) {
-        const product p = {.out = n->d_param[0]->buffer,
+    if ((wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
+        const product p = {.out = n->d_param[WEIGHT]->buffer,
                            .a = dy->buffer,
                            .b = n->in[0]->buffer,
                            .rows = outputs,
@@ -218,15 +221,15 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .a_step = outputs,
                            .column_step = 1,
                            .b_step = features,
-                           .accumulate = (e->accumulate & RV_WANT_PARAM(0)) != 0};
+                           .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0};
         RV_TRY(multiply(n, e, &p));
     }
-    if ((wanted & RV_WANT_PARAM(1)) == 0) {
+    if ((wanted & RV_WANT_PARAM(BIAS)) == 0) {
         return RV_OK;
     }
-    const int32_t accumulate = (e->accumulate & RV_WANT_PARAM(1)) != 0;
+    const int32_t accumulate = (e->accumulate & RV_WANT_PARAM(BIAS)) != 0;
     return rv_launch(e->device, k->bias_gradient, rv_grid_items(e->device, (size_t)outputs),
-                     RV_ARGS(RV_ARG(n->d_param[1]->buffer), RV_ARG(dy->buffer), RV_ARG(pictures),
+                     RV_ARGS(RV_ARG(n->d_param[BIAS]->buffer), RV_ARG(dy->buffer), RV_ARG(pictures),
                              RV_ARG(outputs), RV_ARG(accumulate)));
 }
 
@@ -234,7 +237,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 static double flops(const rv_node *n, rv_pass pass)
 {
     (void)pass;
-    const rv_shape *w = &n->param[0]->shape;
+    const rv_shape *w = &n->param[WEIGHT]->shape;
     return 2 * (double)n->out[0]->shape.dim[0] * w->dim[0] * w->dim[1];
 }
 

@@ -17,7 +17,7 @@ static inline rv_flat rv_flat_of(const rv_tensor *t, const rv_device *device)
     const int32_t n = (int32_t)rv_tensor_floats(t), b = rv_device_block(device);
     const bool blocked = t->layout == RV_BLOCKED;
     const int32_t *d = t->shape.dim;
-    return (rv_flat){n, (n - 1) / b + 1, blocked ? d[2] * d[3] : 1, blocked ? d[1] : 0};
+    return (rv_flat){n, rv_divide_up(n, b), blocked ? d[2] * d[3] : 1, blocked ? d[1] : 0};
 }
 
 #endif

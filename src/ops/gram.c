@@ -44,11 +44,6 @@ typedef struct kernels {
     int32_t span; /* pixels of a work-group of backward */
 } kernels;
 
-static int32_t divide_up(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static rv_status infer(rv_node *n)
 {
     const rv_shape *x = &n->in[0]->shape;
@@ -78,17 +73,17 @@ static float scale(const rv_node *n)
 static void choose_sizes(kernels *k, const rv_shape *x, int32_t block, bool gpu)
 {
     const int32_t c = x->dim[1], pixels = x->dim[2] * x->dim[3];
-    const int32_t tiles = divide_up(c, TILE), span = gpu ? TILE : CPU_SPAN;
-    const int32_t most = divide_up(pixels, gpu ? GPU_PART : CPU_PART);
-    k->padded = divide_up(c, block) * block;
+    const int32_t tiles = rv_divide_up(c, TILE), span = gpu ? TILE : CPU_SPAN;
+    const int32_t most = rv_divide_up(pixels, gpu ? GPU_PART : CPU_PART);
+    k->padded = rv_divide_up(c, block) * block;
     k->pairs = tiles * (tiles + 1) / 2;
     k->parts = (gpu ? GPU_GROUPS : CPU_GROUPS) / k->pairs;
     k->parts = k->parts < 1 ? 1 : k->parts > most ? most : k->parts;
-    k->part_pixels = divide_up(pixels, k->parts);
-    k->parts = divide_up(pixels, k->part_pixels);
+    k->part_pixels = rv_divide_up(pixels, k->parts);
+    k->parts = rv_divide_up(pixels, k->part_pixels);
     k->width = gpu ? TILE : 2 * block;
-    k->panels = divide_up(c, k->width);
-    k->span = span * divide_up(divide_up(pixels, span), MAX_GROUPS);
+    k->panels = rv_divide_up(c, k->width);
+    k->span = span * rv_divide_up(rv_divide_up(pixels, span), MAX_GROUPS);
 }
 
 static rv_status prepare(rv_node *n, rv_device *device)
@@ -148,7 +143,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                      rv_grid_items(e->device, (size_t)d[0] * rows * columns),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(k->panels), RV_ARG(k->width), RV_ARG(scale(n)))));
-    return rv_launch(e->device, k->backward, groups(e, k->panels, divide_up(pixels, k->span), d[0]),
+    return rv_launch(e->device, k->backward,
+                     groups(e, k->panels, rv_divide_up(pixels, k->span), d[0]),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(x->buffer), RV_ARG(n->workspace),
                              RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(k->span), RV_ARG(accumulate)));
 }

@@ -30,8 +30,7 @@ static inline int32_t rv_lanes_run(const rv_device *device)
 /** Runs in all planes of `pixels` each. */
 static inline size_t rv_lanes_items(const rv_device *device, size_t planes, int32_t pixels)
 {
-    const int32_t run = rv_lanes_run(device);
-    return planes * (((size_t)pixels + (size_t)run - 1) / (size_t)run);
+    return planes * (size_t)rv_divide_up(pixels, rv_lanes_run(device));
 }
 
 /** Parts that a sum over n values has, by n only so that it repeats: enough to keep a device busy, few enough for
@@ -39,7 +38,7 @@ static inline size_t rv_lanes_items(const rv_device *device, size_t planes, int3
 static inline int32_t rv_lanes_parts(int32_t n)
 {
     enum { SHARE = 1024, MOST = 64 };
-    const int32_t parts = n / SHARE + (n % SHARE != 0);
+    const int32_t parts = rv_divide_up(n, SHARE);
     return parts < MOST ? parts : MOST;
 }
 

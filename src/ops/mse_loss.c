@@ -51,30 +51,26 @@ static rv_status prepare(rv_node *n, rv_device *device)
     return RV_OK;
 }
 
-static double weight_over_count(const rv_node *n)
-{
-    const mse_attrs *a = n->attrs;
-    return (double)a->weight / (double)rv_shape_count(&n->in[0]->shape);
-}
-
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const private *p = n->priv;
+    const mse_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     RV_TRY(
         rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
                   RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(n->in[1]->buffer),
                           RV_ARG(f.n), RV_ARG(f.vectors), RV_ARG(p->sum.share))));
     return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
-                               (float)weight_over_count(n));
+                               (float)rv_mean_factor(n, a->weight));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     const private *p = n->priv;
+    const mse_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     for (int i = 0; i < 2; i++) {
-        const float factor = (float)((i == 0 ? 2.0 : -2.0) * weight_over_count(n));
+        const float factor = (float)((i == 0 ? 2.0 : -2.0) * rv_mean_factor(n, a->weight));
         const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(i)) != 0;
         if ((wanted & RV_WANT_INPUT(i)) != 0) {
             RV_TRY(rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)f.vectors),

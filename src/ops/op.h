@@ -115,6 +115,12 @@ struct rv_op {
     double (*flops)(const rv_node *n, rv_pass pass);
 };
 
+/** Whether a node has its parameter i: a bias, for one, may be left out. */
+static inline bool rv_node_has_param(const rv_node *n, int i)
+{
+    return n->param[i] != NULL && n->param[i]->shape.rank > 0;
+}
+
 /** Zeroed n->priv of `bytes`. */
 RV_NODISCARD rv_status rv_node_private(rv_node *n, size_t bytes);
 

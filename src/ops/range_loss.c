@@ -56,12 +56,6 @@ static rv_status prepare(rv_node *n, rv_device *device)
     return RV_OK;
 }
 
-static double weight_over_count(const rv_node *n)
-{
-    const range_attrs *a = n->attrs;
-    return (double)a->weight / (double)rv_shape_count(&n->in[0]->shape);
-}
-
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const private *p = n->priv;
@@ -72,7 +66,7 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
                              RV_ARG(f.pixels), RV_ARG(f.c), RV_ARG(f.vectors), RV_ARG(p->sum.share),
                              RV_ARG(a->low), RV_ARG(a->high))));
     return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
-                               (float)weight_over_count(n));
+                               (float)rv_mean_factor(n, a->weight));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -81,7 +75,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const private *p = n->priv;
     const range_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
-    const float factor = (float)(2.0 * weight_over_count(n));
+    const float factor = (float)(2.0 * rv_mean_factor(n, a->weight));
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     return rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)f.vectors),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->in[0]->buffer),

@@ -6,12 +6,17 @@
 /* Vectors per part: work enough for a launch to be worth it, few enough roundings in a row. */
 enum { SHARE = 1024, MAX_PARTS = 1024, GPU_GROUP = 256 };
 
+double rv_mean_factor(const rv_node *n, float weight)
+{
+    return (double)weight / (double)rv_shape_count(&n->in[0]->shape);
+}
+
 rv_status rv_reduction_prepare(rv_reduction *out, rv_device *device, int32_t vectors)
 {
-    const int32_t parts = (vectors - 1) / SHARE + 1;
+    const int32_t parts = rv_divide_up(vectors, SHARE);
     out->vectors = vectors;
-    out->share = parts <= MAX_PARTS ? SHARE : (vectors - 1) / MAX_PARTS + 1;
-    out->parts = (vectors - 1) / out->share + 1;
+    out->share = parts <= MAX_PARTS ? SHARE : rv_divide_up(vectors, MAX_PARTS);
+    out->parts = rv_divide_up(vectors, out->share);
     return rv_kernel_get(&out->finish, device, "reduce", "reduce_finish", NULL);
 }
 

@@ -15,6 +15,9 @@ typedef struct rv_reduction {
     int32_t parts;   /**< work-groups: floats of workspace */
 } rv_reduction;
 
+/** Factor that makes a weighted mean of a sum over the values of input 0: weight / count. */
+double rv_mean_factor(const rv_node *n, float weight);
+
 RV_NODISCARD rv_status rv_reduction_prepare(rv_reduction *out, rv_device *device, int32_t vectors);
 /** Workspace for the parts. */
 size_t rv_reduction_bytes(const rv_reduction *r);

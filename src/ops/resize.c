@@ -221,7 +221,7 @@ static rv_status run_pass(const rv_node *n, const rv_exec *e, place y, place x, 
     const plan *p = n->priv;
     if (s.axis == ROWS) {
         const int32_t tile = p->strip * rv_device_block(e->device);
-        const int32_t tiles = (s.other + tile - 1) / tile;
+        const int32_t tiles = rv_divide_up(s.other, tile);
         const int32_t items = p->planes * s.to * tiles * p->strip;
         return rv_launch(e->device, p->pass[ROWS], rv_grid_items(e->device, (size_t)items),
                          RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace),

@@ -55,7 +55,7 @@ static rv_status prepare(rv_node *n, rv_device *device)
     p->height = d[2];
     p->lanes = x->block;
     p->width = d[3] * x->block;
-    p->columns = (p->width - 1) / b + 1;
+    p->columns = rv_divide_up(p->width, b);
     const int32_t planes = d[0] * (x->layout == RV_BLOCKED ? rv_tensor_blocks(x) : d[1]);
     RV_TRY(rv_kernel_get(&p->forward, device, "tv_loss", "tv_loss_forward", defines));
     RV_TRY(rv_kernel_get(&p->backward, device, "tv_loss", "tv_loss_backward", defines));
@@ -64,27 +64,24 @@ static rv_status prepare(rv_node *n, rv_device *device)
     return RV_OK;
 }
 
-static float weight_over_count(const rv_node *n)
-{
-    const tv_attrs *a = n->attrs;
-    return (float)((double)a->weight / (double)rv_shape_count(&n->in[0]->shape));
-}
-
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const private *p = n->priv;
+    const tv_attrs *a = n->attrs;
     RV_TRY(rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(p->height),
                              RV_ARG(p->width), RV_ARG(p->lanes), RV_ARG(p->columns),
                              RV_ARG(p->sum.vectors), RV_ARG(p->sum.share))));
-    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace, weight_over_count(n));
+    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
+                               (float)rv_mean_factor(n, a->weight));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     (void)wanted;
     const private *p = n->priv;
-    const float factor = weight_over_count(n);
+    const tv_attrs *a = n->attrs;
+    const float factor = (float)rv_mean_factor(n, a->weight);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     return rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)p->sum.vectors),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->in[0]->buffer),

@@ -85,7 +85,7 @@ const char *rv_shape_text(char out[64], const rv_shape *shape)
 
 int32_t rv_tensor_blocks(const rv_tensor *tensor)
 {
-    return (tensor->shape.dim[1] + tensor->block - 1) / tensor->block;
+    return rv_divide_up(tensor->shape.dim[1], tensor->block);
 }
 
 size_t rv_tensor_floats(const rv_tensor *tensor)

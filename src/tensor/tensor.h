@@ -42,6 +42,12 @@ RV_NODISCARD rv_status rv_shape_check(const rv_shape *shape, const char *what);
 /** "1x64x32x32" into `out`, which is returned. */
 const char *rv_shape_text(char out[64], const rv_shape *shape);
 
+/** ceil(a / b) for a >= 0 and b > 0. */
+static inline int32_t rv_divide_up(int32_t a, int32_t b)
+{
+    return a / b + (a % b != 0);
+}
+
 /** Floats in memory, pad lanes included. */
 size_t rv_tensor_floats(const rv_tensor *tensor);
 size_t rv_tensor_bytes(const rv_tensor *tensor);
