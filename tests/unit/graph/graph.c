@@ -1,6 +1,7 @@
 /* Building graphs: names, shapes, errors, reshaping, rewinding, initialisation. */
 /* SPDX-License-Identifier: MIT */
 #include "graph/graph.h"
+#include "base/philox.h"
 #include "support/assert.h"
 
 #include <math.h>
@@ -231,6 +232,16 @@ Test(graph, initialisation_follows_He_and_the_seed)
     cr_assert_lt(fabs(square / (double)n - variance), 4 * variance * sqrt(2.0 / (double)n));
     cr_assert_eq(rv_graph_param(graph, 4, 1)->data[511], 0.0f, "biases start at zero");
     cr_assert_eq(rv_graph_param(graph, 0, 1)->data[2], 3.0f, "given values stay");
+    /* more than one chunk, each value by its index alone */
+    rv_value large;
+    RV_ASSERT_OK(rv_graph_add(graph, &large, "conv", "large", &v, 1,
+                              RV_ATTRS(RV_SET_INT("num_output", 129), RV_SET_INT("kernel", 1))));
+    RV_ASSERT_OK(rv_graph_initialize(graph, 7));
+    const rv_param *many = rv_graph_param(graph, 5, 0);
+    const size_t last = rv_shape_count(&many->shape) - 1;
+    cr_assert_eq(last, 129 * 512 - 1);
+    cr_assert_eq(many->data[last],
+                 sqrtf(2.0f / 512) * rv_philox_normal(7, 5 * RV_MAX_PARAMS, (uint32_t)last));
     const float first = weight->data[0];
     RV_ASSERT_OK(rv_graph_initialize(graph, 8));
     cr_assert_eq(weight->data[0], first, "and so do those of an earlier initialisation");
