@@ -85,10 +85,22 @@ static void area_release(rv_area *a)
     *a = (rv_area){0};
 }
 
+/* Guard zones and content in one write from the buffer's start: oclgrind 21.10 takes memory for
+ * uninitialised where a write began further in. */
 static rv_status area_send(rv_area *a, rv_rig *rig, bool fixed)
 {
+    const size_t before = rv_device_alignment(rig->device);
+    const size_t n = (before + a->bytes + GUARD_BEHIND) / sizeof(float);
+    float *all;
     a->fixed = fixed;
-    return rv_buffer_write(rig->device, a->view, 0, a->wrote, a->bytes);
+    RV_TRY(rv_alloc(&all, n, sizeof(float), a->what));
+    for (size_t i = 0; i < n; i++) {
+        all[i] = a->poison;
+    }
+    memcpy(all + before / sizeof(float), a->wrote, a->bytes);
+    const rv_status status = rv_buffer_write(rig->device, a->whole, 0, all, n * sizeof(float));
+    free(all);
+    return status;
 }
 
 /* Plain values with zeros in the pad lanes; the operation may not change them where `fixed`. */
