@@ -81,7 +81,7 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     p->node.d_out = p->node.d_in + like->n_in;
     p->in = (int *)(p->node.d_out + like->n_out);
     p->out = p->in + like->n_in;
-    if (attr_size > 0) {
+    if (like->attrs != NULL) {
         p->node.attrs = memcpy(memory + arrays, like->attrs, attr_size);
     }
     p->node.name = memcpy(memory + arrays + attr_size, like->name, name_size);
@@ -149,7 +149,7 @@ static rv_status add_graph_node(rv_plan *plan, int index, rv_value first_output)
     const rv_node *like = rv_graph_node(plan->graph, index);
     const rv_value *inputs = rv_graph_node_inputs(plan->graph, index);
     rv_layout in[RV_MAX_INPUTS] = {RV_PLAIN}, out[4] = {RV_PLAIN};
-    int from[RV_MAX_INPUTS];
+    int from[RV_MAX_INPUTS] = {0};
     for (int i = 0; i < like->n_in; i++) {
         from[i] = plan->value_of[inputs[i]];
         in[i] = plan->values[from[i]].tensor.layout;

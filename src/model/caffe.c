@@ -383,7 +383,7 @@ static const layer_type types[] = {
 
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
-static rv_status find_type(const importer *im, const source *s, bool v1, const layer_type **out)
+static rv_status find_type(const importer *im, const source *s, bool v1, size_t *out)
 {
     const rv_prototxt *doc = im->doc;
     const char *name = rv_prototxt_text(doc, s->message, "type", NULL);
@@ -395,7 +395,7 @@ static rv_status find_type(const importer *im, const source *s, bool v1, const l
     for (size_t i = 0; i < N_TYPES; i++) {
         names[i] = v1 && types[i].v1 != NULL ? types[i].v1 : types[i].name;
         if (strcmp(names[i], name) == 0) {
-            *out = &types[i];
+            *out = i;
             return RV_OK;
         }
     }
@@ -434,7 +434,7 @@ static bool is_included(const rv_prototxt *doc, size_t layer)
 
 static rv_status import_layer(importer *im, size_t message, bool v1)
 {
-    const layer_type *type = NULL;
+    size_t type = 0;
     source s = {message, rv_prototxt_text(im->doc, message, "name", ""), RV_PROTOTXT_NONE};
     if (!is_included(im->doc, message)) {
         return RV_OK;
@@ -448,8 +448,8 @@ static rv_status import_layer(importer *im, size_t message, bool v1)
         return rv_prototxt_fail(im->doc, message, RV_ERR_FORMAT, "a layer has no name");
     }
     RV_TRY(find_type(im, &s, v1, &type));
-    s.param = rv_prototxt_find(im->doc, message, type->param, 0);
-    return type->add != NULL ? type->add(im, &s) : RV_OK;
+    s.param = rv_prototxt_find(im->doc, message, types[type].param, 0);
+    return types[type].add != NULL ? types[type].add(im, &s) : RV_OK;
 }
 
 static rv_status import(importer *im)

@@ -225,7 +225,7 @@ static rv_status add_input(rv_model_graph *out, const rv_network *network)
 
 static rv_status add_layer(rv_model_graph *out, const rv_layer *layer, link *links, link *own)
 {
-    rv_value in[RV_MAX_INPUTS];
+    rv_value in[RV_MAX_INPUTS] = {out->input};
     if (layer->inputs.n > RV_MAX_INPUTS) {
         return rv_fail(RV_ERR_UNSUPPORTED, "'%.100s': %zu inputs are more than %d", layer->name,
                        layer->inputs.n, RV_MAX_INPUTS);

@@ -11,7 +11,7 @@ enum { MAX_ROWS = 32 };
 
 static void store(void *fields, const rv_attr *row, int i, double value)
 {
-    char *at = (char *)fields + row->offset;
+    void *at = (char *)fields + row->offset;
     if (row->type == RV_ATTR_FLOAT) {
         ((float *)at)[i] = (float)value;
     } else {

@@ -107,8 +107,9 @@ static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *p
     const int32_t n_sets = rv_divide_up(o->target.s[1], t.vectors * o->target_lanes);
     const int32_t sets = choose_sets(o, &t, n_sets), chunks = rv_divide_up(n_sets, sets);
     const int32_t tiles = count_tiles(o, &t);
-    const double flops = 2.0 * t.pixels * sets * t.vectors * o->target_lanes *
-                         (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
+    const int32_t channels = o->source.s[1] / o->window.s[2];
+    const double flops = 2.0 * t.pixels * sets * t.vectors * o->target_lanes * channels *
+                         o->window.s[0] * o->window.s[1];
     const int32_t per_item = choose_per_item(flops, tiles, tiles * chunks);
     const int32_t units = max_units(o, &t, n_sets, sets);
     const size_t rows = (size_t)n_sets * (size_t)units * (size_t)t.lanes * (size_t)o->window.s[0] *
@@ -134,8 +135,8 @@ static int32_t row_tiles(const rv_conv_geometry *o, int32_t pixels, int32_t *per
     const int32_t apart = o->place.s[2] ? o->step.s[1] : 1;
     const int32_t tiles =
         o->target.s[0] * o->target.s[2] * rv_divide_up(o->target.s[3], apart * pixels) * apart;
-    const double flops = 2.0 * pixels * o->target.s[1] * (o->source.s[1] / o->window.s[2]) *
-                         o->window.s[0] * o->window.s[1];
+    const int32_t channels = o->source.s[1] / o->window.s[2];
+    const double flops = 2.0 * pixels * o->target.s[1] * channels * o->window.s[0] * o->window.s[1];
     *per_item = choose_per_item(flops, tiles, tiles);
     return rv_divide_up(tiles, *per_item);
 }

@@ -138,7 +138,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t pixels = d[2] * d[3];
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     const size_t rows = (size_t)(k->padded / x->block);
-    const size_t columns = (size_t)(k->panels * (k->width / x->block));
+    const size_t columns = (size_t)k->panels * (size_t)(k->width / x->block);
     RV_TRY(rv_launch(e->device, k->symmetrize,
                      rv_grid_items(e->device, (size_t)d[0] * rows * columns),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),

@@ -4,6 +4,13 @@
 
 /* --- convolution ----------------------------------------------------------------------------- */
 
+/* Of filter k, at channel c. */
+static size_t weight_at(const int32_t *w, int32_t k, int32_t c, int32_t tap)
+{
+    const size_t filter = (size_t)k * (size_t)w[1] + (size_t)c;
+    return filter * (size_t)w[2] * (size_t)w[3] + (size_t)tap;
+}
+
 /* Sum over channels and window of the input times a filter, at output k, y, x. */
 static double conv_forward(const int32_t *in, const int32_t *w, size_t picture, int32_t k,
                            int32_t y, int32_t x)
@@ -18,7 +25,7 @@ static double conv_forward(const int32_t *in, const int32_t *w, size_t picture, 
                         (size_t)in[3] +
                     (size_t)column;
                 sum += rv_bench_value(RV_BENCH_INPUT, at) *
-                       rv_bench_value(RV_BENCH_PARAM, (size_t)((k * w[1] + c) * w[2] * w[3] + tap));
+                       rv_bench_value(RV_BENCH_PARAM, weight_at(w, k, c, tap));
             }
         }
     }
@@ -39,7 +46,7 @@ static double conv_backward_data(const int32_t *in, const int32_t *w, size_t pic
                         (size_t)in[3] +
                     (size_t)column;
                 sum += rv_bench_value(RV_BENCH_D_OUT, at) *
-                       rv_bench_value(RV_BENCH_PARAM, (size_t)((k * w[1] + c) * w[2] * w[3] + tap));
+                       rv_bench_value(RV_BENCH_PARAM, weight_at(w, k, c, tap));
             }
         }
     }
@@ -60,7 +67,7 @@ static double conv_backward_weights(const int32_t *in, const int32_t *w, int32_t
             const size_t to = ((size_t)picture * (size_t)w[0] + (size_t)k) * pixels;
             sum += rv_bench_value(RV_BENCH_INPUT,
                                   from + (size_t)row * (size_t)in[3] + (size_t)column) *
-                   rv_bench_value(RV_BENCH_D_OUT, to + (size_t)(y * in[3] + x));
+                   rv_bench_value(RV_BENCH_D_OUT, to + (size_t)y * (size_t)in[3] + (size_t)x);
         }
     }
     return sum;
@@ -71,7 +78,7 @@ double rv_bench_expect_conv(const rv_bench_node *b, rv_pass pass, size_t index)
     const int32_t *in = b->in.shape.dim, *w = b->param[0].shape.dim;
     const size_t height = (size_t)in[2], width = (size_t)in[3];
     if (pass == RV_PASS_BACKWARD_PARAMS) {
-        const size_t taps = (size_t)(w[2] * w[3]);
+        const size_t taps = (size_t)w[2] * (size_t)w[3];
         return conv_backward_weights(in, w, (int32_t)(index / taps / (size_t)w[1]),
                                      (int32_t)(index / taps % (size_t)w[1]),
                                      (int32_t)(index % taps));

@@ -216,7 +216,7 @@ static rv_status find_algorithm(rv_bench_node *b, rv_bench_row *row, rv_pass pas
 static rv_status find_time(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
                            const rv_events *events)
 {
-    double seconds[MAX_RUNS], total = 0;
+    double seconds[MAX_RUNS] = {0}, total = 0;
     size_t n = 0;
     while (n < MAX_RUNS && total < MIN_SECONDS) {
         RV_TRY(rv_check_cancelled(events));
@@ -248,7 +248,7 @@ static rv_status find_error(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         largest = fmax(largest, fabs((double)values[i]));
     }
-    for (uint32_t i = 0; i < SAMPLES && status == RV_OK; i++) {
+    for (uint32_t i = 0; i < SAMPLES && n > 0 && status == RV_OK; i++) {
         const size_t index = rv_philox_block(SEED, STREAM_SAMPLES, 4 * i).w[0] % n;
         const double deviation = fabs((double)values[index] - expect(b, pass, index));
         error = deviation <= error ? error : deviation; /* NaN stays */

@@ -233,7 +233,7 @@ static rv_status check_has_run(const rv_features *f)
 /* Whether class a comes before class b. */
 static bool is_likelier(const float *scores, int a, int b)
 {
-    return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    return scores[a] == scores[b] ? a < b : scores[a] > scores[b];
 }
 
 /* The k first of n classes, by insertion: k is small. */

@@ -235,10 +235,12 @@ static void make_gabor(float weight[2 * ORIENTATIONS * SIDE * SIDE])
 {
     const double pi = 3.14159265358979323846, sigma = SIDE / 5.0, wavelength = SIDE * 0.7;
     for (int i = 0; i < 2 * ORIENTATIONS; i++) {
-        const double angle = pi * (i / 2) / ORIENTATIONS, phase = i % 2 * pi / 2;
+        const int orientation = i / 2;
+        const double angle = pi * orientation / ORIENTATIONS, phase = i % 2 * pi / 2;
         double envelope[SIDE * SIDE], wave[SIDE * SIDE], sums[2] = {0}, length = 0;
         for (int k = 0; k < SIDE * SIDE; k++) {
-            const double x = k % SIDE - SIDE / 2, y = k / SIDE - SIDE / 2;
+            const int column = k % SIDE - SIDE / 2, row = k / SIDE - SIDE / 2;
+            const double x = column, y = row;
             const double u = x * cos(angle) + y * sin(angle), v = y * cos(angle) - x * sin(angle);
             envelope[k] = exp(-(u * u + 0.5 * v * v) / (2 * sigma * sigma));
             wave[k] = envelope[k] * cos(2 * pi * u / wavelength + phase);

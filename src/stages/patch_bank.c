@@ -59,8 +59,8 @@ static void take_patch(float *out, const rv_planar *p, int x, int y)
 /* Patches of one picture: all, in order, where there are no more than wanted, else random ones. */
 static void draw(learner *l, const rv_planar *p, size_t wanted, uint32_t seed, uint32_t stream)
 {
-    const size_t columns = (size_t)(p->width - RV_PATCH_SIDE + 1);
-    const size_t places = columns * (size_t)(p->height - RV_PATCH_SIDE + 1);
+    const size_t columns = (size_t)p->width - RV_PATCH_SIDE + 1;
+    const size_t places = columns * ((size_t)p->height - RV_PATCH_SIDE + 1);
     const size_t n = places < wanted ? places : wanted;
     for (size_t i = 0; i < n; i++) {
         const double u = (double)rv_philox_uniform(seed, stream, (uint32_t)(l->n + i));

@@ -69,7 +69,7 @@ rv_status rv_planar_crop(rv_planar *out, const rv_planar *in, int margin)
     float *to = out->data;
     for (int c = 0; c < 3; c++) {
         for (int y = 0; y < out->height; y++) {
-            const size_t row = (size_t)(c * in->height + y + margin);
+            const size_t row = (size_t)c * (size_t)in->height + (size_t)y + (size_t)margin;
             memcpy(to, in->data + row * (size_t)in->width + margin,
                    (size_t)out->width * sizeof(float));
             to += out->width;
@@ -202,7 +202,7 @@ static rv_status resize(float *out, int width, int height, rv_device *device, co
 {
     const double step = part->height / height, reach = REACH * fmax(1.0, step) + 1;
     const size_t row_floats = (size_t)from->width * (size_t)from->channels;
-    const double rows = floor(((double)(limit / row_floats) - 2 * reach) / step);
+    const double rows = floor(((double)limit / (double)row_floats - 2 * reach) / step);
     const int strip = (int)fmin(height, fmax(1.0, rows));
     float *piece;
     if (is_same_size(from, part, width, height)) {
