@@ -24,7 +24,7 @@ static const rv_op_case batch_norm_cases[] = {
     {"running statistics", X(2, 19, 5, 7), .small = true},
     {"running statistics, affine", X(1, 33, 8, 9), A(1, AFFINE)},
     {"running statistics of vectors", V(3, 63), A(1, AFFINE)},
-    {"batch statistics, two pictures", X(2, 19, 5, 7), .mode = RV_TRAIN},
+    {"batch statistics, two pictures", X(2, 19, 5, 7), .mode = RV_TRAIN, .small = true},
     {"batch statistics, affine", X(3, 33, 4, 9), A(1, AFFINE), .mode = RV_TRAIN},
     {"batch statistics in several parts", X(2, 5, 63, 65), A(1, AFFINE), .mode = RV_TRAIN},
     {"batch statistics of one picture", X(1, 64, 8, 8), A(1, AFFINE), .mode = RV_TRAIN},

@@ -81,7 +81,7 @@ static const rv_op_case cases[] = {
     {"pads (0,1,2,3)", X(1, 6, 7, 8), ATTRS(K(6), KERNEL(3, 3), PADS(0, 1, 2, 3))},
     {"pads wider than the window", X(1, 6, 4, 5), ATTRS(K(6), KERNEL(3, 3), PAD(5))},
     {"pads wider than the window, pictures", X(1, 3, 4, 5), ATTRS(K(3), KERNEL(3, 3), PAD(5))},
-    {"reflect", X(2, 6, 7, 8), ATTRS(K(6), KERNEL(3, 3), PAD(1), MODE("reflect"))},
+    {"reflect", X(2, 6, 7, 8), ATTRS(K(6), KERNEL(3, 3), PAD(1), MODE("reflect")), .small = true},
     {"reflect all there is", X(1, 18, 5, 6),
      ATTRS(K(6), KERNEL(5, 5), PADS(4, 5, 4, 5), MODE("reflect"))},
     {"reflect a 7x7 window, pictures to 24", X(1, 3, 26, 29),

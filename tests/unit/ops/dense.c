@@ -13,7 +13,7 @@ rv_twin twin_dense;
 static const rv_op_case cases[] = {
     {"two pictures, 37 features, 5 outputs", FLAT(2, 37), OUTPUTS(5), .small = true},
     {"one feature, one output", FLAT(1, 1), OUTPUTS(1)},
-    {"fewer features than a vector holds", FLAT(3, 3), OUTPUTS(7)},
+    {"fewer features than a vector holds", FLAT(3, 3), OUTPUTS(7), .small = true},
     {"31 features without bias", FLAT(2, 31), OUTPUTS_NO_BIAS(32)},
     {"32 features", FLAT(5, 32), OUTPUTS(33)},
     {"63 features, 9 pictures", FLAT(9, 63), OUTPUTS(65)},
