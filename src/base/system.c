@@ -1,4 +1,4 @@
-/* Clock, processors, memory, child processes, hash. */
+/* Clock, processors, memory of this process, child processes, hash. */
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/system.h"
@@ -54,13 +54,6 @@ uint64_t rv_process_peak_bytes(void)
     }
     fclose(file);
     return (uint64_t)kib * 1024;
-}
-
-uint64_t rv_memory_bytes(void)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES);
-    const long size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
 /* Starts the child with all three streams at /dev/null. */

@@ -1,4 +1,4 @@
-/* Clock, processors, environment, memory of this process, child processes. */
+/* Clock, processors, memory of this process, child processes, hash. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_BASE_SYSTEM_H
 #define RV_BASE_SYSTEM_H
@@ -10,7 +10,6 @@
 double rv_clock(void);                /**< seconds of a monotonic clock */
 int rv_cpu_count(void);               /**< processors this process may use, at least 1 */
 uint64_t rv_process_peak_bytes(void); /**< peak resident set (VmHWM), 0 if unknown */
-uint64_t rv_memory_bytes(void);       /**< memory of the machine, 0 if unknown */
 
 /** Runs argv[0] without a shell, output discarded, killed after `seconds`.
  *  @param[out] out_code  exit code, 128 + signal when it died of one, -1 when it was killed for time. */

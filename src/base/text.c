@@ -4,8 +4,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -155,22 +153,6 @@ int rv_nearest(const char *wanted, const char *const *names, size_t n)
         }
     }
     return best;
-}
-
-rv_status rv_parse_int(long long *out, const char *text, long long min, long long max,
-                       const char *what)
-{
-    char *end = NULL;
-    errno = 0;
-    const long long value = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || isspace((unsigned char)text[0])) {
-        return rv_fail(RV_ERR_USAGE, "%s is '%s', must be a whole number", what, text);
-    }
-    if (errno == ERANGE || value < min || value > max) {
-        return rv_fail(RV_ERR_USAGE, "%s is %s, must be from %lld to %lld", what, text, min, max);
-    }
-    *out = value;
-    return RV_OK;
 }
 
 rv_status rv_parse_double(double *out, const char *text, double min, double max, const char *what)

@@ -28,10 +28,8 @@ RV_NODISCARD rv_status rv_format(char **out, const char *format, ...) RV_PRINTF(
 /** strtod() with a decimal point in every locale, as all of these functions read and write it. */
 double rv_strtod(const char *text, char **end);
 
-/** Numbers from text, whole string or failure (RV_ERR_USAGE naming `what`); "1e3" is no integer,
- *  "nan" and "inf" are no numbers. */
-RV_NODISCARD rv_status rv_parse_int(long long *out, const char *text, long long min, long long max,
-                                    const char *what);
+/** A number from text, whole string or failure (RV_ERR_USAGE naming `what`); "nan" and "inf" are
+ *  none. */
 RV_NODISCARD rv_status rv_parse_double(double *out, const char *text, double min, double max,
                                        const char *what);
 

@@ -111,11 +111,6 @@ void rv_buffer_destroy(rv_buffer *buffer)
     free(buffer);
 }
 
-size_t rv_buffer_bytes(const rv_buffer *buffer)
-{
-    return buffer->bytes;
-}
-
 uint64_t rv_device_allocated(const rv_device *device)
 {
     return device->allocated;

@@ -9,13 +9,11 @@
 
 /* --- what the device is ------------------------------------------------------------------------------------ */
 
-int rv_device_block(const rv_device *device);     /**< B of the blocked layout */
-bool rv_device_gpu_form(const rv_device *device); /**< which form of the heavy kernels to run */
-int rv_device_compute_units(const rv_device *device);
+int rv_device_block(const rv_device *device);        /**< B of the blocked layout */
+bool rv_device_gpu_form(const rv_device *device);    /**< which form of the heavy kernels to run */
 size_t rv_device_max_alloc(const rv_device *device); /**< bytes of the largest buffer */
 size_t
 rv_device_alignment(const rv_device *device); /**< bytes at which sub-buffers start, at least 512 */
-size_t rv_device_local_bytes(const rv_device *device);
 const rv_events *rv_device_events(const rv_device *device);
 
 /* --- memory ------------------------------------------------------------------------------------------------ */
@@ -29,8 +27,7 @@ RV_NODISCARD rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size
  *  `offset` a multiple of rv_device_alignment(). */
 RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset,
                                       size_t bytes);
-void rv_buffer_destroy(rv_buffer *buffer); /**< NULL is fine */
-size_t rv_buffer_bytes(const rv_buffer *buffer);
+void rv_buffer_destroy(rv_buffer *buffer);                  /**< NULL is fine */
 uint64_t rv_device_allocated(const rv_device *device);      /**< bytes of all buffers now */
 uint64_t rv_device_allocated_peak(const rv_device *device); /**< and at most, since opening */
 

@@ -93,7 +93,6 @@ struct rv_device {
     rv_events events;
     bool has_events;
     size_t alignment;
-    size_t local_bytes;
     size_t max_group;
 
     uint64_t allocated, allocated_peak;

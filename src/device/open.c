@@ -75,11 +75,8 @@ static size_t size_of(cl_device_id id, cl_device_info what)
 static void query(rv_device *device)
 {
     cl_uint bits = 0;
-    cl_ulong local = 0;
     (void)clGetDeviceInfo(device->id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL);
-    (void)clGetDeviceInfo(device->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     device->alignment = bits / 8 > SMALLEST_ALIGNMENT ? bits / 8 : SMALLEST_ALIGNMENT;
-    device->local_bytes = (size_t)local;
     device->max_group = size_of(device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
 }
 
@@ -179,11 +176,6 @@ bool rv_device_gpu_form(const rv_device *device)
     return device->info.form == RV_FORM_GPU;
 }
 
-int rv_device_compute_units(const rv_device *device)
-{
-    return device->info.compute_units;
-}
-
 size_t rv_device_max_alloc(const rv_device *device)
 {
     return (size_t)device->info.max_alloc_bytes;
@@ -192,11 +184,6 @@ size_t rv_device_max_alloc(const rv_device *device)
 size_t rv_device_alignment(const rv_device *device)
 {
     return device->alignment;
-}
-
-size_t rv_device_local_bytes(const rv_device *device)
-{
-    return device->local_bytes;
 }
 
 const rv_events *rv_device_events(const rv_device *device)

@@ -6,7 +6,6 @@
 #include "support/scratch.h"
 
 #include <criterion/criterion.h>
-#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdint.h>
@@ -101,33 +100,6 @@ Test(text, numbers_have_a_point_in_every_locale)
     cr_assert(rv_strtod("0.25f", &end) == 0.25 && *end == 'f');
     snprintf(text, sizeof text, "%g", 1.5);
     cr_assert_str_eq(text, "1,5", "the locale of the caller was changed");
-}
-
-Test(text, whole_numbers)
-{
-    long long n = 0;
-    cr_assert_eq(rv_parse_int(&n, "512", 1, 65535, "size"), RV_OK);
-    cr_assert_eq(n, 512);
-    cr_assert_eq(rv_parse_int(&n, "-3", -10, 10, "offset"), RV_OK);
-    cr_assert_eq(n, -3);
-    cr_assert_eq(rv_parse_int(&n, "9223372036854775807", LLONG_MIN, LLONG_MAX, "n"), RV_OK);
-    cr_assert_eq(n, LLONG_MAX);
-    static const char *const wrong[] = {"", " 5", "5 ", "1e3", "5.0", "0x10", "five", "-", "512px"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        cr_assert_eq(rv_parse_int(&n, wrong[i], -100, 1000, "size"), RV_ERR_USAGE, "'%s'",
-                     wrong[i]);
-        cr_assert(strncmp(rv_error_message(), "size is '", 9) == 0, "%s", rv_error_message());
-    }
-    cr_assert_eq(n, LLONG_MAX, "changed by a failure");
-}
-
-Test(text, whole_numbers_out_of_range_name_the_range)
-{
-    long long n = 0;
-    cr_assert_eq(rv_parse_int(&n, "0", 1, 65535, "size"), RV_ERR_USAGE);
-    cr_assert_str_eq(rv_error_message(), "size is 0, must be from 1 to 65535");
-    cr_assert_eq(rv_parse_int(&n, "65536", 1, 65535, "size"), RV_ERR_USAGE);
-    cr_assert_eq(rv_parse_int(&n, "9223372036854775808", LLONG_MIN, LLONG_MAX, "n"), RV_ERR_USAGE);
 }
 
 Test(text, numbers)
