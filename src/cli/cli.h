@@ -134,6 +134,19 @@ json_t *cli_json_real(double value);
  *  code is a failure. @return `code`, or CLI_FAILED where memory is out */
 int cli_json_print(cli *c, int code);
 
+/** Files that a command works through; one may fail without the others. */
+typedef struct cli_files {
+    size_t n;        /**< in all */
+    size_t n_failed; /**< so far */
+    json_t *failed;  /**< an object for each of them; starts as an empty array */
+    int code;        /**< CLI_INTERRUPTED: go no further */
+} cli_files;
+/** Notes what came of a file, and says so where it failed or Ctrl-C was pressed. */
+void cli_files_count(cli_files *files, const char *path, rv_status status);
+/** Says how many failed, and prints the object of --json with them.
+ *  @return exit code: that of a single file, of several CLI_FAILED where one failed */
+int cli_files_end(cli *c, const cli_files *files);
+
 /** Prints rows of cells under a heading in columns: a letter of `format` each, l or r for the side. */
 int cli_print_table(const char *format, const char *const *heading, char *const *cells,
                     size_t n_rows);

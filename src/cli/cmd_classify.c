@@ -60,32 +60,17 @@ static int classify_all(cli *c, rv_features *features, const settings *s, const 
     if (best == NULL) {
         return cli_out_of_memory();
     }
-    json_t *images = json_array(), *failed = json_array();
-    const size_t n = words->n - 1;
-    size_t n_failed = 0;
-    int code = CLI_DONE;
-    for (size_t i = 0; i < n && code != CLI_INTERRUPTED; i++) {
+    json_t *images = json_array();
+    cli_files files = {.n = words->n - 1, .failed = json_array()};
+    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
         const char *path = words->items[i + 1];
         const rv_status status =
             rv_signal_caught() ? RV_ERR_CANCELLED : classify(c, features, s, path, best, images);
-        if (rv_signal_caught()) {
-            cli_say("interrupted");
-            code = CLI_INTERRUPTED;
-        } else if (status != RV_OK) {
-            const int own = cli_status(status);
-            code = n > 1 ? CLI_FAILED : own;
-            json_array_append_new(failed, json_pack("{s:o, s:s}", "file", cli_json_text(path),
-                                                    "reason", rv_error_message()));
-            n_failed++;
-        }
-    }
-    if (n_failed > 0 && n > 1) {
-        cli_say("%zu of %zu files failed", n_failed, n);
+        cli_files_count(&files, path, status);
     }
     free(best);
     cli_json_set(c, "images", images);
-    cli_json_set(c, "failed", failed);
-    return cli_json_print(c, code);
+    return cli_files_end(c, &files);
 }
 
 static int run(cli *c, const void *given, const cli_list *words)

@@ -144,31 +144,15 @@ static rv_status extract(const extraction *x, rv_features *features, size_t inpu
 
 static int extract_all(const extraction *x, rv_features *features)
 {
-    json_t *outputs = json_array(), *failed = json_array();
-    const size_t n = x->words->n - 1;
-    size_t n_failed = 0;
-    int code = CLI_DONE;
-    for (size_t i = 0; i < n && code != CLI_INTERRUPTED; i++) {
+    json_t *outputs = json_array();
+    cli_files files = {.n = x->words->n - 1, .failed = json_array()};
+    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
         const rv_status status =
             rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i, outputs);
-        if (rv_signal_caught()) {
-            cli_say("interrupted");
-            code = CLI_INTERRUPTED;
-        } else if (status != RV_OK) {
-            const int own = cli_status(status);
-            code = n > 1 ? CLI_FAILED : own;
-            json_array_append_new(failed, json_pack("{s:o, s:o}", "file",
-                                                    cli_json_text(x->words->items[i + 1]), "reason",
-                                                    cli_json_text(rv_error_message())));
-            n_failed++;
-        }
-    }
-    if (n_failed > 0 && n > 1) {
-        cli_say("%zu of %zu files failed", n_failed, n);
+        cli_files_count(&files, x->words->items[i + 1], status);
     }
     cli_json_set(x->c, "outputs", outputs);
-    cli_json_set(x->c, "failed", failed);
-    return cli_json_print(x->c, code);
+    return cli_files_end(x->c, &files);
 }
 
 static int run(cli *c, const void *given, const cli_list *words)

@@ -142,6 +142,30 @@ int cli_json_print(cli *c, int code)
     return code;
 }
 
+void cli_files_count(cli_files *files, const char *path, rv_status status)
+{
+    if (rv_signal_caught()) {
+        cli_say("interrupted");
+        files->code = CLI_INTERRUPTED;
+    } else if (status != RV_OK) {
+        const int own = cli_status(status);
+        files->code = files->n > 1 ? CLI_FAILED : own;
+        files->n_failed++;
+        json_array_append_new(files->failed,
+                              json_pack("{s:o, s:o}", "file", cli_json_text(path), "reason",
+                                        cli_json_text(rv_error_message())));
+    }
+}
+
+int cli_files_end(cli *c, const cli_files *files)
+{
+    if (files->n_failed > 0 && files->n > 1) {
+        cli_say("%zu of %zu files failed", files->n_failed, files->n);
+    }
+    cli_json_set(c, "failed", files->failed);
+    return cli_json_print(c, files->code);
+}
+
 /* Columns of UTF-8 text. */
 static size_t columns_of(const char *text)
 {

@@ -10,8 +10,6 @@
 /* Text beyond this is no description of a network. */
 static const size_t max_file_bytes = (size_t)64 << 20;
 
-enum { MAX_TYPES = 64 };
-
 typedef struct importer {
     const rv_prototxt *doc;
     rv_network *network;
@@ -391,7 +389,7 @@ static rv_status find_type(const importer *im, const source *s, bool v1, size_t 
         return rv_prototxt_fail(doc, s->message, RV_ERR_FORMAT, "layer '%.100s' has no type",
                                 s->name);
     }
-    const char *names[MAX_TYPES];
+    const char *names[N_TYPES];
     for (size_t i = 0; i < N_TYPES; i++) {
         names[i] = v1 && types[i].v1 != NULL ? types[i].v1 : types[i].name;
         if (strcmp(names[i], name) == 0) {

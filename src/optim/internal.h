@@ -15,7 +15,7 @@ typedef struct rv_line {
     rv_buffer *start;        /**< x0 */
     const rv_buffer *direction;
     rv_buffer *best_gradient; /**< scratch: gradient at the best point so far */
-    int slot;                 /**< two free slots from here */
+    int slot;                 /**< a free one */
     rv_evaluate *evaluate;
     void *payload;
 } rv_line;

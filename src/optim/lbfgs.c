@@ -10,8 +10,21 @@
 enum { MAX_HISTORY = 50 };
 
 /* Slots: 1 / (y.s) and the first loop's factor of each pair, then scalars. */
-enum { SLOT_RHO = 0, SLOT_ALPHA = 51, SLOT_BETA = 102, SLOT_YS, SLOT_YY, SLOT_SS, SLOT_ONE };
-enum { SLOT_SCALE = SLOT_ONE + 1, SLOT_SLOPE, SLOT_LINE };
+enum {
+    PAIRS = MAX_HISTORY + 1, /* one more: where a new pair is tried */
+    SLOT_RHO = 0,
+    SLOT_ALPHA = PAIRS,
+    SLOT_BETA = 2 * PAIRS,
+    SLOT_YS,
+    SLOT_YY,
+    SLOT_SS,
+    SLOT_ONE,
+    SLOT_SCALE,
+    SLOT_SLOPE,
+    SLOT_LINE,
+    SLOTS
+};
+_Static_assert((int)SLOTS <= (int)RV_VECTOR_SLOTS, "a slot for each scalar");
 
 /* Curvature below this share of |s| |y| is rounding: such a pair is left out. */
 #define SMALLEST_CURVATURE 1e-7
@@ -22,8 +35,8 @@ struct rv_lbfgs {
     size_t bytes;
     rv_lbfgs_options options;
     float rate;
-    rv_buffer *s[MAX_HISTORY + 1], *y[MAX_HISTORY + 1]; /* one more: where a new pair is tried */
-    int order[MAX_HISTORY + 1]; /* pairs from the oldest to the newest, then the free one */
+    rv_buffer *s[PAIRS], *y[PAIRS];
+    int order[PAIRS]; /* pairs from the oldest to the newest, then the free one */
     int pairs;
     bool started;
     double step; /* that led to the present x along `direction` */
@@ -78,7 +91,7 @@ void rv_lbfgs_destroy(rv_lbfgs *lbfgs)
     if (lbfgs == NULL) {
         return;
     }
-    for (int i = 0; i <= MAX_HISTORY; i++) {
+    for (int i = 0; i < PAIRS; i++) {
         rv_buffer_destroy(lbfgs->s[i]);
         rv_buffer_destroy(lbfgs->y[i]);
     }
