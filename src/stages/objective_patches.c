@@ -68,10 +68,6 @@ static rv_status create(void **out, rv_device *device, const rv_model *model,
 {
     (void)model;
     *out = NULL;
-    if (options->content_layers != NULL || options->style_layers != NULL) {
-        return rv_fail(RV_ERR_USAGE, "the model 'patches' has no layers: leave out content and "
-                                     "style layers, or choose a network as the model");
-    }
     patches *p;
     RV_TRY(rv_alloc(&p, 1, sizeof *p, "patches"));
     p->device = device;
