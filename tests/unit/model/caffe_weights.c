@@ -183,8 +183,7 @@ Test(caffe_weights, what_does_not_fit_is_named)
     const message few = blob_of(SHAPE, (const uint8_t[]){2, 3, 1, 1}, weight, 5);
     const message half = blob_of(HALF, (const uint8_t[]){2, 3, 1, 1}, weight, 6);
     const message cases[] = {turned, few, half};
-    static const char *const words[] = {"layer 'c': weight should be 2x3x1x1 (6 values), the file "
-                                        "has 3x2x1x1 (6)",
+    static const char *const words[] = {"should be 2x3x1x1 (6 values), the file has 3x2x1x1 (6)",
                                         "the file has 2x3x1x1 (5)", "half precision"};
     for (int i = 0; i < 3; i++) {
         const message blobs[2] = {cases[i], blob_of(SHAPE, (const uint8_t[]){1, 1, 1, 2}, bias, 2)};
