@@ -1,63 +1,12 @@
 /* Memory of plans: every step finds what it reads, memory is shared, and written in place. */
 /* SPDX-License-Identifier: MIT */
+#include "build.h"
 #include "graph/internal.h"
 #include "support/assert.h"
-#include "support/device.h"
 
 #include <stdio.h>
 
-#define CONV(k) \
-    RV_ATTRS(RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1))
-
-static rv_device *device;
-static rv_graph *graph;
-static rv_params *params;
-static rv_plan *plan;
-
-static void open_device(void)
-{
-    device = rv_test_device();
-    RV_ASSERT_OK(rv_graph_create(&graph));
-}
-
-static void close_device(void)
-{
-    rv_plan_destroy(plan);
-    rv_params_destroy(params);
-    rv_graph_destroy(graph);
-    rv_device_close(device);
-}
-
 TestSuite(memory, .init = open_device, .fini = close_device);
-
-static rv_value input(const char *name, rv_shape shape)
-{
-    rv_value v;
-    RV_ASSERT_OK(rv_graph_input(graph, &v, name, shape));
-    return v;
-}
-
-static rv_value apply(const char *op, const char *name, rv_value in)
-{
-    rv_value v;
-    RV_ASSERT_OK(rv_graph_add(graph, &v, op, name, &in, 1, RV_NO_ATTRS));
-    return v;
-}
-
-static rv_value join(const char *op, const char *name, rv_value a, rv_value b)
-{
-    const rv_value in[] = {a, b};
-    rv_value v;
-    RV_ASSERT_OK(rv_graph_add(graph, &v, op, name, in, 2, RV_NO_ATTRS));
-    return v;
-}
-
-static rv_value conv(const char *name, rv_value in, int k)
-{
-    rv_value v;
-    RV_ASSERT_OK(rv_graph_add(graph, &v, "conv", name, &in, 1, CONV(k)));
-    return v;
-}
 
 static void make_plan(rv_plan_options options)
 {
