@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -27,10 +28,17 @@ static int open_terminal(FILE **stream, unsigned short columns)
     return master;
 }
 
+/* All that comes until the terminal is quiet: it hands on in pieces what was written in pieces. */
 static const char *read_terminal(int master)
 {
     static char text[4096];
-    const ssize_t n = read(master, text, sizeof text - 1);
+    struct pollfd ready = {.fd = master, .events = POLLIN};
+    size_t n = 0;
+    while (poll(&ready, 1, n == 0 ? 5000 : 50) > 0 && n < sizeof text - 1) {
+        const ssize_t more = read(master, text + n, sizeof text - 1 - n);
+        cr_assert_gt(more, 0);
+        n += (size_t)more;
+    }
     cr_assert_gt(n, 0);
     text[n] = '\0';
     return text;
