@@ -32,6 +32,9 @@ enum {
 #define WHITENING_RIDGE 0.02
 #define RANGE_WEIGHT    100.0
 
+/* Below this mean square a target has nothing to match: a style of one colour. */
+#define SMALLEST_SQUARE 1e-4
+
 /* By level, the finest first. There the style is free to lay its strokes, coarse levels keep the
  * photo recognisable. */
 static const double style_weight[LEVELS] = {1.5, 1.5, 1, 1, 1};
@@ -340,7 +343,7 @@ static double mean_square(const term *t)
     for (size_t i = 0; i < t->count; i++) {
         sum += (double)t->data[i] * (double)t->data[i];
     }
-    return fmax(sum / (double)t->count, 1e-12);
+    return fmax(sum / (double)t->count, SMALLEST_SQUARE);
 }
 
 /* --- filters --------------------------------------------------------------------------------- */

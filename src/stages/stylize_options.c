@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
-#define MAX_WEIGHT 1e9
+#define MAX_WEIGHT 1e6
 
 /* Below this no scale is added by default: too little is left of a picture. */
 enum { COARSEST = 100 };
