@@ -2,7 +2,7 @@
 # What ./check --full adds; sourced by it, with its counters and helpers.
 # SPDX-License-Identifier: MIT
 
-# on_driver LABEL ICD: the device tests of the release build on another driver, one small case of each operation.
+# on_driver LABEL ICD SUITES: device tests of the release build on another driver, one small case of each operation.
 on_driver() {
     local folder=$work/vendors-$1
     if [ ! -f "$2" ]; then
@@ -14,12 +14,14 @@ on_driver() {
     local spec=${REVERIE_DEVICE-} # names a device of another driver
     unset REVERIE_DEVICE
     OCL_ICD_VENDORS=$folder RUSTICL_ENABLE=llvmpipe REVERIE_TEST_SMALL=1 run_ctest "$1" check-gcc \
-        -R '^unit_' -E '^unit_(base|image|model)$'
+        -R "^unit_($3)\$"
     [ -z "$spec" ] || export REVERIE_DEVICE=$spec
 }
 
-on_driver intel "$(compgen -G '/etc/OpenCL/vendors/intel*.icd' | head -1 || true)"
-on_driver rusticl /etc/OpenCL/vendors/rusticl.icd
+on_driver intel "$(compgen -G '/etc/OpenCL/vendors/intel*.icd' | head -1 || true)" \
+    'device|optim|harness|graph|ops|stages'
+# Not `device`: on rusticl 22.3 its measurement of launches did not end in four minutes. Not `stages`: it measures too.
+on_driver rusticl /etc/OpenCL/vendors/rusticl.icd 'optim|harness|graph|ops'
 
 # simulate LABEL [OPTION...] COMMAND...: the command on oclgrind, whose findings fail it. Without clang's optimiser, as
 # oclgrind 21.10 does not know all that it makes; with a cache of its own, as it would take other kernels from ours.
@@ -51,7 +53,8 @@ all_simulated() {
 say "Races and bad accesses in kernels"
 rm -rf "$work/cache/oclgrind"
 mkdir -p "$work/cache/oclgrind"
-verdict "oclgrind ops" simulate ops --uninitialized build/check-gcc/tests/test_ops -j1 --filter 'ops/*'
+# One thread: with more, --uninitialized of oclgrind 21.10 finds what is not there, another each time, and crashes.
+verdict "oclgrind ops" simulate ops --uninitialized --num-threads 1 build/check-gcc/tests/test_ops -j1 --filter 'ops/*'
 # Not --uninitialized: oclgrind takes memory for that where clEnqueueFillBuffer has filled it.
 verdict "oclgrind optim" simulate optim build/check-gcc/tests/test_optim -j1 --filter '@(vector|adam)/*'
 # First and last groups and little memory, or it measures for minutes; a device that loses groups fails the self-test,
