@@ -9,8 +9,9 @@
 
 /* Multiply-adds of peak_fma in one round: 4 steps of 12 chains. */
 enum { CHAINS = 48 };
-/* A launch should be short beside the limit of a display's watchdog, and long beside the cost of a launch. */
-#define LAUNCH_SECONDS 0.02
+/* A launch should be short beside the limit of a display's watchdog, and long beside the cost of a launch and of its
+ * end, when some cores have nothing left to do. */
+#define LAUNCH_SECONDS 0.1
 enum { RUNS = 5, SHORT_ROUNDS = 32, LARGEST_ROUNDS = 1 << 24 };
 #define RUN_SECONDS 0.2
 
@@ -40,18 +41,19 @@ static rv_status time_fma(rv_device *device, const fma_run *run, int launches, d
     return RV_OK;
 }
 
-/* Finds how many rounds make a launch of LAUNCH_SECONDS; this also warms up. */
-static rv_status calibrate_fma(rv_device *device, fma_run *run)
+/* Finds how many rounds make a launch of LAUNCH_SECONDS, or of `run_seconds` where that is less; this also warms up. */
+static rv_status calibrate_fma(rv_device *device, fma_run *run, double run_seconds)
 {
+    const double wanted = run_seconds < LAUNCH_SECONDS ? run_seconds : LAUNCH_SECONDS;
     double seconds;
     run->rounds = SHORT_ROUNDS;
     RV_TRY(time_fma(device, run, 1, &seconds)); /* compiles */
     for (;;) {
         RV_TRY(time_fma(device, run, 1, &seconds));
-        if (seconds >= LAUNCH_SECONDS / 2 || run->rounds >= LARGEST_ROUNDS) {
+        if (seconds >= wanted / 2 || run->rounds >= LARGEST_ROUNDS) {
             return RV_OK;
         }
-        const double factor = seconds > 0 ? LAUNCH_SECONDS / seconds : 8;
+        const double factor = seconds > 0 ? wanted / seconds : 8;
         run->rounds = (int32_t)((double)run->rounds * (factor < 8 ? factor : 8)) + 1;
     }
 }
@@ -59,7 +61,7 @@ static rv_status calibrate_fma(rv_device *device, fma_run *run)
 static rv_status run_fma(rv_device *device, fma_run *run, int runs, double run_seconds,
                          const rv_events *events, double *gflops)
 {
-    RV_TRY(calibrate_fma(device, run));
+    RV_TRY(calibrate_fma(device, run, run_seconds));
     const double flops =
         2.0 * CHAINS * (double)device->info.block * (double)run->rounds * (double)run->items;
     double best = 0;

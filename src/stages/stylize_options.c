@@ -9,6 +9,7 @@
 
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
 #define MAX_WEIGHT 1e6
+#define MAX_RATE   1e9
 
 /* Below this no scale is added by default: too little is left of a picture. */
 enum { COARSEST = 100 };
@@ -72,9 +73,9 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
     RV_TRY(check_int("size", o->size, RV_MIN_SIZE, MAX_SIZE));
     RV_TRY(check_int("iterations", o->iterations, 0, MAX_ITERATIONS));
     RV_TRY(check_int("scales", o->scales, 0, RV_MAX_SCALES));
-    if (!(o->learning_rate >= 0 && o->learning_rate <= MAX_WEIGHT)) {
+    if (!(o->learning_rate >= 0 && o->learning_rate <= MAX_RATE)) {
         return rv_fail(RV_ERR_USAGE, "learning_rate is %g, must be above 0 and at most %g",
-                       o->learning_rate, MAX_WEIGHT);
+                       o->learning_rate, MAX_RATE);
     }
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : d->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : d->iterations;

@@ -266,7 +266,7 @@ interrupt() {
     fails 2 "stylize needs --style" stylize photo.png
     fails 2 "--size takes 16 to 65535, not 0" stylize photo.png -s style.png --size 0
     for weight in content style tv; do
-        fails 2 "--$weight-weight takes 0 to 1000000000, not -1" stylize photo.png -s style.png --$weight-weight -1
+        fails 2 "--$weight-weight takes 0 to 1000000, not -1" stylize photo.png -s style.png --$weight-weight -1
     done
     fails 2 "--iterations takes 1 to" stylize photo.png -s style.png --iterations 0
     fails 2 "--learning-rate takes" stylize photo.png -s style.png --learning-rate 0

@@ -297,7 +297,7 @@ Test(stylize, names_the_option_that_is_wrong)
     w.options.scales = 9;
     refuses(&w, "scales is 9, must be from 0 to 8");
     w.options.learning_rate = -1;
-    refuses(&w, "learning_rate is -1, must be above 0 and at most 1e+06");
+    refuses(&w, "learning_rate is -1, must be above 0 and at most 1e+09");
     w.options.init = RV_INIT_FROM_IMAGE;
     refuses(&w, "init is an image, but init_image is missing");
     w.options.init_image = w.style;
