@@ -492,9 +492,9 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
     return rv_text_status(report);
 }
 
-static bool small_only(void)
+static bool is_set(const char *variable)
 {
-    const char *value = getenv("REVERIE_TEST_SMALL");
+    const char *value = getenv(variable);
     return value != NULL && strcmp(value, "1") == 0;
 }
 
@@ -509,12 +509,14 @@ static rv_status open_devices(rv_device *devices[DEVICES])
 static rv_status check_cases(rv_text *report, const rv_op *op, const rv_op_cases *cases,
                              rv_device *const devices[DEVICES])
 {
+    const bool small_only = is_set("REVERIE_TEST_SMALL");
+    const int n_small = is_set("REVERIE_TEST_OWN_BLOCK") ? CPU_OTHER : DEVICES;
     bool small = false;
     for (size_t i = 0; i < cases->n; i++) {
         const rv_op_case *c = &cases->cases[i];
         small = small || c->small;
-        if (c->small || !small_only()) {
-            RV_TRY(check_case(report, op, cases, c, devices, c->small ? DEVICES : CPU_OTHER));
+        if (c->small || !small_only) {
+            RV_TRY(check_case(report, op, cases, c, devices, c->small ? n_small : CPU_OTHER));
         }
     }
     if (!small) {

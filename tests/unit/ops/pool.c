@@ -29,6 +29,8 @@ rv_twin twin_max_pool, twin_average_pool;
         {"a long window", X(1, 4, 5, 65), A(2, KERNEL(1, 63), STRIDE(1, 2))},                    \
         {"one pixel", X(1, 64, 1, 1), A(1, KERNEL(1, 1))},                                       \
         {"the whole picture", X(2, 31, 13, 13), A(1, RV_SET_INT("global", 1))},                  \
+        {"the whole of two small pictures", X(2, 9, 5, 7), A(1, RV_SET_INT("global", 1)),        \
+         .small = true},                                                                         \
         {"the whole of one pixel", X(1, 65, 1, 1), A(1, RV_SET_INT("global", 1))},               \
     {                                                                                            \
         "the whole of a large picture, in several parts", X(1, 3, 63, 65),                       \
