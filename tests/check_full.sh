@@ -104,3 +104,6 @@ if [ -z "$step_failed" ]; then
             -artifact_prefix="$work/results/$name/" "$work/corpus/$name" "${seeds[@]}"
     done
 fi
+
+say "The measured peak"
+verdict "peak" env REVERIE_TEST_SPEED=1 build/check-gcc/tests/test_device --filter 'measure/the_peak*'

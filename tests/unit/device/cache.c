@@ -340,9 +340,13 @@ Test(cache, the_programs_used_longest_ago_go_first)
     cr_assert_eq(utimensat(AT_FDCWD, only_file("programs"), old, 0), 0);
     /* Room for two and a half. */
     const uint64_t limit = (uint64_t)info.st_size * 5 / 2;
+    const struct timespec tick = {0,
+                                  20000000}; /* of the clock that files are stamped by, at least */
     cr_assert_eq(run("-DPLUS=2", &loaded, limit), 43);
+    nanosleep(&tick, NULL);
     cr_assert_eq(run("-DPLUS=1", &loaded, limit), 42); /* now the younger one */
     cr_assert(loaded);
+    nanosleep(&tick, NULL);
     cr_assert_eq(run("-DPLUS=3", &loaded, limit), 44);
     cr_assert_eq(rv_test_count_files(rv_test_path("reverie/programs")), 2);
     cr_assert_eq(run("-DPLUS=1", &loaded, limit), 42);
