@@ -117,6 +117,7 @@ static rv_status prepare(rv_node *n, rv_device *device)
     state *s = n->priv;
     size_t packed = 0;
     RV_TRY(rv_conv_gather_prepare(&s->forward, n, device, false, &packed));
+    n->forward_workspace = s->forward.workspace_bytes;
     if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
         RV_TRY(rv_conv_gather_prepare(&s->backward, n, device, true, &packed));
         n->backward_workspace = s->backward.workspace_bytes;

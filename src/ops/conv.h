@@ -29,17 +29,47 @@ typedef struct rv_conv_geometry {
     int32_t source_lanes, target_lanes; /**< channels side by side: B blocked, 1 plain */
 } rv_conv_geometry;
 
+typedef struct rv_conv_algorithm rv_conv_algorithm;
+
 /** A prepared pass: target = bias + sum over source channels and taps of source * weight, where the
  *  source is the input (forward) or the gradient of the output (gradient of the input). */
 typedef struct rv_conv_gather {
     rv_conv_geometry geometry;
+    const rv_conv_algorithm *algorithm;
     rv_kernel *pack, *run; /**< pack NULL: reads the plain weights */
     rv_kernel *fold;       /**< NULL, or adds up the gradient of padding that repeats the input */
     rv_grid pack_grid, run_grid;
-    rv_int4 work;           /**< of the kernel: tiles and sets per work-item, units, offset */
-    size_t packed_floats;   /**< packed weights, from work.s[3] on */
-    size_t workspace_bytes; /**< the padded gradient, to be folded */
+    rv_int4 work;         /**< of the kernel: tiles and sets per work-item, units, offset */
+    size_t packed_floats; /**< packed weights, from work.s[3] on */
+    size_t
+        workspace_bytes; /**< the padded gradient, to be folded; an algorithm's own lies behind */
 } rv_conv_gather;
+
+/** What a pass works on, once it runs. */
+typedef struct rv_conv_operands {
+    const rv_buffer *target, *source;
+    const rv_buffer *weights; /**< packed, or plain where there is no pack */
+    const rv_buffer *bias;    /**< NULL: none */
+    const rv_buffer *workspace;
+    rv_int4 place; /**< as in rv_conv_geometry, with whether to add */
+} rv_conv_operands;
+
+/** One way to gather. Its prepare fills in kernels, grids, work and packed_floats, and adds its workspace to
+ *  workspace_bytes; its weights start at *packed_floats of n->packed, which it moves on behind them. */
+struct rv_conv_algorithm {
+    const char *name; /**< as `reverie tune` and benchmarks show it */
+    /** Whether it can run this geometry in the device's form, and is worth trying. */
+    bool (*suits)(const rv_conv_gather *g, const rv_device *device);
+    rv_status (*prepare)(rv_conv_gather *g, rv_device *device, size_t *packed_floats);
+    /** NULL: one launch of g->run with the common arguments: target, source, weights, bias, the geometry's source,
+     *  target, window, step and place, then g->work. */
+    rv_status (*run)(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o);
+};
+
+/* conv_cpu.c */
+extern const rv_conv_algorithm rv_conv_blocked, rv_conv_thin, rv_conv_plain;
+/* conv_gpu.c */
+extern const rv_conv_algorithm rv_conv_direct, rv_conv_tiles;
 
 /** Geometry of the forward pass of a node, or of the gradient of its input. */
 rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient);

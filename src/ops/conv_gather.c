@@ -1,209 +1,9 @@
-/* Runs a convolution, or the gradient of its input, by one of its kernels; chosen by form and shape. */
+/* A convolution, or the gradient of its input: chooses an algorithm, packs its weights, runs it, folds padding. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "ops/conv.h"
 
-#include <stdio.h>
-
-enum {
-    WEIGHT = 0,
-    MAX_SETS = 4,         /* as in conv_cpu.cl */
-    CACHE_BYTES = 640000, /* of packed weights in use at a time: most of a second-level cache */
-    MIN_GROUPS = 32,      /* work-groups that several cores can share evenly */
-    MAX_GROUPS = 65535,   /* in one dimension */
-    GPU_TILE = 64,        /* as in conv_gpu.cl: TM, and the largest TN */
-    GPU_ITEMS = 256,      /* as in conv_gpu.cl */
-    DIRECT_CHANNELS = 4   /* target channels of a group for which a tile would be mostly idle */
-};
-/* A work-item that does less is dominated by its launch. */
-static const double min_item_flops = 4e6;
-
-/* --- by value -------------------------------------------------------------------------------- */
-
-static rv_status prepare_direct(rv_conv_gather *g, rv_device *device)
-{
-    const rv_conv_geometry *o = &g->geometry;
-    const rv_int4 t = o->target;
-    const int32_t channels = rv_divide_up(t.s[1], o->target_lanes) * o->target_lanes;
-    g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, 0}};
-    g->run_grid =
-        rv_grid_items(device, (size_t)t.s[0] * (size_t)channels * (size_t)t.s[2] * (size_t)t.s[3]);
-    return rv_kernel_get(&g->run, device, "conv", "conv_direct", NULL);
-}
-
-/* --- CPU form, blocked target ---------------------------------------------------------------- */
-
-/* Constants of conv_cpu.cl. */
-typedef struct tile {
-    int32_t vectors, pixels, lanes, step; /* KV, PX, LANES, STEP */
-} tile;
-
-static tile choose_tile(const rv_conv_geometry *o)
-{
-    const int32_t b = o->target_lanes;
-    const int32_t vectors = rv_divide_up(o->target.s[1], b) % 2 == 0 ? 2 : 1;
-    return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes,
-                  o->place.s[2] ? 1 : o->step.s[1]};
-}
-
-/* Units (blocks of source channels) that sets from `first` to before `last` read together. */
-static int32_t count_units(const rv_conv_geometry *o, const tile *t, int32_t first, int32_t last)
-{
-    const int32_t source_per_group = o->source.s[1] / o->window.s[2];
-    const int32_t target_per_group = o->target.s[1] / o->window.s[2];
-    const int32_t width = t->vectors * o->target_lanes;
-    const int32_t end = last * width < o->target.s[1] ? last * width : o->target.s[1];
-    const int32_t first_unit = first * width / target_per_group * source_per_group / t->lanes;
-    const int32_t last_channel = ((end - 1) / target_per_group + 1) * source_per_group;
-    return rv_divide_up(last_channel, t->lanes) - first_unit;
-}
-
-static int32_t max_units(const rv_conv_geometry *o, const tile *t, int32_t n_sets, int32_t sets)
-{
-    int32_t most = 0;
-    for (int32_t first = 0; first < n_sets; first += sets) {
-        const int32_t last = first + sets < n_sets ? first + sets : n_sets;
-        const int32_t units = count_units(o, t, first, last);
-        most = units > most ? units : most;
-    }
-    return most;
-}
-
-/* As many sets share a gathered panel as their weights fit the cache, in equal parts. */
-static int32_t choose_sets(const rv_conv_geometry *o, const tile *t, int32_t n_sets)
-{
-    const double bytes = (double)count_units(o, t, 0, 1) * t->lanes * o->window.s[0] *
-                         o->window.s[1] * t->vectors * o->target_lanes * (double)sizeof(float);
-    int32_t most = MAX_SETS;
-    while (most > 1 && bytes * most > CACHE_BYTES) {
-        most--;
-    }
-    return rv_divide_up(n_sets, rv_divide_up(n_sets, most));
-}
-
-static int32_t count_tiles(const rv_conv_geometry *o, const tile *t)
-{
-    const int32_t rows = o->place.s[2] ? o->step.s[0] : 1;
-    const int32_t columns = o->place.s[2] ? o->step.s[1] : 1;
-    const int32_t pixels =
-        rv_divide_up(o->target.s[2], rows) * rows * rv_divide_up(o->target.s[3], columns) * columns;
-    return rv_divide_up(o->target.s[0] * pixels, t->pixels);
-}
-
-/* Tiles per work-item: enough to do, but groups enough for all cores. */
-static int32_t choose_per_item(double tile_flops, int32_t tiles, int32_t all_groups)
-{
-    const double wanted = min_item_flops / tile_flops + 1;
-    const int32_t most = all_groups / MIN_GROUPS > 1 ? all_groups / MIN_GROUPS : 1;
-    const int32_t least = rv_divide_up(tiles, MAX_GROUPS);
-    const int32_t n = wanted < most ? (int32_t)wanted : most;
-    return n > least ? n : least;
-}
-
-static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
-{
-    const rv_conv_geometry *o = &g->geometry;
-    const tile t = choose_tile(o);
-    const int32_t n_sets = rv_divide_up(o->target.s[1], t.vectors * o->target_lanes);
-    const int32_t sets = choose_sets(o, &t, n_sets), chunks = rv_divide_up(n_sets, sets);
-    const int32_t tiles = count_tiles(o, &t);
-    const int32_t channels = o->source.s[1] / o->window.s[2];
-    const double flops = 2.0 * t.pixels * sets * t.vectors * o->target_lanes * channels *
-                         o->window.s[0] * o->window.s[1];
-    const int32_t per_item = choose_per_item(flops, tiles, tiles * chunks);
-    const int32_t units = max_units(o, &t, n_sets, sets);
-    const size_t rows = (size_t)n_sets * (size_t)units * (size_t)t.lanes * (size_t)o->window.s[0] *
-                        (size_t)o->window.s[1];
-    g->work =
-        (rv_int4){{per_item, sets, units, (int32_t)(*packed_floats / (size_t)o->target_lanes)}};
-    g->packed_floats = rows * (size_t)(t.vectors * o->target_lanes);
-    *packed_floats += g->packed_floats;
-    g->pack_grid = rv_grid_items(device, rows);
-    g->run_grid = rv_grid_groups((size_t)rv_divide_up(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
-    char defines[64];
-    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d -DSTEP=%d", (int)t.vectors,
-             (int)t.pixels, (int)t.lanes, (int)t.step);
-    RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu", "conv_cpu_pack", defines));
-    return rv_kernel_get(&g->run, device, "conv_cpu", "conv_cpu_gather", defines);
-}
-
-/* --- CPU form, plain target ------------------------------------------------------------------ */
-
-/* Of tiles that lie in one row (conv_rows.clh), as many per work-item as make it worth a launch. */
-static int32_t row_tiles(const rv_conv_geometry *o, int32_t pixels, int32_t *per_item)
-{
-    const int32_t apart = o->place.s[2] ? o->step.s[1] : 1;
-    const int32_t tiles =
-        o->target.s[0] * o->target.s[2] * rv_divide_up(o->target.s[3], apart * pixels) * apart;
-    const int32_t channels = o->source.s[1] / o->window.s[2];
-    const double flops = 2.0 * pixels * o->target.s[1] * channels * o->window.s[0] * o->window.s[1];
-    *per_item = choose_per_item(flops, tiles, tiles);
-    return rv_divide_up(tiles, *per_item);
-}
-
-static int32_t run_step(const rv_conv_geometry *o)
-{
-    return o->place.s[2] ? 1 : o->step.s[1];
-}
-
-static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
-{
-    const rv_conv_geometry *o = &g->geometry;
-    const int32_t b = o->source_lanes, k = o->target.s[1], pixels = (b == 16 ? 24 : 12) / k;
-    const size_t rows = (size_t)rv_divide_up(o->source.s[1], b) * (size_t)o->window.s[0] *
-                        (size_t)o->window.s[1] * (size_t)k;
-    int32_t per_item;
-    const int32_t groups = row_tiles(o, pixels, &per_item);
-    g->work = (rv_int4){{per_item, 0, 0, (int32_t)(*packed_floats / (size_t)b)}};
-    g->packed_floats = rows * (size_t)b;
-    *packed_floats += g->packed_floats;
-    g->pack_grid = rv_grid_items(device, rows);
-    g->run_grid = rv_grid_groups((size_t)groups, 1, 1, 1, 1, 1);
-    char defines[64];
-    snprintf(defines, sizeof defines, "-DKT=%d -DPX=%d -DSTEP=%d", (int)k, (int)pixels,
-             (int)run_step(o));
-    RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu_thin", "conv_cpu_thin_pack", defines));
-    return rv_kernel_get(&g->run, device, "conv_cpu_thin", "conv_cpu_thin_gather", defines);
-}
-
-static rv_status prepare_plain(rv_conv_gather *g, rv_device *device)
-{
-    const rv_conv_geometry *o = &g->geometry;
-    const int32_t k = o->target.s[1] / o->window.s[2], vectors = k < 3 ? 4 : 2;
-    int32_t per_item;
-    const int32_t groups = row_tiles(o, vectors * rv_device_block(device), &per_item);
-    g->work = (rv_int4){{per_item, 0, 0, 0}};
-    g->run_grid = rv_grid_groups((size_t)groups, (size_t)o->window.s[2], 1, 1, 1, 1);
-    char defines[64];
-    snprintf(defines, sizeof defines, "-DKT=%d -DNV=%d -DSTEP=%d", (int)k, (int)vectors,
-             (int)run_step(o));
-    return rv_kernel_get(&g->run, device, "conv_cpu_plain", "conv_cpu_plain_gather", defines);
-}
-
-/* --- GPU form -------------------------------------------------------------------------------- */
-
-static rv_status prepare_gpu(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
-{
-    const rv_conv_geometry *o = &g->geometry;
-    const int32_t targets = o->target.s[1] / o->window.s[2];
-    const int32_t pixels = o->target.s[0] * o->target.s[2] * o->target.s[3];
-    /* Pad lanes count as targets of the last group. */
-    const int32_t most =
-        targets + rv_divide_up(o->target.s[1], o->target_lanes) * o->target_lanes - o->target.s[1];
-    const int32_t channels = most <= 16 ? 16 : most <= 32 ? 32 : GPU_TILE;
-    g->work = (rv_int4){{o->source_lanes, o->target_lanes, 0, (int32_t)*packed_floats}};
-    g->packed_floats = (size_t)o->target.s[1] * (size_t)(o->source.s[1] / o->window.s[2]) *
-                       (size_t)o->window.s[0] * (size_t)o->window.s[1];
-    *packed_floats += g->packed_floats;
-    g->pack_grid = rv_grid_items(device, g->packed_floats);
-    g->run_grid =
-        rv_grid_groups((size_t)rv_divide_up(pixels, GPU_TILE), (size_t)rv_divide_up(most, channels),
-                       (size_t)o->window.s[2], GPU_ITEMS, 1, 1);
-    char defines[32];
-    snprintf(defines, sizeof defines, "-DTN=%d", (int)channels);
-    RV_TRY(rv_kernel_get(&g->pack, device, "conv_gpu", "conv_gpu_pack", defines));
-    return rv_kernel_get(&g->run, device, "conv_gpu", "conv_gpu_gather", defines);
-}
+enum { WEIGHT = 0 };
 
 /* --- padding that repeats the input ---------------------------------------------------------- */
 
@@ -243,6 +43,21 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 
 /* --- all ------------------------------------------------------------------------------------- */
 
+/* In order of preference. */
+static const rv_conv_algorithm *const algorithms[] = {
+    &rv_conv_direct, &rv_conv_tiles, &rv_conv_blocked, &rv_conv_thin, &rv_conv_plain};
+
+/* The first that suits; depends on the device's class and on shapes only. */
+static const rv_conv_algorithm *choose(const rv_conv_gather *g, const rv_device *device)
+{
+    for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
+        if (algorithms[i]->suits(g, device)) {
+            return algorithms[i];
+        }
+    }
+    return NULL;
+}
+
 rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device *device,
                                  bool gradient, size_t *packed_floats)
 {
@@ -252,15 +67,11 @@ rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device 
     if (gradient && padded && a->pad_mode != RV_CONV_PAD_ZERO) {
         RV_TRY(prepare_fold(g, n, device));
     }
-    if (rv_device_gpu_form(device)) {
-        const bool few = g->geometry.target.s[1] / a->groups <= DIRECT_CHANNELS;
-        return few ? prepare_direct(g, device) : prepare_gpu(g, device, packed_floats);
+    g->algorithm = choose(g, device);
+    if (g->algorithm == NULL) {
+        return rv_fail(RV_ERR_INTERNAL, "'%s': no algorithm suits its shape", n->name);
     }
-    if (g->geometry.target_lanes > 1) {
-        return prepare_blocked(g, device, packed_floats);
-    }
-    return g->geometry.source_lanes > 1 ? prepare_thin(g, device, packed_floats)
-                                        : prepare_plain(g, device);
+    return g->algorithm->prepare(g, device, packed_floats);
 }
 
 rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n, const rv_exec *e)
@@ -275,19 +86,30 @@ rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n, const r
                              RV_ARG(g->work)));
 }
 
+/* The launch that most algorithms share. */
+static rv_status launch(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o)
+{
+    const rv_conv_geometry *s = &g->geometry;
+    return rv_launch(e->device, g->run, g->run_grid,
+                     RV_ARGS(RV_ARG(o->target), RV_ARG(o->source), RV_ARG(o->weights),
+                             RV_ARG(o->bias), RV_ARG(s->source), RV_ARG(s->target),
+                             RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place),
+                             RV_ARG(g->work)));
+}
+
 rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv_exec *e,
                              rv_tensor *target, const rv_tensor *source, const rv_tensor *bias,
                              bool accumulate)
 {
-    const rv_conv_geometry *o = &g->geometry;
-    const rv_buffer *to = g->fold != NULL ? n->workspace : target->buffer;
-    const rv_buffer *weights = g->pack != NULL ? n->packed : n->param[WEIGHT]->buffer;
-    const rv_buffer *add = bias != NULL ? bias->buffer : NULL;
-    rv_int4 place = o->place;
-    place.s[3] = accumulate && g->fold == NULL;
-    RV_TRY(rv_launch(e->device, g->run, g->run_grid,
-                     RV_ARGS(RV_ARG(to), RV_ARG(source->buffer), RV_ARG(weights), RV_ARG(add),
-                             RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
-                             RV_ARG(o->step), RV_ARG(place), RV_ARG(g->work))));
+    rv_conv_operands o = {
+        .target = g->fold != NULL ? n->workspace : target->buffer,
+        .source = source->buffer,
+        .weights = g->pack != NULL ? n->packed : n->param[WEIGHT]->buffer,
+        .bias = bias != NULL ? bias->buffer : NULL,
+        .workspace = n->workspace,
+        .place = g->geometry.place,
+    };
+    o.place.s[3] = accumulate && g->fold == NULL;
+    RV_TRY(g->algorithm->run != NULL ? g->algorithm->run(g, e, &o) : launch(g, e, &o));
     return g->fold != NULL ? fold(g, n, e, target, accumulate) : RV_OK;
 }
