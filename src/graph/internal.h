@@ -34,7 +34,7 @@ typedef struct rv_plan_node {
     int saved_storage[RV_MAX_SAVED];
     int forward_workspace, backward_workspace; /**< storages */
     rv_buffer *forward_buffer, *backward_buffer;
-    rv_buffer *packed;
+    rv_buffer *packed, *packed_back;
 } rv_plan_node;
 
 typedef struct rv_storage {

@@ -57,7 +57,7 @@ static void find_last_reads(const rv_plan *plan, int *last)
         const rv_plan_node *p = &plan->nodes[i];
         const int back = backward_step(plan, (int)i);
         for (int k = 0; k < p->node.n_in; k++) {
-            const bool late = runs_backward(p) && has_trait(p, RV_OP_BWD_READS_INPUT);
+            const bool late = runs_backward(p) && rv_backward_reads_input(&p->node);
             const int step = late ? back : (int)i;
             last[p->in[k]] = step > last[p->in[k]] ? step : last[p->in[k]];
         }

@@ -67,9 +67,11 @@ static rv_status prepare(rv_plan *plan)
         RV_TRY(p->node.op->prepare(&p->node, plan->device));
         if (p->node.packed_bytes > 0) {
             RV_TRY(rv_buffer_create(&p->packed, plan->device, p->node.packed_bytes));
-            p->node.packed = p->packed;
-            plan->bytes += p->node.packed_bytes;
         }
+        if (p->node.packed_back_bytes > 0) {
+            RV_TRY(rv_buffer_create(&p->packed_back, plan->device, p->node.packed_back_bytes));
+        }
+        plan->bytes += p->node.packed_bytes + p->node.packed_back_bytes;
     }
     return RV_OK;
 }
@@ -118,6 +120,7 @@ void rv_plan_destroy(rv_plan *plan)
         free(plan->nodes[i].node.priv);
         free(plan->nodes[i].memory);
         rv_buffer_destroy(plan->nodes[i].packed);
+        rv_buffer_destroy(plan->nodes[i].packed_back);
     }
     for (size_t i = 0; i < plan->n_storages; i++) {
         rv_buffer_destroy(plan->storages[i].view);
@@ -199,17 +202,24 @@ static rv_exec exec_for(const rv_plan *plan, const rv_plan_node *p)
                      .stream = (uint32_t)p->graph_node};
 }
 
+static rv_status pack_node(const rv_plan *plan, rv_plan_node *p, bool backward)
+{
+    p->node.packed = backward ? p->packed_back : p->packed;
+    if (p->node.packed == NULL) {
+        return RV_OK;
+    }
+    const rv_exec e = exec_for(plan, p);
+    return p->node.op->pack(&p->node, &e, backward);
+}
+
 static rv_status pack(rv_plan *plan)
 {
     if (plan->params == NULL || plan->packed_version == rv_params_version(plan->params)) {
         return RV_OK;
     }
     for (size_t i = 0; i < plan->n_nodes; i++) {
-        const rv_plan_node *p = &plan->nodes[i];
-        if (p->packed != NULL) {
-            const rv_exec e = exec_for(plan, p);
-            RV_TRY(p->node.op->pack(&p->node, &e));
-        }
+        RV_TRY(pack_node(plan, &plan->nodes[i], false));
+        RV_TRY(pack_node(plan, &plan->nodes[i], true));
     }
     plan->packed_version = rv_params_version(plan->params);
     return RV_OK;
@@ -223,6 +233,7 @@ rv_status rv_plan_forward(rv_plan *plan)
         rv_plan_node *p = &plan->nodes[i];
         const rv_exec e = exec_for(plan, p);
         p->node.workspace = p->forward_buffer;
+        p->node.packed = p->packed;
         RV_TRY(p->node.op->forward(&p->node, &e));
     }
     return RV_OK;
@@ -239,6 +250,7 @@ rv_status rv_plan_backward(rv_plan *plan, bool accumulate_params)
         rv_exec e = exec_for(plan, p);
         e.accumulate |= accumulate_params ? params : 0;
         p->node.workspace = p->backward_buffer;
+        p->node.packed = p->packed_back;
         RV_TRY(p->node.op->backward(&p->node, &e, p->node.wanted));
     }
     return RV_OK;

@@ -173,7 +173,7 @@ const rv_op rv_op_scale = {
     .summary = "multiply each channel by a number, and add one",
     .attrs = scale_attributes,
     .attr_size = sizeof(scale_attrs),
-    .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE |
+    .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_PARAMS_READ_INPUT | RV_OP_BWD_INPLACE |
               RV_OP_AFFINE_PER_CHANNEL,
     .min_in = 1,
     .max_in = 1,

@@ -115,11 +115,11 @@ static rv_status prepare(rv_node *n, rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(state)));
     state *s = n->priv;
-    size_t packed = 0;
+    size_t packed = 0, packed_back = 0;
     RV_TRY(rv_conv_gather_prepare(&s->forward, n, device, false, &packed));
     n->forward_workspace = s->forward.workspace_bytes;
     if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
-        RV_TRY(rv_conv_gather_prepare(&s->backward, n, device, true, &packed));
+        RV_TRY(rv_conv_gather_prepare(&s->backward, n, device, true, &packed_back));
         n->backward_workspace = s->backward.workspace_bytes;
     }
     if ((n->wanted & (RV_WANT_PARAM(WEIGHT) | RV_WANT_PARAM(BIAS))) != 0) {
@@ -129,14 +129,14 @@ static rv_status prepare(rv_node *n, rv_device *device)
         }
     }
     n->packed_bytes = packed * sizeof(float);
+    n->packed_back_bytes = packed_back * sizeof(float);
     return RV_OK;
 }
 
-static rv_status pack(const rv_node *n, const rv_exec *e)
+static rv_status pack(const rv_node *n, const rv_exec *e, bool backward)
 {
     const state *s = n->priv;
-    RV_TRY(rv_conv_gather_pack(&s->forward, n, e));
-    return rv_conv_gather_pack(&s->backward, n, e);
+    return rv_conv_gather_pack(backward ? &s->backward : &s->forward, n, e);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -176,7 +176,7 @@ const rv_op rv_op_conv = {
     .summary = "convolution with stride, dilation, groups and three kinds of padding",
     .attrs = attrs,
     .attr_size = sizeof(rv_conv_attrs),
-    .traits = RV_OP_BWD_READS_INPUT,
+    .traits = RV_OP_PARAMS_READ_INPUT,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

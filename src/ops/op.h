@@ -21,9 +21,11 @@ enum {
     RV_OP_BWD_READS_OUTPUT = 1u << 3, /**< backward reads the outputs */
     RV_OP_BWD_INPLACE = 1u << 4,      /**< backward may write d_in[0] over d_out[0] */
     RV_OP_AFFINE_PER_CHANNEL =
-        1u << 5,            /**< y = a_c x + b_c in inference: folds into a convolution */
-    RV_OP_LOSS = 1u << 6,   /**< the output is one number to be minimised */
-    RV_OP_REORDER = 1u << 7 /**< changes the layout only; inserted by the planner */
+        1u << 5,             /**< y = a_c x + b_c in inference: folds into a convolution */
+    RV_OP_LOSS = 1u << 6,    /**< the output is one number to be minimised */
+    RV_OP_REORDER = 1u << 7, /**< changes the layout only; inserted by the planner */
+    RV_OP_PARAMS_READ_INPUT =
+        1u << 8 /**< backward reads the inputs, but only for gradients of parameters */
 };
 
 /** Bits of `wanted` and `accumulate`. */
@@ -57,13 +59,15 @@ typedef struct rv_node {
     void *priv;                /**< kernels and choices of the operation; freed with free() */
     size_t forward_workspace;  /**< bytes of device memory needed during forward */
     size_t backward_workspace; /**< and during backward */
-    size_t packed_bytes;       /**< bytes for parameters in the algorithm's own order; 0: none */
+    size_t packed_bytes; /**< bytes for parameters in the algorithm's own order, as forward reads
+                              them; 0: none */
+    size_t packed_back_bytes; /**< and as backward reads them */
 
     /* Set by the planner after prepare. */
     rv_buffer *workspace; /**< for the pass that runs; NULL where none was asked for */
-    rv_buffer *packed;
-    rv_tensor **d_in;  /**< gradient of each input, NULL where not wanted; layout of the input */
-    rv_tensor **d_out; /**< gradient of each output, layout of the output */
+    rv_buffer *packed;    /**< for the pass that runs or is packed */
+    rv_tensor **d_in;     /**< gradient of each input, NULL where not wanted; layout of the input */
+    rv_tensor **d_out;    /**< gradient of each output, layout of the output */
     rv_tensor *d_param[RV_MAX_PARAMS]; /**< plain */
 } rv_node;
 
@@ -75,6 +79,8 @@ typedef struct rv_exec {
     uint32_t seed;   /**< Philox key for operations that draw numbers */
     uint32_t step;   /**< counts runs: no two draw the same numbers */
     uint32_t stream; /**< tells this node's draws from another's */
+    bool again; /**< forward runs a second time, before backward: the same outputs from the same
+                          inputs; state stays as it is, saved tensors are there already */
 } rv_exec;
 
 /** An operation: a const struct at the bottom of its file. A NULL member is not supported, or
@@ -104,8 +110,9 @@ struct rv_op {
     /** Chooses the algorithm from device class and shapes, gets kernels, states workspace and
      *  packed bytes. */
     rv_status (*prepare)(rv_node *n, rv_device *device);
-    /** Writes n->packed from n->param: before the first forward, and whenever parameters changed. */
-    rv_status (*pack)(const rv_node *n, const rv_exec *e);
+    /** Writes n->packed from n->param, for forward or for backward: whenever parameters changed, or
+     *  before each use where memory is short. */
+    rv_status (*pack)(const rv_node *n, const rv_exec *e, bool backward);
     /** Outputs from inputs; saved tensors where they have memory. */
     rv_status (*forward)(const rv_node *n, const rv_exec *e);
     /** The gradients `wanted` (a subset of n->wanted) of sum(out * d_out); overwrites or adds as
@@ -119,6 +126,14 @@ struct rv_op {
 static inline bool rv_node_has_param(const rv_node *n, int i)
 {
     return n->param[i] != NULL && n->param[i]->shape.rank > 0;
+}
+
+/** Whether backward, with what is wanted of it, reads the inputs. */
+static inline bool rv_backward_reads_input(const rv_node *n)
+{
+    const uint32_t inputs = RV_WANT_INPUT(RV_MAX_INPUTS) - 1;
+    return (n->op->traits & RV_OP_BWD_READS_INPUT) != 0 ||
+           ((n->op->traits & RV_OP_PARAMS_READ_INPUT) != 0 && (n->wanted & ~inputs) != 0);
 }
 
 /** Zeroed n->priv of `bytes`. */

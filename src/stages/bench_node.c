@@ -86,6 +86,17 @@ static rv_status make_tensors(rv_bench_node *b)
     return make_params(b);
 }
 
+static rv_status make_packed(rv_bench_node *b, rv_buffer **out, size_t bytes, bool backward)
+{
+    if (bytes == 0) {
+        return RV_OK;
+    }
+    const rv_exec e = {.device = b->device};
+    RV_TRY(rv_buffer_create(out, b->device, bytes));
+    b->node.packed = *out;
+    return b->node.op->pack(&b->node, &e, backward);
+}
+
 static rv_status make_workspace(rv_bench_node *b)
 {
     const rv_node *n = &b->node;
@@ -95,12 +106,8 @@ static rv_status make_workspace(rv_bench_node *b)
     if (n->backward_workspace > 0) {
         RV_TRY(rv_buffer_create(&b->backward_workspace, b->device, n->backward_workspace));
     }
-    if (n->packed_bytes > 0) {
-        const rv_exec e = {.device = b->device};
-        RV_TRY(rv_buffer_create(&b->node.packed, b->device, n->packed_bytes));
-        RV_TRY(n->op->pack(n, &e));
-    }
-    return RV_OK;
+    RV_TRY(make_packed(b, &b->forward_packed, n->packed_bytes, false));
+    return make_packed(b, &b->backward_packed, n->packed_back_bytes, true);
 }
 
 static rv_status set_up(rv_bench_node *b, const char *op, const rv_attr_value *attrs,
@@ -165,7 +172,8 @@ void rv_bench_node_destroy(rv_bench_node *b)
     }
     rv_buffer_destroy(b->forward_workspace);
     rv_buffer_destroy(b->backward_workspace);
-    rv_buffer_destroy(b->node.packed);
+    rv_buffer_destroy(b->forward_packed);
+    rv_buffer_destroy(b->backward_packed);
     free(b->node.priv);
     free(b->attrs);
     free(b);
@@ -181,9 +189,11 @@ static rv_status run(rv_bench_node *b, rv_pass pass, double *seconds)
     const double start = rv_clock();
     if (pass == RV_PASS_FORWARD) {
         n->workspace = b->forward_workspace;
+        n->packed = b->forward_packed;
         RV_TRY(n->op->forward(n, &e));
     } else {
         n->workspace = b->backward_workspace;
+        n->packed = b->backward_packed;
         RV_TRY(n->op->backward(n, &e, pass == RV_PASS_BACKWARD_DATA ? data : params));
     }
     RV_TRY(rv_device_finish(b->device));

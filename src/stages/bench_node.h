@@ -15,6 +15,7 @@ typedef struct rv_bench_node {
     rv_tensor *ins[1], *outs[1], *d_ins[1], *d_outs[1];
     rv_tensor param[RV_MAX_PARAMS], d_param[RV_MAX_PARAMS];
     rv_buffer *forward_workspace, *backward_workspace;
+    rv_buffer *forward_packed, *backward_packed;
 } rv_bench_node;
 
 /** Where a value of a node's data comes from. */

@@ -366,7 +366,8 @@ static void check_layouts(check *c)
         with_rig(c, offered, false, false, backward_parts);
     }
     if (inplace && !has_trait(c, RV_OP_BWD_READS_INPUT)) {
-        with_rig(c, offered, true, false, forward_in_place);
+        const bool only_inputs = has_trait(c, RV_OP_PARAMS_READ_INPUT);
+        with_rig(c, only_inputs ? offered & inputs : offered, true, false, forward_in_place);
     }
     if (has_trait(c, RV_OP_BWD_INPLACE) && may_share(c) && (offered & RV_WANT_INPUT(0)) != 0) {
         with_rig(c, offered, false, true, forward_in_place);

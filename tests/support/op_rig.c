@@ -309,7 +309,10 @@ static rv_status place_rest(rv_rig *rig)
     if (n->packed_bytes > 0) {
         RV_TRY(area_create(&rig->packed_area, rig, "packed parameters", 0, NULL, n->packed_bytes));
     }
-    rig->node.packed = rig->packed_area.view;
+    if (n->packed_back_bytes > 0 && n->wanted != 0) {
+        RV_TRY(area_create(&rig->packed_back_area, rig, "packed parameters of backward", 0, NULL,
+                           n->packed_back_bytes));
+    }
     return RV_OK;
 }
 
@@ -322,11 +325,12 @@ rv_status rv_rig_create(rv_rig *out, rv_device *device, const rv_problem *proble
         RV_TRY(problem->op->prepare(&out->node, device));
     }
     const rv_node *n = &out->node;
-    const size_t sum = n->forward_workspace | n->backward_workspace | n->packed_bytes;
+    const size_t sum =
+        n->forward_workspace | n->backward_workspace | n->packed_bytes | n->packed_back_bytes;
     if (sum % sizeof(float) != 0) {
         return rv_fail(RV_ERR_USAGE, "workspace and packed bytes are no multiples of 4");
     }
-    if (n->packed_bytes > 0 && problem->op->pack == NULL) {
+    if (n->packed_bytes + n->packed_back_bytes > 0 && problem->op->pack == NULL) {
         return rv_fail(RV_ERR_USAGE, "packed bytes are asked for, but there is no pack");
     }
     RV_TRY(place_values(out));
@@ -339,17 +343,12 @@ static rv_area *area_at(rv_rig *rig, int i)
     struct {
         rv_area *first;
         int n;
-    } groups[] = {{rig->in_area, RV_RIG_TENSORS},
-                  {rig->out_area, RV_RIG_TENSORS},
-                  {rig->d_in_area, RV_RIG_TENSORS},
-                  {rig->d_out_area, RV_RIG_TENSORS},
-                  {rig->param_area, RV_MAX_PARAMS},
-                  {rig->d_param_area, RV_MAX_PARAMS},
-                  {rig->state_area, RV_MAX_STATE},
-                  {rig->saved_area, RV_MAX_SAVED},
-                  {&rig->forward_area, 1},
-                  {&rig->backward_area, 1},
-                  {&rig->packed_area, 1}};
+    } groups[] = {{rig->in_area, RV_RIG_TENSORS},   {rig->out_area, RV_RIG_TENSORS},
+                  {rig->d_in_area, RV_RIG_TENSORS}, {rig->d_out_area, RV_RIG_TENSORS},
+                  {rig->param_area, RV_MAX_PARAMS}, {rig->d_param_area, RV_MAX_PARAMS},
+                  {rig->state_area, RV_MAX_STATE},  {rig->saved_area, RV_MAX_SAVED},
+                  {&rig->forward_area, 1},          {&rig->backward_area, 1},
+                  {&rig->packed_area, 1},           {&rig->packed_back_area, 1}};
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
         if (i < groups[g].n) {
             return &groups[g].first[i];
@@ -409,6 +408,7 @@ static rv_status load(rv_rig *rig, const rv_rig_run *run)
     const rv_problem *p = rig->problem;
     RV_TRY(area_poison(&rig->forward_area, rig, false));
     RV_TRY(area_poison(&rig->packed_area, rig, false));
+    RV_TRY(area_poison(&rig->packed_back_area, rig, false));
     for (int i = 0; i < RV_MAX_SAVED; i++) {
         RV_TRY(area_poison(&rig->saved_area[i], rig, false));
     }
@@ -438,9 +438,8 @@ static rv_status load(rv_rig *rig, const rv_rig_run *run)
  * may write nothing but gradients and its workspace. */
 static rv_status load_backward(rv_rig *rig)
 {
-    const uint32_t traits = rig->problem->op->traits;
-    const bool reads_input = (traits & RV_OP_BWD_READS_INPUT) != 0;
-    const bool reads_output = (traits & RV_OP_BWD_READS_OUTPUT) != 0;
+    const bool reads_input = rv_backward_reads_input(&rig->node);
+    const bool reads_output = (rig->problem->op->traits & RV_OP_BWD_READS_OUTPUT) != 0;
     for (int i = 0; i < rig->node.n_in; i++) {
         rv_area *a = &rig->in_area[i];
         const bool is_output = i == 0 && rig->options.inplace;
@@ -479,13 +478,21 @@ static rv_area *gradient_area(rv_rig *rig, int bit)
     return bit == 0 && rig->options.backward_inplace ? &rig->d_out_area[0] : &rig->d_in_area[bit];
 }
 
+/* Packs for the pass that runs next, which must not write there. */
+static rv_status pack(rv_rig *rig, rv_area *area, const rv_exec *e, bool backward)
+{
+    rig->node.packed = area->view;
+    if (area->what == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rig->problem->op->pack(&rig->node, e, backward));
+    return area_keep(area, rig);
+}
+
 static rv_status run_forward(rv_rig *rig, const rv_exec *e, rv_rig_result *out, rv_text *faults)
 {
     const rv_problem *p = rig->problem;
-    if (rig->packed_area.what != NULL) {
-        RV_TRY(p->op->pack(&rig->node, e));
-        RV_TRY(area_keep(&rig->packed_area, rig));
-    }
+    RV_TRY(pack(rig, &rig->packed_area, e, false));
     rig->node.workspace = rig->forward_area.view;
     RV_TRY(p->op->forward(&rig->node, e));
     RV_TRY(rv_device_finish(rig->device));
@@ -516,6 +523,7 @@ rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out
     }
     RV_TRY(load_backward(rig));
     rig->node.workspace = rig->backward_area.view;
+    RV_TRY(pack(rig, &rig->packed_back_area, &e, true));
     RV_TRY(rig->problem->op->backward(&rig->node, &e, run->wanted));
     RV_TRY(rv_device_finish(rig->device));
     RV_TRY(check_areas(rig, faults));
@@ -529,7 +537,8 @@ rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out
 
 const char *rv_rig_excess(const rv_rig *rig)
 {
-    const rv_area *claimed[] = {&rig->forward_area, &rig->backward_area, &rig->packed_area};
+    const rv_area *claimed[] = {&rig->forward_area, &rig->backward_area, &rig->packed_area,
+                                &rig->packed_back_area};
     for (size_t i = 0; i < sizeof claimed / sizeof claimed[0]; i++) {
         if (claimed[i]->what != NULL && !claimed[i]->filled) {
             return claimed[i]->what;

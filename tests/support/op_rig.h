@@ -81,7 +81,7 @@ typedef struct rv_rig {
     rv_area d_in_area[RV_RIG_TENSORS], d_out_area[RV_RIG_TENSORS];
     rv_area param_area[RV_MAX_PARAMS], d_param_area[RV_MAX_PARAMS];
     rv_area state_area[RV_MAX_STATE], saved_area[RV_MAX_SAVED];
-    rv_area forward_area, backward_area, packed_area;
+    rv_area forward_area, backward_area, packed_area, packed_back_area;
     uint32_t n_areas;
 } rv_rig;
 

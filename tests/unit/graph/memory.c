@@ -120,7 +120,7 @@ static void backward_reads(const play *p, int i, int *list, int *n_list)
     const rv_plan_node *n = &plan->nodes[i];
     const uint32_t traits = n->node.op->traits;
     const char *name = n->node.name;
-    for (int k = 0; k < n->node.n_in && (traits & RV_OP_BWD_READS_INPUT) != 0; k++) {
+    for (int k = 0; k < n->node.n_in && rv_backward_reads_input(&n->node); k++) {
         list[(*n_list)++] = plan->values[n->in[k]].storage;
         reads(p, plan->values[n->in[k]].storage, tensor_id(n->in[k]), name, "input in backward");
     }
@@ -232,7 +232,7 @@ Test(memory, a_chain_forward_takes_the_memory_of_two_tensors)
     for (size_t i = 0; i < plan->n_nodes; i++) {
         const uint64_t w = plan->nodes[i].node.forward_workspace;
         workspace = w > workspace ? w : workspace;
-        packed += plan->nodes[i].node.packed_bytes;
+        packed += plan->nodes[i].node.packed_bytes + plan->nodes[i].node.packed_back_bytes;
     }
     cr_assert_leq(rv_plan_bytes(plan) - packed, 3 * tensor + workspace + 4096);
     cr_assert_geq(bytes_without_sharing(), 10 * tensor);
