@@ -46,14 +46,18 @@ typedef struct rv_model_options {
     rv_pooling pooling;  /**< default RV_POOLING_AS_MADE */
     const rv_preprocessing *preprocessing; /**< NULL: the model's own */
     const rv_events *events;
+    /* What a built-in architecture is made for; 0: as it was published. */
+    int channels; /**< of the pictures: 3, or 1 for grey */
+    int height, width;
+    int classes;
 } rv_model_options;
-#define RV_MODEL_OPTIONS_INIT                                                   \
-    {                                                                           \
-        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL \
+#define RV_MODEL_OPTIONS_INIT                                                               \
+    {                                                                                       \
+        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0 \
     }
 
-/** Opens a model: "patches"; "vgg16", "vgg19" and "squeezenet", which are built-in architectures; all
- *  else is the path of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
+/** Opens a model: "patches"; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the
+ *  units of its hidden layers; all else is the path of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:
@@ -71,6 +75,8 @@ RV_API bool rv_model_is_random(const rv_model *model);
 /** Size of the pictures it was made for. */
 RV_API int rv_model_width(const rv_model *model);
 RV_API int rv_model_height(const rv_model *model);
+/** 3, or 1 where it takes grey pictures. */
+RV_API int rv_model_channels(const rv_model *model);
 RV_API const rv_preprocessing *rv_model_preprocessing(const rv_model *model); /**< borrowed */
 
 /** Names of the classes, without synset numbers; 0 where the model has none. */

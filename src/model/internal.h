@@ -61,9 +61,18 @@ const char *rv_network_pool(const rv_network *network, bool max, bool global);
 RV_NODISCARD rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
                                         const char *const *layers, size_t n_layers);
 
-/** Built-in architectures; depth is 16 or 19. */
-RV_NODISCARD rv_status rv_network_vgg(rv_network **out, int depth, rv_pooling pooling);
-RV_NODISCARD rv_status rv_network_squeezenet(rv_network **out, rv_pooling pooling);
+/** What an architecture is built for; 0: as it was published. */
+typedef struct rv_architecture_shape {
+    int32_t channels; /**< of the pictures: 3, or 1 for grey */
+    int32_t height, width;
+    int32_t classes;
+} rv_architecture_shape;
+
+/** The network of a built-in architecture. *out stays NULL where `name` is none.
+ *  @param name  may carry more behind a colon: "mlp:300,100". */
+RV_NODISCARD rv_status rv_architecture_create(rv_network **out, const char *name,
+                                              const rv_architecture_shape *shape,
+                                              rv_pooling pooling);
 
 /** Reads a Caffe network from a prototxt, in its test phase. */
 RV_NODISCARD rv_status rv_caffe_network(rv_network **out, const char *path, rv_pooling pooling);

@@ -21,7 +21,14 @@ struct rv_model {
 
 static const rv_model_entry entries[] = {
     {"patches", "filters learned from the style picture while stylizing; needs no file", "style"},
+    {"lenet", "two convolutions and two dense layers for digits, as in Caffe's examples",
+     "architecture"},
+    {"mlp", "dense layers of 300 and 100 units; mlp:64,32 has others", "architecture"},
+    {"resnet-18", "ResNet-18 of half the channels, for small pictures", "architecture"},
+    {"small-cnn", "four convolutions with dropout, for a few hundred pictures", "architecture"},
     {"squeezenet", "SqueezeNet 1.0 as an architecture; weights from a caffemodel, else random",
+     "architecture"},
+    {"vgg-s", "VGG of nine convolutions with batch norm, for pictures of 64 pixels",
      "architecture"},
     {"vgg16", "VGG-16 as an architecture; weights from a caffemodel, else random", "architecture"},
     {"vgg19", "VGG-19 as an architecture; weights from a caffemodel, else random", "architecture"},
@@ -31,18 +38,6 @@ const rv_model_entry *rv_model_list(size_t *n)
 {
     *n = sizeof entries / sizeof entries[0];
     return entries;
-}
-
-/* A built-in architecture, or *out stays NULL. */
-static rv_status open_architecture(rv_network **out, const char *name, rv_pooling pooling)
-{
-    if (strcmp(name, "vgg16") == 0) {
-        return rv_network_vgg(out, 16, pooling);
-    }
-    if (strcmp(name, "vgg19") == 0) {
-        return rv_network_vgg(out, 19, pooling);
-    }
-    return strcmp(name, "squeezenet") == 0 ? rv_network_squeezenet(out, pooling) : RV_OK;
 }
 
 /* Checks options that no importer sees. */
@@ -59,11 +54,27 @@ static rv_status check_preprocessing(const rv_preprocessing *p)
                : rv_fail(RV_ERR_USAGE, "the range is %g, but has to be above 0", (double)p->range);
 }
 
+static bool asks_for_shape(const rv_model_options *o)
+{
+    return o->channels != 0 || o->height != 0 || o->width != 0 || o->classes != 0;
+}
+
+static rv_status fail_no_architecture(const char *name)
+{
+    return rv_fail(RV_ERR_USAGE,
+                   "'%s' is no architecture: its size, channels and classes are its own", name);
+}
+
 /* Network, weights and labels of a file or an architecture. */
 static rv_status open_network(rv_model *model, const char *name, const rv_model_options *options)
 {
     rv_model_files files = {0};
-    rv_status status = open_architecture(&model->network, name, options->pooling);
+    const rv_architecture_shape shape = {options->channels, options->height, options->width,
+                                         options->classes};
+    rv_status status = rv_architecture_create(&model->network, name, &shape, options->pooling);
+    if (status == RV_OK && model->network == NULL && asks_for_shape(options)) {
+        status = fail_no_architecture(name);
+    }
     if (status == RV_OK) {
         status = rv_model_files_find(&files, name, model->network != NULL, options);
     }
@@ -86,6 +97,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
 {
     if (strcmp(name, "patches") == 0) {
+        RV_TRY(asks_for_shape(options) ? fail_no_architecture(name) : RV_OK);
         model->kind = RV_MODEL_PATCHES;
         return rv_strdup(&model->name, name);
     }
@@ -178,6 +190,11 @@ int rv_model_width(const rv_model *model)
 int rv_model_height(const rv_model *model)
 {
     return model->network != NULL ? model->network->height : 0;
+}
+
+int rv_model_channels(const rv_model *model)
+{
+    return model->network != NULL ? model->network->channels : 0;
 }
 
 const rv_preprocessing *rv_model_preprocessing(const rv_model *model)

@@ -1,5 +1,6 @@
 /* Turns a picture into the channels, range and zero that a network was trained on:
- * y_c = (x_c' * range - mean_c) / deviation_c, c' the channel of the picture that is c of the network. */
+ * y_c = (x_c' * range - mean_c) / deviation_c, c' the channel of the picture that is c of the network. A grey picture
+ * has one channel, the first of each list. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "ops/op.h"
@@ -27,9 +28,9 @@ static const rv_attr attributes[] = {
 static rv_status infer(rv_node *n)
 {
     const rv_shape *in = &n->in[0]->shape;
-    if (in->rank != 4 || in->dim[1] != 3) {
+    if (in->rank != 4 || (in->dim[1] != 3 && in->dim[1] != 1)) {
         char text[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': preprocess takes N,3,H,W, not %s", n->name,
+        return rv_fail(RV_ERR_SHAPE, "'%s': preprocess takes N,3,H,W or N,1,H,W, not %s", n->name,
                        rv_shape_text(text, in));
     }
     n->out[0]->shape = *in;
@@ -53,11 +54,12 @@ static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_
 {
     const preprocess_attrs *a = n->attrs;
     const int32_t *d = x->shape.dim;
-    const int32_t pixels = d[2] * d[3], reversed = a->order == ORDER_BGR;
+    const int32_t pixels = d[2] * d[3], reversed = d[1] == 3 && a->order == ORDER_BGR;
     rv_kernel *const *kernel = n->priv;
     return rv_launch(e->device, *kernel, rv_grid_items(e->device, (size_t)d[0] * (size_t)pixels),
-                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(pixels),
-                             RV_ARG(reversed), RV_ARG(accumulate), RV_ARG(factor), RV_ARG(offset)));
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
+                             RV_ARG(pixels), RV_ARG(reversed), RV_ARG(accumulate), RV_ARG(factor),
+                             RV_ARG(offset)));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -75,10 +77,11 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     (void)wanted;
     const preprocess_attrs *a = n->attrs;
+    const bool swapped = n->in[0]->shape.dim[1] == 3 && a->order == ORDER_BGR;
     rv_float4 factor = {{0}};
     const rv_float4 offset = {{0}};
     for (int c = 0; c < 3; c++) {
-        factor.s[a->order == ORDER_BGR ? 2 - c : c] = a->range / a->deviation[c];
+        factor.s[swapped ? 2 - c : c] = a->range / a->deviation[c];
     }
     return map(n, e, n->d_in[0], n->d_out[0], (e->accumulate & RV_WANT_INPUT(0)) != 0, factor,
                offset);

@@ -24,6 +24,13 @@ static const rv_op_case cases[] = {
      .attrs = {RV_SET_ENUM("order", "bgr"), RV_SET_FLOAT("mean", 0.5),
                RV_SET_FLOAT("deviation", 0.5)},
      .n_attrs = 3},
+    {.name = "grey: one channel, whatever the order",
+     .in = {{4, {2, 1, 7, 33}}},
+     .n_in = 1,
+     .attrs = {RV_SET_ENUM("order", "bgr"), RV_SET_FLOAT3("mean", 0.1307, 1, 2),
+               RV_SET_FLOAT3("deviation", 0.3081, 3, 4)},
+     .n_attrs = 3,
+     .small = true},
 };
 
 RV_OP_CASES(preprocess, twin_preprocess, false, cases);

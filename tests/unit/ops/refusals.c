@@ -129,8 +129,8 @@ static const refusal refusals[] = {
     {"average_pool", IN(R4(1, 3, 8, 8)), SET(INT2("kernel", 3, 2), INT4("pads", 1, 0, 1, 2)),
      SHAPE("pads of 0 and 2 must be less than the window of 2")},
 
-    {"preprocess", IN(R4(1, 4, 8, 8)), SHAPE("preprocess takes N,3,H,W, not 1x4x8x8")},
-    {"preprocess", IN(R2(1, 3)), SHAPE("preprocess takes N,3,H,W, not 1x3")},
+    {"preprocess", IN(R4(1, 4, 8, 8)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x4x8x8")},
+    {"preprocess", IN(R2(1, 3)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x3")},
 
     {"resize", IN(R3(3, 8, 8)), SHAPE("resize takes N,C,H,W, not 3x8x8")},
     {"resize", IN(R4(1, 3, 8, 9)), SET(RV_SET_FLOAT4("window", 2, 0, 7, 9)),
