@@ -2,13 +2,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "flat.clh"
 
-/* y = a + b over n floats; y may lie over a or b. One work-item: B values. */
+/* y = a + b over n floats, rectified by `slope`; y may lie over a or b. One work-item: B values. */
 __kernel void add_forward(__global float *y, __global const float *a, __global const float *b,
-                          int n)
+                          int n, float slope)
 {
     const int i = rv_index();
     if (!rv_beyond(i, n)) {
-        rv_store(y, i, n, rv_load(a, i, n) + rv_load(b, i, n));
+        rv_store(y, i, n, rv_rectifyB(rv_load(a, i, n) + rv_load(b, i, n), slope));
     }
 }
 

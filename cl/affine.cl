@@ -27,7 +27,7 @@ static inline floatV vector_or(__global const float *p, float other, int block, 
 __kernel void affine_map(__global floatV *y, __global const floatV *x, __global const float *mean,
                          __global const float *variance, __global const float *weight,
                          __global const float *bias, int n, int c, int pixels, int run, int mean_at,
-                         int variance_at, float epsilon)
+                         int variance_at, float epsilon, float slope)
 {
     const rv_run r = rv_run_of(rv_index(), pixels, run);
     const int blocks = rv_blocks(c), block = r.plane % blocks;
@@ -39,7 +39,7 @@ __kernel void affine_map(__global floatV *y, __global const floatV *x, __global 
                           inverse_deviation(variance, variance_at, block, c, epsilon);
     const floatV offset = vector_or(bias, 0.0f, block, c);
     for (int p = r.plane * pixels + r.begin; p < r.plane * pixels + r.end; p++) {
-        y[p] = rv_maskV((x[p] - middle) * factor + offset, block, c);
+        y[p] = rv_maskV(rv_rectifyV((x[p] - middle) * factor + offset, slope), block, c);
     }
 }
 

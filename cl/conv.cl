@@ -5,7 +5,7 @@
 /* One work-item: one value of the target. work.x, work.y: lanes of source and target, B or 1. */
 __kernel void conv_direct(__global float *y, __global const float *x, __global const float *weights,
                           __global const float *bias, int4 source, int4 target, int4 window,
-                          int4 step, int4 place, int4 work)
+                          int4 step, int4 place, float slope, int4 work)
 {
     const int pixels = target.z * target.w, blocks = (target.y + work.y - 1) / work.y;
     const int i = rv_index();
@@ -35,7 +35,7 @@ __kernel void conv_direct(__global float *y, __global const float *x, __global c
             }
         }
     }
-    y[i] = rv_accumulate(y + i, sum, place.w);
+    y[i] = rv_rectify(rv_accumulate(y + i, sum, place.w), slope);
 }
 
 /* Number k (from 0) of the padded positions that may show `at`: its own place, then all of the padding. */

@@ -220,11 +220,13 @@ typedef struct job {
     int first_set, last_set;
     int first_unit, last_unit, last_channel; /* of the source, that these sets read */
     int packed_units, packed_offset;
+    float slope;
 } job;
 
-static inline job find_job(int4 source, int4 target, int4 window, int4 step, int4 place, int4 work)
+static inline job find_job(int4 source, int4 target, int4 window, int4 step, int4 place,
+                           float slope, int4 work)
 {
-    job j = {source, target, window, step, place, 0, 0, 0, 0, 0, work.z, work.w};
+    job j = {source, target, window, step, place, 0, 0, 0, 0, 0, work.z, work.w, slope};
     const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
     j.first_set = (int)get_group_id(1) * work.y;
     j.last_set = min(j.first_set + work.y, (target.y + KV * B - 1) / (KV * B));
@@ -235,7 +237,7 @@ static inline job find_job(int4 source, int4 target, int4 window, int4 step, int
     return j;
 }
 
-/* Adds the bias and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
+/* Adds the bias, rectifies, and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
 static inline void store(__global floatB *y, const floatB *sums, const int *to,
                          __global const float *bias, int set, const job *j)
 {
@@ -248,7 +250,8 @@ static inline void store(__global floatB *y, const floatB *sums, const int *to,
         for (int p = 0; p < PX; p++) {
             if (to[p] >= 0) {
                 __global floatB *at = y + to[p] + block * j->target.z * j->target.w;
-                *at = rv_accumulateB(at, sums[p * KV + v] + add, j->place.w);
+                *at = rv_rectifyB(rv_accumulateB(at, sums[p * KV + v] + add, j->place.w),
+                                  j->slope);
             }
         }
     }
@@ -350,13 +353,13 @@ static inline int do_inner_tile(__global floatB *y, __global const float *x,
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_gather(__global floatB *y, __global const float *x, __global const floatB *packed,
                 __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                int4 place, int4 work)
+                int4 place, float slope, int4 work)
 {
     const int2 phases = place.z ? step.xy : (int2)(1, 1);
     const int per_picture = (target.z + phases.x - 1) / phases.x *
                             ((target.w + phases.y - 1) / phases.y) * phases.x * phases.y;
     const int end = target.x * per_picture;
-    const job j = find_job(source, target, window, step, place, work);
+    const job j = find_job(source, target, window, step, place, slope, work);
     for (int i = 0; i < work.x; i++) {
         const int first = ((int)get_group_id(0) * work.x + i) * PX;
         if (first < end && !do_inner_tile(y, x, packed, bias, first, &j)) {

@@ -43,22 +43,23 @@ static inline floatB load_mixed(__global const float *x, const int *from)
     return vloadB(0, pixel);
 }
 
-/* Adds the bias of channel k and stores its sums[NV]. */
+/* Adds the bias of channel k, rectifies, and stores its sums[NV]. */
 static inline void store(__global float *y, const floatB *sums, float bias, int k,
-                         const row_tile *t, int4 target, int accumulate)
+                         const row_tile *t, int4 target, int accumulate, float slope)
 {
     __global float *row = y + ((t->n * target.y + k) * target.z + t->row) * target.w + t->column;
     for (int v = 0; v < NV; v++) {
         __global float *to = row + v * B * t->apart;
         const floatB value = sums[v] + bias;
         if (t->apart == 1 && t->column + (v + 1) * B <= target.w) {
-            vstoreB(accumulate ? vloadB(0, to) + value : value, 0, to);
+            vstoreB(rv_rectifyB(accumulate ? vloadB(0, to) + value : value, slope), 0, to);
             continue;
         }
         float pixel[B];
         vstoreB(value, 0, pixel);
         for (int b = 0; b < B && t->column + (v * B + b) * t->apart < target.w; b++) {
-            to[b * t->apart] = rv_accumulate(to + b * t->apart, pixel[b], accumulate);
+            __global float *at = to + b * t->apart;
+            *at = rv_rectify(rv_accumulate(at, pixel[b], accumulate), slope);
         }
     }
 }
@@ -67,7 +68,7 @@ static inline void store(__global float *y, const floatB *sums, float bias, int 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_plain_gather(__global float *y, __global const float *x, __global const float *weights,
                       __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                      int4 place, int4 work)
+                      int4 place, float slope, int4 work)
 {
     const int channels = source.y / window.z, plane = source.z * source.w;
     const int first = (int)get_group_id(1) * channels, first_k = (int)get_group_id(1) * KT;
@@ -121,7 +122,7 @@ conv_cpu_plain_gather(__global float *y, __global const float *x, __global const
         }
         for (int k = 0; k < KT; k++) {
             store(y, sums + k * NV, bias != 0 ? bias[first_k + k] : 0.0f, first_k + k, &t, target,
-                  place.w);
+                  place.w, slope);
         }
     }
 }

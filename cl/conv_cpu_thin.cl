@@ -38,9 +38,9 @@ __kernel void conv_cpu_thin_pack(__global floatB *packed, __global const float *
     packed[work.w + i] = vloadB(0, lane);
 }
 
-/* Adds the bias and stores sums[PX][KT]. */
+/* Adds the bias, rectifies, and stores sums[PX][KT]. */
 static inline void store(__global float *y, const floatB *sums, __global const float *bias,
-                         const row_tile *t, int4 target, int accumulate)
+                         const row_tile *t, int4 target, int accumulate, float slope)
 {
     for (int k = 0; k < KT; k++) {
         const float add = bias != 0 ? bias[k] : 0.0f;
@@ -49,7 +49,8 @@ static inline void store(__global float *y, const floatB *sums, __global const f
             const int column = t->column + p * t->apart;
             if (column < target.w) {
                 __global float *to = y + row + column;
-                *to = rv_accumulate(to, rv_sum_lanes(sums[p * KT + k]) + add, accumulate);
+                const float value = rv_sum_lanes(sums[p * KT + k]) + add;
+                *to = rv_rectify(rv_accumulate(to, value, accumulate), slope);
             }
         }
     }
@@ -70,7 +71,7 @@ static inline void store(__global float *y, const floatB *sums, __global const f
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_thin_gather(__global float *y, __global const floatB *x, __global const floatB *packed,
                      __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                     int4 place, int4 work)
+                     int4 place, float slope, int4 work)
 {
     const int units = (source.y + B - 1) / B, plane = source.z * source.w,
               taps = window.x * window.y;
@@ -125,6 +126,6 @@ conv_cpu_thin_gather(__global float *y, __global const floatB *x, __global const
         for (int k = 0; k < PX * KT; k++) {
             sums[k] = sum[k];
         }
-        store(y, sums, bias, &t, target, place.w);
+        store(y, sums, bias, &t, target, place.w, slope);
     }
 }

@@ -46,7 +46,7 @@ static inline float load_source(__global const float *x, int j, int n, int row, 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 conv_gpu_gather(__global float *y, __global const float *x, __global const float *packed,
                 __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                int4 place, int4 work)
+                int4 place, float slope, int4 work)
 {
     __local float left[TK][TM + 1], right[TK][TN + 1];
     const int item = (int)get_local_id(0), group = (int)get_group_id(2);
@@ -102,7 +102,7 @@ conv_gpu_gather(__global float *y, __global const float *x, __global const float
             if (at < target.x * pixels && channel < end) {
                 __global float *to = y + conv_index(at / pixels, all, at % pixels, target, work.y);
                 const float add = bias != 0 && all < target.y ? bias[all] : 0.0f;
-                *to = rv_accumulate(to, sum[i][k] + add, place.w);
+                *to = rv_rectify(rv_accumulate(to, sum[i][k] + add, place.w), slope);
             }
         }
     }

@@ -24,7 +24,7 @@
  * what lies beyond repeats the last one and is not stored. */
 static inline void forward_tile(__global float *y, __global const float *x, __global const float *w,
                                 __global const float *bias, int outputs, int pictures, int features,
-                                int k, int start, int end)
+                                int k, int start, int end, float slope)
 {
     __global const float *row[OUTPUTS], *picture[PICTURES];
     floatB sum[OUTPUTS][PICTURES];
@@ -63,17 +63,19 @@ static inline void forward_tile(__global float *y, __global const float *x, __gl
                     total = fma(row[a][i], picture[b][i], total);
                 }
                 __global float *q = y + b * k + a;
-                *q = total + (start > 0 ? *q : bias != 0 ? bias[a] : 0.0f);
+                total += start > 0 ? *q : bias != 0 ? bias[a] : 0.0f;
+                *q = end == features ? rv_rectify(total, slope) : total;
             }
         }
     }
 }
 
-/* y = x W^T + b for `span` outputs, a multiple of OUTPUTS. y is [N,K], x [N,J], w [K,J], bias [K] or null. The
+/* y = x W^T + b, rectified, for `span` outputs, a multiple of OUTPUTS. y is [N,K], x [N,J], w [K,J], bias [K] or null. The
  * features are taken in stretches of `chunk`, so that all pictures of one stay in cache. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_forward(__global float *y, __global const float *x, __global const float *w,
-                  __global const float *bias, int n, int k, int features, int span, int chunk)
+                  __global const float *bias, int n, int k, int features, int span, int chunk,
+                  float slope)
 {
     const int first = (int)get_group_id(0) * span, last = min(k, first + span);
     for (int start = 0; start < features; start += chunk) {
@@ -83,7 +85,7 @@ dense_cpu_forward(__global float *y, __global const float *x, __global const flo
                 forward_tile(y + (size_t)picture * k + output, x + (size_t)picture * features,
                              w + (size_t)output * features, bias != 0 ? bias + output : 0,
                              min(OUTPUTS, last - output), min(PICTURES, n - picture), features, k,
-                             start, end);
+                             start, end, slope);
             }
         }
     }

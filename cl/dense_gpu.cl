@@ -25,12 +25,12 @@ static inline void load_tile(__local float *tile, __global const float *from, in
     }
 }
 
-/* P (+)= A B + bias: P is [rows, columns], A's value in row r and column i is a[r row_step + i a_step], B's in row i
+/* P (+)= A B + bias, rectified: P is [rows, columns], A's value in row r and column i is a[r row_step + i a_step], B's in row i
  * and column c is b[c column_step + i b_step]; bias is [columns] or null. Work-group: one tile of P. */
 __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 dense_gpu_product(__global float *product, __global const float *a, __global const float *b,
                   __global const float *bias, int rows, int inner, int columns, int row_step,
-                  int a_step, int column_step, int b_step, int accumulate)
+                  int a_step, int column_step, int b_step, int accumulate, float slope)
 {
     __local float left[DEPTH * ROW], right[DEPTH * ROW];
     const int x = (int)get_local_id(0) * 4, y = (int)get_local_id(1) * 4;
@@ -59,17 +59,17 @@ dense_gpu_product(__global float *product, __global const float *a, __global con
             if (row < rows && column < columns) {
                 __global float *q = product + (size_t)row * columns + column;
                 const float v = lane[t] + (bias != 0 ? bias[column] : 0.0f);
-                *q = rv_accumulate(q, v, accumulate);
+                *q = rv_rectify(rv_accumulate(q, v, accumulate), slope);
             }
         }
     }
 }
 
-/* y = x W^T + b for few pictures. Work-group: (one output, PICTURES pictures, where the outputs go on). y is [N,K],
+/* y = x W^T + b, rectified, for few pictures. Work-group: (one output, PICTURES pictures, where the outputs go on). y is [N,K],
  * x [N,J], w [K,J], bias [K] or null. */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 dense_gpu_forward(__global float *y, __global const float *x, __global const float *w,
-                  __global const float *bias, int n, int k, int features)
+                  __global const float *bias, int n, int k, int features, float slope)
 {
     __local float4 shared[GROUP];
     const int me = (int)get_local_id(0);
@@ -98,8 +98,8 @@ dense_gpu_forward(__global float *y, __global const float *x, __global const flo
         float lane[PICTURES];
         vstore4(shared[0], 0, lane);
         for (int picture = first; picture < min(n, first + PICTURES); picture++) {
-            y[(size_t)picture * k + output] =
-                lane[picture - first] + (bias != 0 ? bias[output] : 0.0f);
+            const float v = lane[picture - first] + (bias != 0 ? bias[output] : 0.0f);
+            y[(size_t)picture * k + output] = rv_rectify(v, slope);
         }
     }
 }

@@ -30,6 +30,7 @@ typedef struct rv_plan_node {
     void *memory;     /**< the arrays of this struct and of `node`, its attributes and its name */
     rv_tensor absent; /**< stands for parameters that the node has not: rank 0 */
     rv_tensor saved[RV_MAX_SAVED];
+    bool merged;         /**< the node before does its forward: output 0 lies over input 0 */
     uint32_t accumulate; /**< inputs whose gradient another node has written before */
     int saved_storage[RV_MAX_SAVED];
     int forward_workspace, backward_workspace; /**< storages */
@@ -79,6 +80,8 @@ RV_NODISCARD rv_status rv_plan_select(rv_plan *plan, const rv_plan_options *opti
 RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_options *options);
 /** select.c: whether the value is one of the wanted losses. */
 bool rv_plan_is_loss(const rv_plan *plan, int value);
+/** fuse.c: rectifiers go into the launch that makes their input. */
+RV_NODISCARD rv_status rv_plan_fuse(rv_plan *plan);
 /** memory.c: lifetimes, sharing, placement; sets the buffers of all tensors and workspaces. */
 RV_NODISCARD rv_status rv_plan_place(rv_plan *plan);
 

@@ -84,6 +84,7 @@ static rv_status create(rv_plan *plan, const rv_plan_options *options)
     }
     RV_TRY(rv_plan_select(plan, options));
     RV_TRY(rv_plan_route_gradients(plan, options));
+    RV_TRY(rv_plan_fuse(plan));
     RV_TRY(point_tensors(plan));
     RV_TRY(prepare(plan));
     return rv_plan_place(plan);
@@ -170,7 +171,11 @@ uint64_t rv_plan_bytes(const rv_plan *plan)
 
 int rv_plan_step_count(const rv_plan *plan)
 {
-    return (int)plan->n_nodes;
+    int n = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        n += !plan->nodes[i].merged;
+    }
+    return n;
 }
 
 /* What of the node runs in `pass`: backward counts only where something is wanted. */
@@ -231,6 +236,9 @@ rv_status rv_plan_forward(rv_plan *plan)
     plan->run++;
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
+        if (p->merged) {
+            continue;
+        }
         const rv_exec e = exec_for(plan, p);
         p->node.workspace = p->forward_buffer;
         p->node.packed = p->packed;

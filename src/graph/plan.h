@@ -52,7 +52,7 @@ RV_NODISCARD rv_status rv_plan_losses(rv_plan *plan, double *out, double *sum);
 uint64_t
 rv_plan_bytes(const rv_plan *plan); /**< device memory of activations, gradients, packing */
 double rv_plan_flops(const rv_plan *plan, rv_pass pass);
-/** Nodes that forward runs, reorderings included. */
+/** Nodes that forward runs, reorderings included, and without those that another does too. */
 int rv_plan_step_count(const rv_plan *plan);
 
 #endif

@@ -87,6 +87,7 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     p->node.name = memcpy(memory + arrays + attr_size, like->name, name_size);
     p->node.mode = plan->mode;
     p->node.wanted = 0;
+    p->node.slope = 1;
     p->forward_workspace = p->backward_workspace = RV_NO_STORAGE;
     for (int i = 0; i < RV_MAX_SAVED; i++) {
         p->saved_storage[i] = RV_NO_STORAGE;

@@ -37,9 +37,10 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     rv_buffer *sum = n->out[0]->buffer;
     for (int i = 1; i < n->n_in; i++) {
         const rv_buffer *so_far = i == 1 ? n->in[0]->buffer : sum;
-        RV_TRY(
-            rv_launch(e->device, k->forward, rv_grid_items(e->device, (size_t)f.vectors),
-                      RV_ARGS(RV_ARG(sum), RV_ARG(so_far), RV_ARG(n->in[i]->buffer), RV_ARG(f.n))));
+        const float slope = i == n->n_in - 1 ? n->slope : 1;
+        RV_TRY(rv_launch(e->device, k->forward, rv_grid_items(e->device, (size_t)f.vectors),
+                         RV_ARGS(RV_ARG(sum), RV_ARG(so_far), RV_ARG(n->in[i]->buffer), RV_ARG(f.n),
+                                 RV_ARG(slope))));
     }
     return RV_OK;
 }
@@ -64,7 +65,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 const rv_op rv_op_add = {
     .name = "add",
     .summary = "sum of tensors of one shape",
-    .traits = RV_OP_INPLACE | RV_OP_BWD_INPLACE,
+    .traits = RV_OP_INPLACE | RV_OP_BWD_INPLACE | RV_OP_RECTIFIES,
     .min_in = 2,
     .max_in = RV_MAX_INPUTS,
     .n_out = 1,

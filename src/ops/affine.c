@@ -76,7 +76,7 @@ static rv_status map(const rv_node *n, const rv_exec *e, statistics s)
         RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(s.mean),
                 RV_ARG(s.variance), RV_ARG(param_of(n, WEIGHT)), RV_ARG(param_of(n, BIAS)),
                 RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(run), RV_ARG(s.mean_at),
-                RV_ARG(s.variance_at), RV_ARG(s.epsilon)));
+                RV_ARG(s.variance_at), RV_ARG(s.epsilon), RV_ARG(n->slope)));
 }
 
 /* Gradients of the parameters that are wanted, and where the statistics are the batch's own, the two sums that the
@@ -174,7 +174,7 @@ const rv_op rv_op_scale = {
     .attrs = scale_attributes,
     .attr_size = sizeof(scale_attrs),
     .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_PARAMS_READ_INPUT | RV_OP_BWD_INPLACE |
-              RV_OP_AFFINE_PER_CHANNEL,
+              RV_OP_AFFINE_PER_CHANNEL | RV_OP_RECTIFIES,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -288,7 +288,8 @@ const rv_op rv_op_batch_norm = {
     .summary = "bring each channel to mean 0 and variance 1",
     .attrs = batch_norm_attributes,
     .attr_size = sizeof(batch_norm_attrs),
-    .traits = RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE | RV_OP_AFFINE_PER_CHANNEL,
+    .traits = RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE | RV_OP_AFFINE_PER_CHANNEL |
+              RV_OP_RECTIFIES,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

@@ -52,6 +52,7 @@ typedef struct rv_conv_operands {
     const rv_buffer *bias;    /**< NULL: none */
     const rv_buffer *workspace;
     rv_int4 place; /**< as in rv_conv_geometry, with whether to add */
+    float slope;   /**< of rv_node; 1 for the gradient */
 } rv_conv_operands;
 
 /** One way to gather. Its prepare fills in kernels, grids, work and packed_floats, and adds its workspace to
@@ -62,7 +63,7 @@ struct rv_conv_algorithm {
     bool (*suits)(const rv_conv_gather *g, const rv_device *device);
     rv_status (*prepare)(rv_conv_gather *g, rv_device *device, size_t *packed_floats);
     /** NULL: one launch of g->run with the common arguments: target, source, weights, bias, the geometry's source,
-     *  target, window, step and place, then g->work. */
+     *  target, window, step and place, the slope, then g->work. */
     rv_status (*run)(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o);
 };
 

@@ -93,7 +93,7 @@ static rv_status launch(const rv_conv_gather *g, const rv_exec *e, const rv_conv
     return rv_launch(e->device, g->run, g->run_grid,
                      RV_ARGS(RV_ARG(o->target), RV_ARG(o->source), RV_ARG(o->weights),
                              RV_ARG(o->bias), RV_ARG(s->source), RV_ARG(s->target),
-                             RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place),
+                             RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place), RV_ARG(o->slope),
                              RV_ARG(g->work)));
 }
 
@@ -108,6 +108,7 @@ rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv
         .bias = bias != NULL ? bias->buffer : NULL,
         .workspace = n->workspace,
         .place = g->geometry.place,
+        .slope = g->geometry.place.s[2] ? 1 : n->slope,
     };
     o.place.s[3] = accumulate && g->fold == NULL;
     RV_TRY(g->algorithm->run != NULL ? g->algorithm->run(g, e, &o) : launch(g, e, &o));

@@ -50,6 +50,7 @@ typedef struct product {
     int32_t row_step, a_step;    /* floats between rows and between terms of a */
     int32_t column_step, b_step; /* likewise columns and terms of b; on CPUs 1 and `columns` */
     int32_t accumulate;
+    float slope; /* of rv_node; used on GPUs, where forward is a product as well */
 } product;
 
 static int32_t features_of(const rv_shape *x)
@@ -111,7 +112,8 @@ static rv_status multiply_gpu(const kernels *k, const rv_exec *e, const product 
         rv_grid_groups(groups_of(p->columns, TILE), groups_of(p->rows, TILE), 1, 16, 16, 1),
         RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->bias), RV_ARG(p->rows),
                 RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step),
-                RV_ARG(p->column_step), RV_ARG(p->b_step), RV_ARG(p->accumulate)));
+                RV_ARG(p->column_step), RV_ARG(p->b_step), RV_ARG(p->accumulate),
+                RV_ARG(p->slope)));
 }
 
 static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product *p)
@@ -153,7 +155,7 @@ static rv_status forward_cpu(const rv_node *n, const rv_exec *e)
     return rv_launch(e->device, k->forward, rv_grid_groups(groups_of(outputs, span), 1, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
                              RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
-                             RV_ARG(features), RV_ARG(span), RV_ARG(chunk)));
+                             RV_ARG(features), RV_ARG(span), RV_ARG(chunk), RV_ARG(n->slope)));
 }
 
 static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
@@ -173,7 +175,8 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
                            .row_step = features,
                            .a_step = 1,
                            .column_step = features,
-                           .b_step = 1};
+                           .b_step = 1,
+                           .slope = n->slope};
         return multiply_gpu(k, e, &p);
     }
     const size_t along = outputs < MAX_GROUPS ? (size_t)outputs : MAX_GROUPS;
@@ -182,7 +185,7 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
                                     groups_of(outputs, MAX_GROUPS), 256, 1, 1),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(w->buffer),
                              RV_ARG(bias_of(n)), RV_ARG(pictures), RV_ARG(outputs),
-                             RV_ARG(features)));
+                             RV_ARG(features), RV_ARG(n->slope)));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -207,7 +210,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .a_step = 1,
                            .column_step = 1,
                            .b_step = features,
-                           .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0};
+                           .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0,
+                           .slope = 1};
         RV_TRY(multiply(n, e, &p));
     }
     if ((wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
@@ -221,7 +225,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .a_step = outputs,
                            .column_step = 1,
                            .b_step = features,
-                           .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0};
+                           .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0,
+                           .slope = 1};
         RV_TRY(multiply(n, e, &p));
     }
     if ((wanted & RV_WANT_PARAM(BIAS)) == 0) {
@@ -246,7 +251,7 @@ const rv_op rv_op_dense = {
     .summary = "every output a weighted sum of all inputs",
     .attrs = attrs,
     .attr_size = sizeof(fields),
-    .traits = RV_OP_PARAMS_READ_INPUT,
+    .traits = RV_OP_PARAMS_READ_INPUT | RV_OP_RECTIFIES,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

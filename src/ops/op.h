@@ -25,7 +25,8 @@ enum {
     RV_OP_LOSS = 1u << 6,    /**< the output is one number to be minimised */
     RV_OP_REORDER = 1u << 7, /**< changes the layout only; inserted by the planner */
     RV_OP_PARAMS_READ_INPUT =
-        1u << 8 /**< backward reads the inputs, but only for gradients of parameters */
+        1u << 8, /**< backward reads the inputs, but only for gradients of parameters */
+    RV_OP_RECTIFIES = 1u << 9 /**< forward honours rv_node.slope */
 };
 
 /** Bits of `wanted` and `accumulate`. */
@@ -54,6 +55,8 @@ typedef struct rv_node {
     /* Set by the planner before prepare. */
     rv_mode mode;
     uint32_t wanted; /**< gradients that backward will be asked for; 0: no backward */
+    float slope;     /**< with RV_OP_RECTIFIES: forward stores y where y >= 0, else slope * y; 1:
+                          nothing to do. Backward is that of the operation alone */
 
     /* Set by prepare. */
     void *priv;                /**< kernels and choices of the operation; freed with free() */
@@ -118,6 +121,9 @@ struct rv_op {
     /** The gradients `wanted` (a subset of n->wanted) of sum(out * d_out); overwrites or adds as
      *  e->accumulate says. */
     rv_status (*backward)(const rv_node *n, const rv_exec *e, uint32_t wanted);
+    /** Whether this node is x where x >= 0, else *slope * x, from input 0 to output 0: then a producer
+     *  with RV_OP_RECTIFIES can do it in its own launch. NULL: never. */
+    bool (*rectifier)(const rv_node *n, float *slope);
     /** A multiply-add counts as two; NULL: bound by memory, counted as none. */
     double (*flops)(const rv_node *n, rv_pass pass);
 };

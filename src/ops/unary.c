@@ -86,6 +86,23 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                              RV_ARG(accumulate)));
 }
 
+/* --- traits ------------------------------------------------------------------------------------ */
+
+/* That these two are rectifiers lets the planner have them done by whatever makes their input. */
+static bool relu_slope(const rv_node *n, float *slope)
+{
+    (void)n;
+    *slope = 0;
+    return true;
+}
+
+static bool leaky_relu_slope(const rv_node *n, float *slope)
+{
+    const leaky_relu_attrs *a = n->attrs;
+    *slope = a->slope;
+    return true;
+}
+
 /* --- the functions --------------------------------------------------------------------------- */
 
 /* What all rows share. No `layouts`: everything stays in the layout that the input comes in. The
@@ -99,12 +116,14 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 
 const rv_op rv_op_relu = {
     UNARY("relu", "max(x, 0)", RV_OP_BWD_READS_OUTPUT),
+    .rectifier = relu_slope,
 };
 
 const rv_op rv_op_leaky_relu = {
     UNARY("leaky_relu", "x above 0, slope * x below", RV_OP_BWD_READS_OUTPUT),
     .attrs = leaky_relu_table,
     .attr_size = sizeof(leaky_relu_attrs),
+    .rectifier = leaky_relu_slope,
 };
 
 const rv_op rv_op_square = {

@@ -138,6 +138,7 @@ rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const cha
     b->d_ins[0] = &b->d_in;
     b->d_outs[0] = &b->d_out;
     b->node = (rv_node){.name = name,
+                        .slope = 1,
                         .n_in = 1,
                         .n_out = 1,
                         .in = b->ins,

@@ -27,7 +27,8 @@ typedef struct check {
     const rv_problem *problem;
     rv_device *device;
     rv_rig_layouts layouts;
-    char where[160]; /**< form and layouts, for messages */
+    float slope;     /**< that forward is asked to rectify with; 1: not at all */
+    char where[192]; /**< form, layouts and slope, for messages */
     rv_text *report;
     bool failed; /**< in this form and these layouts: one message each is enough */
 } check;
@@ -62,9 +63,10 @@ static bool run(check *c, rv_rig *rig, rv_rig_result *out, rv_rig_run how, const
     return !c->failed;
 }
 
-/* Largest error of n values against the twin, within tolerance * (1 + max |twin|). */
+/* Largest error of n values against the twin, within tolerance * (1 + max |twin|); the twin's values below 0 count
+ * `slope` times. */
 static bool close_to_twin(check *c, const char *what, int index, const rv_shape *shape,
-                          const float *got, const double *twin)
+                          const float *got, const double *twin, double slope)
 {
     const size_t n = rv_shape_count(shape);
     const double given = c->problem->c->tolerance;
@@ -74,10 +76,11 @@ static bool close_to_twin(check *c, const char *what, int index, const rv_shape 
     }
     const double allowed = (given > 0 ? given : FORWARD_TOLERANCE) * (1 + largest);
     for (size_t i = 0; i < n; i++) {
-        if (!(fabs((double)got[i] - twin[i]) <= allowed)) {
+        const double want = twin[i] < 0 ? slope * twin[i] : twin[i];
+        if (!(fabs((double)got[i] - want) <= allowed)) {
             char text[64];
             fail(c, "%s %d: value %zu of %s is %.9g, its twin %.9g, allowed is %.3g", what, index,
-                 i, rv_shape_text(text, shape), (double)got[i], twin[i], allowed);
+                 i, rv_shape_text(text, shape), (double)got[i], want, allowed);
             return false;
         }
     }
@@ -88,13 +91,14 @@ static bool check_forward(check *c, const rv_rig_result *r)
 {
     const rv_problem *p = c->problem;
     for (int i = 0; i < p->node.n_out; i++) {
-        if (!close_to_twin(c, "output", i, &p->out[i].shape, r->out[i], p->out_twin[i])) {
+        if (!close_to_twin(c, "output", i, &p->out[i].shape, r->out[i], p->out_twin[i],
+                           (double)c->slope)) {
             return false;
         }
     }
     for (int i = 0; i < RV_MAX_STATE; i++) {
         if (r->state[i] != NULL &&
-            !close_to_twin(c, "state", i, &p->state[i].shape, r->state[i], p->state_twin[i])) {
+            !close_to_twin(c, "state", i, &p->state[i].shape, r->state[i], p->state_twin[i], 1)) {
             return false;
         }
     }
@@ -209,7 +213,7 @@ static void with_rig(check *c, uint32_t wanted, bool inplace, bool backward_inpl
                      void (*body)(check *c, rv_rig *rig))
 {
     rv_rig rig;
-    const rv_rig_options options = {c->layouts, wanted, inplace, backward_inplace};
+    const rv_rig_options options = {c->layouts, wanted, inplace, backward_inplace, c->slope};
     if (c->failed) {
         return;
     }
@@ -343,12 +347,32 @@ static bool may_share(const check *c)
                 : rv_shape_equal(&p->in[0].shape, &p->out[0].shape));
 }
 
+/* Forward with a rectifier in its launch; backward is the same with it and without, as it has a step of its own. */
+static void check_slopes(check *c)
+{
+    static const float slopes[] = {0, 0.1f};
+    char *end = c->where + strlen(c->where);
+    for (size_t i = 0; i < sizeof slopes / sizeof slopes[0]; i++) {
+        c->slope = slopes[i];
+        snprintf(end, sizeof c->where - (size_t)(end - c->where), ", slope %g", (double)c->slope);
+        with_rig(c, 0, false, false, forward_only);
+        if (i == 0 && c->problem->offered != 0) {
+            with_rig(c, c->problem->offered, false, false, backward_all);
+        }
+    }
+    *end = '\0';
+    c->slope = 1;
+}
+
 static void check_layouts(check *c)
 {
     const rv_problem *p = c->problem;
     const uint32_t offered = p->offered, inputs = (UINT32_C(1) << p->node.n_in) - 1;
     const bool inplace = has_trait(c, RV_OP_INPLACE) && may_share(c);
     with_rig(c, 0, false, false, forward_only);
+    if (has_trait(c, RV_OP_RECTIFIES)) {
+        check_slopes(c);
+    }
     if (inplace) {
         with_rig(c, 0, true, false, forward_in_place);
     }
@@ -484,8 +508,12 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
         status = RV_OK;
     } else {
         for (int i = 0; i < n_devices; i++) {
-            check ck = {
-                .op = op, .cases = cases, .problem = &p, .device = devices[i], .report = report};
+            check ck = {.op = op,
+                        .cases = cases,
+                        .problem = &p,
+                        .device = devices[i],
+                        .slope = 1,
+                        .report = report};
             check_device(&ck, i == CPU_OTHER ? 1 : ALL_OFFERS);
         }
     }

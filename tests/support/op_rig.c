@@ -222,6 +222,7 @@ static void shape_node(rv_rig *rig)
     *n = p->node;
     n->mode = p->c->mode;
     n->wanted = rig->options.wanted;
+    n->slope = rig->options.slope;
     n->in = rig->list;
     n->out = n->in + RV_RIG_TENSORS;
     n->d_in = n->out + RV_RIG_TENSORS;

@@ -53,6 +53,7 @@ typedef struct rv_rig_options {
     uint32_t wanted;       /**< what backward is planned for */
     bool inplace;          /**< out[0] over in[0] */
     bool backward_inplace; /**< d_in[0] over d_out[0] */
+    float slope;           /**< of rv_node */
 } rv_rig_options;
 
 /** Device memory between guard zones. */
