@@ -5,70 +5,54 @@
 /* All weights lie in one arena of whole vectors. `table` has a float4 for every `per_chunk` vectors: factor of the
  * learning rate (0: these are not moved), of the L1 and of the L2 penalty; the last is unused. */
 
-/* A method gives what is taken off x from its gradient g at rate r. `first` and `second` are its moments, where it
- * has any; `own` holds its numbers, which update.c names. */
+/* What a method has beside gradient and rate: its moments, where it has any, and its numbers, which update.c
+ * names. */
+typedef struct own_values {
+    __global float *first, *second;
+    float4 number;
+    float epsilon;
+} own_values;
 
-static inline floatB sgd_move(floatB g, __global float *first, __global float *second, int i,
-                              float r, float4 own,
-                              float epsilon)
-{
-    return r * g;
-}
-
-/* v = mu v + r g; taken off is v. */
-static inline floatB momentum_move(floatB g, __global float *first, __global float *second, int i,
-                                   float r, float4 own,
-                              float epsilon)
-{
-    const floatB v = own.x * vloadB(i, first) + r * g;
-    vstoreB(v, i, first);
-    return v;
-}
-
-/* The same, seen from the point that momentum leads to: taken off is mu v + r g with the new v. */
-static inline floatB nesterov_move(floatB g, __global float *first, __global float *second, int i,
-                                   float r, float4 own,
-                              float epsilon)
-{
-    const floatB v = own.x * vloadB(i, first) + r * g;
-    vstoreB(v, i, first);
-    return own.x * v + r * g;
-}
-
-static inline floatB adagrad_move(floatB g, __global float *first, __global float *second, int i,
-                                  float r, float4 own,
-                              float epsilon)
-{
-    const floatB s = vloadB(i, first) + g * g;
-    vstoreB(s, i, first);
-    return r * g / (sqrt(s) + epsilon);
-}
-
-static inline floatB rmsprop_move(floatB g, __global float *first, __global float *second, int i,
-                                  float r, float4 own,
-                              float epsilon)
-{
-    const floatB s = own.x * vloadB(i, first) + (1.0f - own.x) * g * g;
-    vstoreB(s, i, first);
-    return r * g / (sqrt(s) + epsilon);
-}
-
-/* own.z and own.w free the moments of the bias of their start. */
-static inline floatB adam_move(floatB g, __global float *first, __global float *second, int i,
-                               float r, float4 own,
-                              float epsilon)
-{
-    const floatB m = own.x * vloadB(i, first) + (1.0f - own.x) * g;
-    const floatB v = own.y * vloadB(i, second) + (1.0f - own.y) * g * g;
-    vstoreB(m, i, first);
-    vstoreB(v, i, second);
-    return r * own.z * m / (sqrt(own.w * v) + epsilon);
-}
+/* Methods, by their numbers in rv_method. */
+#define SGD      0
+#define MOMENTUM 1
+#define NESTEROV 2
+#define ADAGRAD  3
+#define RMSPROP  4
+#define ADAM     5
 
 /* That of this program. */
-#ifndef MOVE
-#define MOVE sgd_move
+#ifndef METHOD
+#define METHOD ADAM
 #endif
+
+/* What is taken off vector i of x, from its gradient g at rate r. */
+static inline floatB move(floatB g, float r, int i, own_values own)
+{
+#if METHOD == SGD
+    (void)i;
+    (void)own;
+    return r * g;
+#elif METHOD == MOMENTUM || METHOD == NESTEROV
+    /* Nesterov's x is the point that momentum leads to. */
+    const floatB v = own.number.x * vloadB(i, own.first) + r * g;
+    vstoreB(v, i, own.first);
+    return METHOD == MOMENTUM ? v : own.number.x * v + r * g;
+#elif METHOD == ADAGRAD || METHOD == RMSPROP
+    const floatB old = vloadB(i, own.first);
+    const floatB s = METHOD == ADAGRAD ? old + g * g
+                                       : own.number.x * old + (1.0f - own.number.x) * g * g;
+    vstoreB(s, i, own.first);
+    return r * g / (sqrt(s) + own.epsilon);
+#else
+    /* The last two numbers free the moments of the bias of their start. */
+    const floatB m = own.number.x * vloadB(i, own.first) + (1.0f - own.number.x) * g;
+    const floatB v = own.number.y * vloadB(i, own.second) + (1.0f - own.number.y) * g * g;
+    vstoreB(m, i, own.first);
+    vstoreB(v, i, own.second);
+    return r * own.number.z * m / (sqrt(own.number.w * v) + own.epsilon);
+#endif
+}
 
 /* The gradient as a step takes it: times `scale`, then within `limit` of zero where that is above 0. */
 static inline floatB taken(__global const float *g, int i, float scale, float limit)
@@ -115,8 +99,9 @@ __kernel void update_step(__global float *x, __global float *first, __global flo
         const float scale = step.y * (norm > step.w && step.w > 0.0f ? step.w / norm : 1.0f);
         floatB g = taken(gradient, i, scale, step.z);
         g += decay.x * factors.y * sign(v) + decay.y * factors.z * v;
+        const own_values values = {first, second, own, epsilon};
         const floatB kept = v + decay.z * factors.x * factors.z * v;
-        v = kept - MOVE(g, first, second, i, factors.x * step.x, own, epsilon);
+        v = kept - move(g, factors.x * step.x, i, values);
         vstoreB(v, i, x);
     }
     if (average != 0) {

@@ -6,6 +6,7 @@
 #include "ops/reduce.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What the methods differ in. */
@@ -25,12 +26,6 @@ static const method methods[RV_METHODS] = {
     [RV_METHOD_RMSPROP] = {.name = "rmsprop", .n_moments = 1, .decay = 0.9f, .epsilon = 1e-8f},
     [RV_METHOD_ADAM] = {"adam", 2, 0.9f, 0.999f, 1e-8f, false, true},
     [RV_METHOD_ADAMW] = {"adamw", 2, 0.9f, 0.999f, 1e-8f, true, true},
-};
-
-/* Kernels of the same name as the method, but for AdamW's. */
-static const char *const defines[RV_METHODS] = {
-    "-DMOVE=sgd_move",     "-DMOVE=momentum_move", "-DMOVE=nesterov_move", "-DMOVE=adagrad_move",
-    "-DMOVE=rmsprop_move", "-DMOVE=adam_move",     "-DMOVE=adam_move",
 };
 
 struct rv_update {
@@ -111,7 +106,10 @@ static rv_status create_arrays(rv_update *u)
 
 static rv_status get_kernels(rv_update *u)
 {
-    const char *d = defines[u->options.method];
+    /* AdamW moves as Adam does. */
+    const rv_method m = u->options.method == RV_METHOD_ADAMW ? RV_METHOD_ADAM : u->options.method;
+    char d[24];
+    snprintf(d, sizeof d, "-DMETHOD=%d", (int)m);
     RV_TRY(rv_kernel_get(&u->step, u->device, "update", "update_step", d));
     RV_TRY(rv_kernel_get(&u->norm, u->device, "update", "update_norm", d));
     return rv_kernel_get(&u->swap, u->device, "update", "update_swap", d);
