@@ -1,8 +1,9 @@
 /* What the files that make a plan share: steps, storages, and the order in which they are made.
  *
- * A plan's forward steps are its nodes in order, 0 to n - 1; node i runs backward in step
- * 2n - 1 - i. A storage is a piece of device memory with the first and the last step that need
- * it; tensors that may share memory share a storage. */
+ * A plan is a list of steps: every node forward, then those that backward is wanted of in reverse.
+ * Between these, nodes whose outputs were not kept run forward again, right before backward needs
+ * them. A storage is a piece of device memory with the first and the last step that need it; tensors
+ * that may share memory share a storage. A value that is computed twice has two storages. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_GRAPH_INTERNAL_H
 #define RV_GRAPH_INTERNAL_H
@@ -20,8 +21,18 @@ typedef struct rv_plan_value {
     bool gradient_output; /**< its gradient is wanted */
     bool needs_gradient;  /**< something below it is wanted */
     bool on_path;         /**< something above it is a wanted loss */
-    int storage, gradient_storage;
+    int last, again_last; /**< last step that reads it as first computed, and as computed again */
+    int storage, again_storage, gradient_storage;
+    rv_buffer *first, *again; /**< where it lies, as first computed and again; NULL: one place */
 } rv_plan_value;
+
+typedef enum rv_step_kind { RV_STEP_FORWARD, RV_STEP_AGAIN, RV_STEP_BACKWARD } rv_step_kind;
+enum { RV_STEP_KINDS = 3 };
+
+typedef struct rv_step {
+    int node;
+    rv_step_kind kind;
+} rv_step;
 
 typedef struct rv_plan_node {
     rv_node node;
@@ -32,14 +43,19 @@ typedef struct rv_plan_node {
     rv_tensor saved[RV_MAX_SAVED];
     bool merged;         /**< the node before does its forward: output 0 lies over input 0 */
     uint32_t accumulate; /**< inputs whose gradient another node has written before */
+
+    /* Decisions: shrink.c changes them where memory is short. */
+    bool kept; /**< its outputs stay till backward has read them; false: run again for that */
+    bool pack_on_use; /**< parameters are packed for each step, not once */
+
+    int at[RV_STEP_KINDS]; /**< its steps, -1: none */
     int saved_storage[RV_MAX_SAVED];
-    int forward_workspace, backward_workspace; /**< storages */
-    rv_buffer *forward_buffer, *backward_buffer;
-    rv_buffer *packed, *packed_back;
+    int workspace[RV_STEP_KINDS], packed[RV_STEP_KINDS]; /**< storages */
+    rv_buffer *workspace_view[RV_STEP_KINDS], *packed_view[RV_STEP_KINDS];
 } rv_plan_node;
 
 typedef struct rv_storage {
-    size_t bytes;
+    size_t bytes;    /**< rounded up to where a view may start */
     int first, last; /**< steps, inclusive; a persistent one has 0 and INT_MAX */
     int arena;
     size_t offset;
@@ -62,6 +78,9 @@ struct rv_plan {
     int *value_of; /**< by graph value: value of the plan, -1: not needed */
     size_t n_value_of;
 
+    rv_step *steps; /**< the first n_nodes are forward */
+    size_t n_steps, steps_capacity;
+
     int *losses; /**< wanted outputs that are losses */
     size_t n_losses;
     rv_buffer *loss_buffer, *seed_buffer;
@@ -69,10 +88,21 @@ struct rv_plan {
 
     rv_storage *storages;
     size_t n_storages, storages_capacity;
-    rv_buffer **arenas;
-    size_t n_arenas, arenas_capacity;
-    uint64_t bytes;
+    size_t *arena_bytes; /**< laid out */
+    rv_buffer **arenas;  /**< allocated */
+    size_t n_arenas;
+    uint64_t bytes; /**< of all arenas */
 };
+
+/** Whether backward of the node runs. */
+static inline bool rv_runs_backward(const rv_plan_node *p)
+{
+    return p->node.wanted != 0;
+}
+static inline bool rv_has_trait(const rv_plan_node *p, uint32_t trait)
+{
+    return (p->node.op->traits & trait) != 0;
+}
 
 /** select.c: the nodes that the wanted outputs need, with layouts chosen and reorderings put in. */
 RV_NODISCARD rv_status rv_plan_select(rv_plan *plan, const rv_plan_options *options);
@@ -82,7 +112,23 @@ RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_opti
 bool rv_plan_is_loss(const rv_plan *plan, int value);
 /** fuse.c: rectifiers go into the launch that makes their input. */
 RV_NODISCARD rv_status rv_plan_fuse(rv_plan *plan);
-/** memory.c: lifetimes, sharing, placement; sets the buffers of all tensors and workspaces. */
+/** order.c: brings the nodes into an order in which values live short. */
+RV_NODISCARD rv_status rv_plan_order(rv_plan *plan);
+
+/** schedule.c: decides to keep all that backward reads, and to pack once. */
+void rv_plan_keep_all(rv_plan *plan);
+/** schedule.c: steps and storages that follow from the decisions; may be called again. */
+RV_NODISCARD rv_status rv_plan_schedule(rv_plan *plan);
+/** schedule.c: whether a node may run forward twice in an iteration. */
+bool rv_plan_can_repeat(const rv_plan *plan, const rv_plan_node *p);
+/** place.c: puts all storages into arenas. */
 RV_NODISCARD rv_status rv_plan_place(rv_plan *plan);
+/** place.c: the most bytes that live at one step, below which no placement can be. */
+RV_NODISCARD rv_status rv_plan_live_bytes(const rv_plan *plan, uint64_t *out);
+/** shrink.c: decides, schedules and places so that the arenas take at most `limit` bytes. */
+RV_NODISCARD rv_status rv_plan_fit(rv_plan *plan, uint64_t limit);
+/** memory.c: device memory for all of it; sets the buffers of tensors, workspaces and packed
+ *  parameters. */
+RV_NODISCARD rv_status rv_plan_allocate(rv_plan *plan);
 
 #endif

@@ -65,13 +65,6 @@ static rv_status prepare(rv_plan *plan)
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
         RV_TRY(p->node.op->prepare(&p->node, plan->device));
-        if (p->node.packed_bytes > 0) {
-            RV_TRY(rv_buffer_create(&p->packed, plan->device, p->node.packed_bytes));
-        }
-        if (p->node.packed_back_bytes > 0) {
-            RV_TRY(rv_buffer_create(&p->packed_back, plan->device, p->node.packed_back_bytes));
-        }
-        plan->bytes += p->node.packed_bytes + p->node.packed_back_bytes;
     }
     return RV_OK;
 }
@@ -83,11 +76,13 @@ static rv_status create(rv_plan *plan, const rv_plan_options *options)
         return rv_fail(RV_ERR_INTERNAL, "parameter gradients are wanted, but have no memory");
     }
     RV_TRY(rv_plan_select(plan, options));
+    RV_TRY(rv_plan_order(plan));
     RV_TRY(rv_plan_route_gradients(plan, options));
     RV_TRY(rv_plan_fuse(plan));
     RV_TRY(point_tensors(plan));
     RV_TRY(prepare(plan));
-    return rv_plan_place(plan);
+    RV_TRY(rv_plan_fit(plan, options->memory > 0 ? options->memory : UINT64_MAX));
+    return options->layout_only ? RV_OK : rv_plan_allocate(plan);
 }
 
 rv_status rv_plan_create(rv_plan **out, const rv_graph *graph, rv_params *params, rv_device *device,
@@ -120,13 +115,11 @@ void rv_plan_destroy(rv_plan *plan)
     for (size_t i = 0; i < plan->n_nodes; i++) {
         free(plan->nodes[i].node.priv);
         free(plan->nodes[i].memory);
-        rv_buffer_destroy(plan->nodes[i].packed);
-        rv_buffer_destroy(plan->nodes[i].packed_back);
     }
     for (size_t i = 0; i < plan->n_storages; i++) {
         rv_buffer_destroy(plan->storages[i].view);
     }
-    for (size_t i = 0; i < plan->n_arenas; i++) {
+    for (size_t i = 0; plan->arenas != NULL && i < plan->n_arenas; i++) {
         rv_buffer_destroy(plan->arenas[i]);
     }
     for (size_t i = 0; plan->loss_views != NULL && i < plan->n_losses; i++) {
@@ -136,8 +129,10 @@ void rv_plan_destroy(rv_plan *plan)
     rv_buffer_destroy(plan->seed_buffer);
     free(plan->loss_views);
     free(plan->losses);
+    free(plan->steps);
     free(plan->storages);
     free(plan->arenas);
+    free(plan->arena_bytes);
     free(plan->nodes);
     free(plan->values);
     free(plan->value_of);
@@ -207,59 +202,82 @@ static rv_exec exec_for(const rv_plan *plan, const rv_plan_node *p)
                      .stream = (uint32_t)p->graph_node};
 }
 
-static rv_status pack_node(const rv_plan *plan, rv_plan_node *p, bool backward)
+static rv_status pack(const rv_plan *plan, rv_plan_node *p, rv_step_kind kind)
 {
-    p->node.packed = backward ? p->packed_back : p->packed;
+    p->node.packed = p->packed_view[kind];
     if (p->node.packed == NULL) {
         return RV_OK;
     }
     const rv_exec e = exec_for(plan, p);
-    return p->node.op->pack(&p->node, &e, backward);
+    return p->node.op->pack(&p->node, &e, kind == RV_STEP_BACKWARD);
 }
 
-static rv_status pack(rv_plan *plan)
+/* What is packed for as long as parameters stay. */
+static rv_status pack_all(rv_plan *plan)
 {
     if (plan->params == NULL || plan->packed_version == rv_params_version(plan->params)) {
         return RV_OK;
     }
     for (size_t i = 0; i < plan->n_nodes; i++) {
-        RV_TRY(pack_node(plan, &plan->nodes[i], false));
-        RV_TRY(pack_node(plan, &plan->nodes[i], true));
+        rv_plan_node *p = &plan->nodes[i];
+        if (!p->pack_on_use) {
+            RV_TRY(pack(plan, p, RV_STEP_FORWARD));
+            RV_TRY(pack(plan, p, RV_STEP_BACKWARD));
+        }
     }
     plan->packed_version = rv_params_version(plan->params);
     return RV_OK;
 }
 
+/* Has the outputs lie where the step writes them. */
+static void turn_outputs(rv_plan *plan, const rv_plan_node *p, rv_step_kind kind)
+{
+    for (int k = 0; k < p->node.n_out; k++) {
+        rv_plan_value *v = &plan->values[p->out[k]];
+        if (v->again != NULL) {
+            v->tensor.buffer = kind == RV_STEP_AGAIN ? v->again : v->first;
+        }
+    }
+}
+
+static rv_status run_step(rv_plan *plan, rv_step step, bool accumulate_params)
+{
+    const uint32_t params = ~(RV_WANT_INPUT(RV_MAX_INPUTS) - 1);
+    rv_plan_node *p = &plan->nodes[step.node];
+    rv_exec e = exec_for(plan, p);
+    if (step.kind != RV_STEP_BACKWARD) {
+        turn_outputs(plan, p, step.kind);
+    }
+    if (step.kind != RV_STEP_BACKWARD && p->merged) {
+        return RV_OK;
+    }
+    if (p->pack_on_use) {
+        RV_TRY(pack(plan, p, step.kind));
+    }
+    p->node.packed = p->packed_view[step.kind];
+    p->node.workspace = p->workspace_view[step.kind];
+    if (step.kind == RV_STEP_BACKWARD) {
+        e.accumulate |= accumulate_params ? params : 0;
+        return p->node.op->backward(&p->node, &e, p->node.wanted);
+    }
+    e.again = step.kind == RV_STEP_AGAIN;
+    return p->node.op->forward(&p->node, &e);
+}
+
 rv_status rv_plan_forward(rv_plan *plan)
 {
-    RV_TRY(pack(plan));
+    RV_TRY(pack_all(plan));
     plan->run++;
     for (size_t i = 0; i < plan->n_nodes; i++) {
-        rv_plan_node *p = &plan->nodes[i];
-        if (p->merged) {
-            continue;
-        }
-        const rv_exec e = exec_for(plan, p);
-        p->node.workspace = p->forward_buffer;
-        p->node.packed = p->packed;
-        RV_TRY(p->node.op->forward(&p->node, &e));
+        RV_TRY(run_step(plan, plan->steps[i], false));
     }
     return RV_OK;
 }
 
 rv_status rv_plan_backward(rv_plan *plan, bool accumulate_params)
 {
-    const uint32_t params = ~(RV_WANT_INPUT(RV_MAX_INPUTS) - 1);
-    for (size_t i = plan->n_nodes; i > 0; i--) {
-        rv_plan_node *p = &plan->nodes[i - 1];
-        if (p->node.wanted == 0) {
-            continue;
-        }
-        rv_exec e = exec_for(plan, p);
-        e.accumulate |= accumulate_params ? params : 0;
-        p->node.workspace = p->backward_buffer;
-        p->node.packed = p->packed_back;
-        RV_TRY(p->node.op->backward(&p->node, &e, p->node.wanted));
+    for (size_t i = plan->n_nodes; i < plan->n_steps; i++) {
+        RV_TRY(run_step(plan, plan->steps[i], accumulate_params));
     }
     return RV_OK;
 }

@@ -49,11 +49,7 @@ static rv_status add_value(rv_plan *plan, int *out, const rv_tensor *like, rv_la
     RV_TRY(rv_grow(&plan->values, &plan->values_capacity, plan->n_values + 1, sizeof *plan->values,
                    "plan values"));
     rv_plan_value *v = &plan->values[plan->n_values];
-    *v = (rv_plan_value){.graph_value = -1,
-                         .producer = -1,
-                         .reordered = -1,
-                         .storage = RV_NO_STORAGE,
-                         .gradient_storage = RV_NO_STORAGE};
+    *v = (rv_plan_value){.graph_value = -1, .producer = -1, .reordered = -1};
     v->tensor.shape = like->shape;
     v->tensor.layout = layout;
     v->tensor.block = layout == RV_BLOCKED ? rv_device_block(plan->device) : 1;
@@ -88,10 +84,6 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     p->node.mode = plan->mode;
     p->node.wanted = 0;
     p->node.slope = 1;
-    p->forward_workspace = p->backward_workspace = RV_NO_STORAGE;
-    for (int i = 0; i < RV_MAX_SAVED; i++) {
-        p->saved_storage[i] = RV_NO_STORAGE;
-    }
     *out = (int)plan->n_nodes++;
     return RV_OK;
 }

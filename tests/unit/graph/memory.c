@@ -50,6 +50,11 @@ static int saved_id(int node, int k)
 {
     return 100000 + node * RV_MAX_SAVED + k;
 }
+/* Forward and again share what is packed once. */
+static int packed_id(int node, rv_step_kind kind)
+{
+    return 200000 + 2 * node + (kind == RV_STEP_BACKWARD);
+}
 
 /* What lay where is gone. */
 static void writes(play *p, int storage, int id)
@@ -89,46 +94,61 @@ static void apart(int written, int read, const char *node)
     cr_assert(!overlap(written, read), "'%s' would write over what it reads", node);
 }
 
-static void play_forward(play *p, int i)
+/* Where a step that comes `at` finds the value. */
+static int storage_at(int value, int at)
 {
-    const rv_plan_node *n = &plan->nodes[i];
+    const rv_plan_value *v = &plan->values[value];
+    const int again = v->producer >= 0 ? plan->nodes[v->producer].at[RV_STEP_AGAIN] : -1;
+    return again >= 0 && at >= again ? v->again_storage : v->storage;
+}
+
+static void play_forward(play *p, int at)
+{
+    const rv_plan_node *n = &plan->nodes[plan->steps[at].node];
+    const rv_step_kind kind = plan->steps[at].kind;
     const char *name = n->node.name;
     const bool inplace = (n->node.op->traits & RV_OP_INPLACE) != 0;
+    if (n->pack_on_use) {
+        writes(p, n->packed[kind], packed_id(plan->steps[at].node, kind));
+    }
+    reads(p, n->packed[kind], packed_id(plan->steps[at].node, kind), name, "packed parameters");
     for (int k = 0; k < n->node.n_in; k++) {
-        const int from = plan->values[n->in[k]].storage;
+        const int from = storage_at(n->in[k], at);
         reads(p, from, tensor_id(n->in[k]), name, "input");
-        apart(n->forward_workspace, from, name);
+        apart(n->workspace[kind], from, name);
+        apart(n->packed[kind], from, name);
         for (int o = 0; o < n->node.n_out; o++) {
             if (!(inplace && k == 0 && o == 0)) {
-                apart(plan->values[n->out[o]].storage, from, name);
+                apart(storage_at(n->out[o], at), from, name);
             }
         }
     }
-    writes(p, n->forward_workspace, -1);
+    writes(p, n->workspace[kind], -1);
     for (int k = 0; k < RV_MAX_SAVED; k++) {
-        writes(p, n->saved_storage[k], saved_id(i, k));
+        writes(p, n->saved_storage[k], saved_id(plan->steps[at].node, k));
     }
     for (int o = 0; o < n->node.n_out; o++) {
-        const int to = plan->values[n->out[o]].storage;
-        apart(n->forward_workspace, to, name);
+        const int to = storage_at(n->out[o], at);
+        apart(n->workspace[kind], to, name);
+        apart(n->packed[kind], to, name);
         writes(p, to, tensor_id(n->out[o]));
     }
 }
 
-static void backward_reads(const play *p, int i, int *list, int *n_list)
+static void backward_reads(const play *p, int at, int *list, int *n_list)
 {
-    const rv_plan_node *n = &plan->nodes[i];
+    const rv_plan_node *n = &plan->nodes[plan->steps[at].node];
     const uint32_t traits = n->node.op->traits;
     const char *name = n->node.name;
     for (int k = 0; k < n->node.n_in && rv_backward_reads_input(&n->node); k++) {
-        list[(*n_list)++] = plan->values[n->in[k]].storage;
-        reads(p, plan->values[n->in[k]].storage, tensor_id(n->in[k]), name, "input in backward");
+        list[(*n_list)++] = storage_at(n->in[k], at);
+        reads(p, storage_at(n->in[k], at), tensor_id(n->in[k]), name, "input in backward");
     }
     for (int k = 0; k < n->node.n_out; k++) {
         const rv_plan_value *out = &plan->values[n->out[k]];
         if ((traits & RV_OP_BWD_READS_OUTPUT) != 0) {
-            list[(*n_list)++] = out->storage;
-            reads(p, out->storage, tensor_id(n->out[k]), name, "output in backward");
+            list[(*n_list)++] = storage_at(n->out[k], at);
+            reads(p, storage_at(n->out[k], at), tensor_id(n->out[k]), name, "output in backward");
         }
         reads(p, out->gradient_storage, gradient_id(n->out[k]), name, "output's gradient");
         if (k > 0 || (traits & RV_OP_BWD_INPLACE) == 0) {
@@ -137,19 +157,26 @@ static void backward_reads(const play *p, int i, int *list, int *n_list)
     }
     for (int k = 0; k < RV_MAX_SAVED; k++) {
         list[(*n_list)++] = n->saved_storage[k];
-        reads(p, n->saved_storage[k], saved_id(i, k), name, "saved tensor");
+        reads(p, n->saved_storage[k], saved_id(plan->steps[at].node, k), name, "saved tensor");
     }
+    list[(*n_list)++] = n->packed[RV_STEP_BACKWARD];
+    reads(p, n->packed[RV_STEP_BACKWARD], packed_id(plan->steps[at].node, RV_STEP_BACKWARD), name,
+          "packed parameters");
 }
 
-static void play_backward(play *p, int i)
+static void play_backward(play *p, int at)
 {
-    const rv_plan_node *n = &plan->nodes[i];
+    const rv_plan_node *n = &plan->nodes[plan->steps[at].node];
+    const int workspace = n->workspace[RV_STEP_BACKWARD];
     int list[64], n_list = 0;
-    backward_reads(p, i, list, &n_list);
-    for (int r = 0; r < n_list; r++) {
-        apart(n->backward_workspace, list[r], n->node.name);
+    if (n->pack_on_use) {
+        writes(p, n->packed[RV_STEP_BACKWARD], packed_id(plan->steps[at].node, RV_STEP_BACKWARD));
     }
-    writes(p, n->backward_workspace, -1);
+    backward_reads(p, at, list, &n_list);
+    for (int r = 0; r < n_list; r++) {
+        apart(workspace, list[r], n->node.name);
+    }
+    writes(p, workspace, -1);
     for (int k = 0; k < n->node.n_in; k++) {
         if ((n->node.wanted & RV_WANT_INPUT(k)) == 0) {
             continue;
@@ -161,11 +188,26 @@ static void play_backward(play *p, int i)
         if (k > 0) { /* only the first gradient may lie over that of the output */
             apart(to, plan->values[n->out[0]].gradient_storage, n->node.name);
         }
-        apart(n->backward_workspace, to, n->node.name);
+        apart(workspace, to, n->node.name);
         if ((n->accumulate & RV_WANT_INPUT(k)) != 0) {
             reads(p, to, gradient_id(n->in[k]), n->node.name, "gradient to add to");
         }
         writes(p, to, gradient_id(n->in[k]));
+    }
+}
+
+/* What lies there from before the first run. */
+static void begin(play *p)
+{
+    for (size_t v = 0; v < plan->n_values; v++) {
+        if (plan->values[v].producer < 0) {
+            writes(p, plan->values[v].storage, tensor_id((int)v));
+        }
+    }
+    for (int i = 0; i < (int)plan->n_nodes; i++) {
+        for (int kind = 0; kind < RV_STEP_KINDS && !plan->nodes[i].pack_on_use; kind++) {
+            writes(p, plan->nodes[i].packed[kind], packed_id(i, kind));
+        }
     }
 }
 
@@ -174,18 +216,13 @@ static void play_backward(play *p, int i)
 static void plays_well(void)
 {
     play p = {.n = 0};
-    for (size_t v = 0; v < plan->n_values; v++) {
-        if (plan->values[v].producer < 0) {
-            writes(&p, plan->values[v].storage, tensor_id((int)v));
-        }
-    }
+    begin(&p);
     for (int run = 0; run < 2; run++) {
-        for (int i = 0; i < (int)plan->n_nodes; i++) {
-            play_forward(&p, i);
-        }
-        for (int i = (int)plan->n_nodes - 1; i >= 0; i--) {
-            if (plan->nodes[i].node.wanted != 0) {
-                play_backward(&p, i);
+        for (int at = 0; at < (int)plan->n_steps; at++) {
+            if (plan->steps[at].kind == RV_STEP_BACKWARD) {
+                play_backward(&p, at);
+            } else {
+                play_forward(&p, at);
             }
         }
         for (size_t v = 0; v < plan->n_values; v++) {

@@ -1,0 +1,286 @@
+/* Fits a plan into little memory: computes values again instead of keeping them, packs on each use. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/internal.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+/* What is weighed in one round of the search. */
+enum { MAX_MOVES = 64 };
+
+/* Operations that take as long as a byte that is moved: the balance of most devices. */
+#define FLOPS_PER_BYTE 10.0
+
+/* Two decisions for each node; a move changes one of them. */
+typedef struct move {
+    int node;
+    bool packing; /* pack_on_use, otherwise kept */
+    size_t bytes; /* that it is about */
+} move;
+
+typedef struct search {
+    rv_plan *plan;
+    uint64_t limit;  /* of what lives at a time */
+    int64_t *change; /* by step, of what lives */
+    move moves[MAX_MOVES];
+    int n_moves;
+} search;
+
+/* How far a plan is from its limit, and what it costs to be there. */
+typedef struct score {
+    double excess; /* bytes beyond the limit, summed over steps */
+    double cost;   /* operations beyond those of a plan that keeps all */
+} score;
+
+/* --- score ----------------------------------------------------------------------------------- */
+
+static double moved_bytes(const rv_plan_node *p)
+{
+    double sum = 0;
+    for (int k = 0; k < p->node.n_in; k++) {
+        sum += (double)rv_tensor_bytes(p->node.in[k]);
+    }
+    for (int k = 0; k < p->node.n_out; k++) {
+        sum += (double)rv_tensor_bytes(p->node.out[k]);
+    }
+    return sum;
+}
+
+static double again_cost(const rv_plan_node *p)
+{
+    const rv_op *op = p->node.op;
+    const double flops = op->flops != NULL ? op->flops(&p->node, RV_PASS_FORWARD) : 0;
+    return flops + FLOPS_PER_BYTE * moved_bytes(p);
+}
+
+static double packing_cost(const rv_plan_node *p)
+{
+    const size_t bytes[] = {p->node.packed_bytes, p->node.packed_bytes, p->node.packed_back_bytes};
+    double sum = 0;
+    for (int kind = 0; kind < RV_STEP_KINDS; kind++) {
+        sum += p->at[kind] >= 0 ? (double)bytes[kind] : 0;
+    }
+    return 2 * FLOPS_PER_BYTE * sum;
+}
+
+static double cost_of(const rv_plan *plan)
+{
+    double sum = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        const rv_plan_node *p = &plan->nodes[i];
+        sum += p->at[RV_STEP_AGAIN] >= 0 ? again_cost(p) : 0;
+        sum += p->pack_on_use ? packing_cost(p) : 0;
+    }
+    return sum;
+}
+
+/* Schedules by the decisions as they are. */
+static rv_status rate(search *s, score *out)
+{
+    rv_plan *plan = s->plan;
+    RV_TRY(rv_plan_schedule(plan));
+    const size_t n = plan->n_steps;
+    for (size_t at = 0; at < n + 1; at++) {
+        s->change[at] = 0;
+    }
+    for (size_t i = 0; i < plan->n_storages; i++) {
+        const rv_storage *t = &plan->storages[i];
+        s->change[t->first] += (int64_t)t->bytes;
+        s->change[t->last == INT_MAX ? n : (size_t)t->last + 1] -= (int64_t)t->bytes;
+    }
+    *out = (score){0, cost_of(plan)};
+    int64_t live = 0;
+    for (size_t at = 0; at < n; at++) {
+        live += s->change[at];
+        out->excess += live > (int64_t)s->limit ? (double)live - (double)s->limit : 0;
+    }
+    return RV_OK;
+}
+
+/* --- moves ----------------------------------------------------------------------------------- */
+
+static bool is_overwritten(const rv_plan *plan, int value)
+{
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        const rv_plan_node *p = &plan->nodes[i];
+        if (p->node.n_in > 0 && p->in[0] == value &&
+            plan->values[p->out[0]].storage == plan->values[value].storage) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is kept may be computed again; what is computed again may be kept, unless the step behind it
+ * writes over it: then that step's output is the one to keep. */
+static bool can_toggle(const rv_plan *plan, const rv_plan_node *p)
+{
+    if (!rv_plan_can_repeat(plan, p) || (!p->kept && p->at[RV_STEP_AGAIN] < 0)) {
+        return false;
+    }
+    for (int k = 0; k < p->node.n_out; k++) {
+        const rv_plan_value *v = &plan->values[p->out[k]];
+        if (v->output || rv_plan_is_loss(plan, p->out[k]) ||
+            (!p->kept && is_overwritten(plan, p->out[k]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_move(search *s, move m)
+{
+    int at = s->n_moves;
+    if (at == MAX_MOVES) {
+        at--;
+        if (s->moves[at].bytes >= m.bytes) {
+            return;
+        }
+    } else {
+        s->n_moves++;
+    }
+    for (; at > 0 && s->moves[at - 1].bytes < m.bytes; at--) {
+        s->moves[at] = s->moves[at - 1];
+    }
+    s->moves[at] = m;
+}
+
+/* The moves that are about the most bytes. */
+static void find_moves(search *s)
+{
+    const rv_plan *plan = s->plan;
+    s->n_moves = 0;
+    for (int i = 0; i < (int)plan->n_nodes; i++) {
+        const rv_plan_node *p = &plan->nodes[i];
+        const size_t packed = p->node.packed_bytes + p->node.packed_back_bytes;
+        if (can_toggle(plan, p)) {
+            add_move(s, (move){i, false, rv_tensor_bytes(p->node.out[0])});
+        }
+        if (packed > 0) {
+            add_move(s, (move){i, true, packed});
+        }
+    }
+}
+
+static void toggle(rv_plan *plan, const move *m)
+{
+    rv_plan_node *p = &plan->nodes[m->node];
+    if (m->packing) {
+        p->pack_on_use = !p->pack_on_use;
+    } else {
+        p->kept = !p->kept;
+    }
+}
+
+/* Bytes gained per operation; what costs nothing comes first. */
+static double worth(const score *from, const score *to)
+{
+    const double cost = to->cost - from->cost;
+    return (from->excess - to->excess) / (cost > 1 ? cost : 1);
+}
+
+/* The best move from `now`. *out.node is -1 where none comes nearer to the limit. */
+static rv_status find_best(search *s, const score *now, move *out)
+{
+    double best = 0;
+    *out = (move){.node = -1};
+    find_moves(s);
+    for (int i = 0; i < s->n_moves; i++) {
+        score then;
+        toggle(s->plan, &s->moves[i]);
+        RV_TRY(rate(s, &then));
+        toggle(s->plan, &s->moves[i]);
+        if (then.excess < now->excess && worth(now, &then) > best) {
+            best = worth(now, &then);
+            *out = s->moves[i];
+        }
+    }
+    return RV_OK;
+}
+
+/* Takes back what turns out not to be needed, the dearest first. */
+static rv_status give_back(search *s, score *now)
+{
+    for (;;) {
+        move chosen = {.node = -1};
+        RV_TRY(rate(s, now));
+        score best = *now;
+        find_moves(s);
+        for (int i = 0; i < s->n_moves; i++) {
+            score then;
+            toggle(s->plan, &s->moves[i]);
+            RV_TRY(rate(s, &then));
+            toggle(s->plan, &s->moves[i]);
+            if (!(then.excess > 0) && then.cost < best.cost) {
+                best = then;
+                chosen = s->moves[i];
+            }
+        }
+        if (chosen.node < 0) {
+            return rate(s, now);
+        }
+        toggle(s->plan, &chosen);
+    }
+}
+
+/* Decides until no step needs more than the limit (*reached), or nothing more can be done. */
+static rv_status shrink(search *s, bool *reached)
+{
+    score now;
+    rv_plan_keep_all(s->plan);
+    RV_TRY(rate(s, &now));
+    while (now.excess > 0) {
+        move best;
+        RV_TRY(find_best(s, &now, &best));
+        *reached = best.node >= 0;
+        if (!*reached) {
+            return rate(s, &now);
+        }
+        toggle(s->plan, &best);
+        RV_TRY(rate(s, &now));
+    }
+    *reached = true;
+    return give_back(s, &now);
+}
+
+/* --- fit ------------------------------------------------------------------------------------- */
+
+/* Placement wastes a little: the limit of what lives at a time is lowered by that much. */
+static rv_status fit(search *s, uint64_t limit)
+{
+    enum { MAX_TRIES = 4 };
+    bool reached = true;
+    s->limit = limit;
+    for (int i = 0; i < MAX_TRIES && reached; i++) {
+        RV_TRY(shrink(s, &reached));
+        RV_TRY(rv_plan_place(s->plan));
+        if (s->plan->bytes <= limit || s->limit < s->plan->bytes - limit) {
+            return RV_OK;
+        }
+        s->limit -= s->plan->bytes - limit;
+    }
+    return RV_OK;
+}
+
+rv_status rv_plan_fit(rv_plan *plan, uint64_t limit)
+{
+    search s = {.plan = plan};
+    rv_plan_keep_all(plan);
+    RV_TRY(rv_plan_schedule(plan));
+    RV_TRY(rv_plan_place(plan));
+    if (plan->bytes <= limit) {
+        return RV_OK;
+    }
+    RV_TRY(rv_alloc(&s.change, 3 * plan->n_nodes + 1, sizeof *s.change, "plan memory"));
+    const rv_status status = fit(&s, limit);
+    free(s.change);
+    RV_TRY(status);
+    return plan->bytes <= limit
+               ? RV_OK
+               : rv_fail(
+                     RV_ERR_DEVICE_MEMORY,
+                     "%.0f MB more memory are needed than there are: a smaller --size needs less",
+                     1e-6 * (double)(plan->bytes - limit));
+}
