@@ -72,6 +72,22 @@ RV_API RV_NODISCARD rv_status rv_bench_infer(rv_device *device, rv_bench_infer_r
                                              const rv_model *model, int batch,
                                              const rv_events *events);
 
+/** A step of training over a batch that lies on the device: forward, backward to all weights, and an update by
+ *  momentum with weight decay. */
+typedef struct rv_bench_train_result {
+    double images_per_second; /**< batch over the median of the steps after the first */
+    double seconds_per_step;
+    double
+        ratio_to_peak; /**< forward, gradient of data and gradient of weights counted as direct computation */
+    uint64_t rss_bytes;    /**< largest resident set of the process so far */
+    uint64_t device_bytes; /**< largest sum of device buffers so far */
+    rv_bench_peak_result peak;
+} rv_bench_train_result;
+
+RV_API RV_NODISCARD rv_status rv_bench_train(rv_device *device, rv_bench_train_result *out,
+                                             const rv_model *model, int batch,
+                                             const rv_events *events);
+
 #ifdef __cplusplus
 }
 #endif

@@ -85,6 +85,7 @@ rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
 typedef struct cli_model_files {
     char *graph, *weights;
 } cli_model_files;
+rv_model_options cli_model_options(const cli *c, const cli_model_files *files, rv_pooling pooling);
 /** @return exit code */
 int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
                    rv_pooling pooling);

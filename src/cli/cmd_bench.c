@@ -130,8 +130,8 @@ static int bench_gemm(cli *c, const settings *s)
     return bench_rows(c, rv_bench_gemm);
 }
 
-/* --arch, --model, or `usual`, an architecture. */
-static int open_model(const cli *c, rv_model **out, const settings *s, const char *usual)
+/* --arch, --model, or `usual`, an architecture. @param size  of its pictures, 0: its own */
+static int open_model(const cli *c, rv_model **out, const settings *s, const char *usual, int size)
 {
     const char *name = s->architecture != NULL ? s->architecture : s->model;
     const char *names[32];
@@ -150,14 +150,17 @@ static int open_model(const cli *c, rv_model **out, const settings *s, const cha
     if (nearest >= 0 && strcmp(names[nearest], name) != 0) {
         return cli_usage("there is no architecture '%s'; did you mean '%s'?", name, names[nearest]);
     }
-    return cli_open_model(c, out, name != NULL ? name : usual, &s->files, RV_POOLING_AS_MADE);
+    rv_model_options options = cli_model_options(c, &s->files, RV_POOLING_AS_MADE);
+    options.width = options.height = s->model == NULL ? size : 0;
+    return cli_status(rv_model_open(out, name != NULL ? name : usual, &options));
 }
 
 static int measure_stylize(cli *c, const settings *s, const rv_model *model)
 {
     rv_bench_stylize_result r;
+    const int size = s->size > 0 ? s->size : 512;
     const int code =
-        cli_status(rv_bench_stylize(c->device, &r, model, s->size, s->iterations, &c->events));
+        cli_status(rv_bench_stylize(c->device, &r, model, size, s->iterations, &c->events));
     if (code != CLI_DONE) {
         return code;
     }
@@ -167,13 +170,13 @@ static int measure_stylize(cli *c, const settings *s, const rv_model *model)
     cli_json_set(c, "rss_bytes", json_integer((json_int_t)r.rss_bytes));
     cli_json_set(c, "device_bytes", json_integer((json_int_t)r.device_bytes));
     set_real(c->json, "first_iteration_seconds", r.first_iteration_seconds);
-    cli_json_set(c, "size", json_integer(s->size));
+    cli_json_set(c, "size", json_integer(size));
     cli_json_set(c, "peak", peak_json(&r.peak));
     print_peak(c, &r.peak);
     if (!c->globals.json) {
         printf("%s at %d px: %.3f s an iteration, %.1f GFLOPS, %.2f of the peak\n"
                "first iteration after %.2f s; %.0f MiB on the device, %.0f MiB in all\n",
-               rv_model_name(model), s->size, r.seconds_per_iteration, r.effective_gflops,
+               rv_model_name(model), size, r.seconds_per_iteration, r.effective_gflops,
                r.ratio_to_peak, r.first_iteration_seconds, (double)r.device_bytes / 1048576.0,
                (double)r.rss_bytes / 1048576.0);
     }
@@ -183,27 +186,55 @@ static int measure_stylize(cli *c, const settings *s, const rv_model *model)
 static int measure_infer(cli *c, const settings *s, const rv_model *model)
 {
     rv_bench_infer_result r;
-    const int code = cli_status(rv_bench_infer(c->device, &r, model, s->batch, &c->events));
+    const int batch = s->batch > 0 ? s->batch : 1;
+    const int code = cli_status(rv_bench_infer(c->device, &r, model, batch, &c->events));
     if (code != CLI_DONE) {
         return code;
     }
     set_real(c->json, "seconds_per_batch", r.seconds_per_batch);
     set_real(c->json, "ratio_to_peak", r.ratio_to_peak);
-    cli_json_set(c, "batch", json_integer(s->batch));
+    cli_json_set(c, "batch", json_integer(batch));
     cli_json_set(c, "peak", peak_json(&r.peak));
     print_peak(c, &r.peak);
     if (!c->globals.json) {
         printf("%s: %.4f s for a batch of %d, %.2f of the peak\n", rv_model_name(model),
-               r.seconds_per_batch, s->batch, r.ratio_to_peak);
+               r.seconds_per_batch, batch, r.ratio_to_peak);
     }
     return CLI_DONE;
 }
 
-static int bench_model(cli *c, const settings *s, const char *usual,
+static int measure_train(cli *c, const settings *s, const rv_model *model)
+{
+    rv_bench_train_result r;
+    const int batch = s->batch > 0 ? s->batch : 64;
+    const int code = cli_status(rv_bench_train(c->device, &r, model, batch, &c->events));
+    if (code != CLI_DONE) {
+        return code;
+    }
+    set_real(c->json, "images_per_second", r.images_per_second);
+    set_real(c->json, "seconds_per_step", r.seconds_per_step);
+    set_real(c->json, "ratio_to_peak", r.ratio_to_peak);
+    cli_json_set(c, "rss_bytes", json_integer((json_int_t)r.rss_bytes));
+    cli_json_set(c, "device_bytes", json_integer((json_int_t)r.device_bytes));
+    cli_json_set(c, "batch", json_integer(batch));
+    cli_json_set(c, "size", json_integer(rv_model_width(model)));
+    cli_json_set(c, "peak", peak_json(&r.peak));
+    print_peak(c, &r.peak);
+    if (!c->globals.json) {
+        printf("%s at %d px: %.1f images/s in batches of %d, %.4f s a step, %.2f of the peak\n"
+               "%.0f MiB on the device, %.0f MiB in all\n",
+               rv_model_name(model), rv_model_width(model), r.images_per_second, batch,
+               r.seconds_per_step, r.ratio_to_peak, (double)r.device_bytes / 1048576.0,
+               (double)r.rss_bytes / 1048576.0);
+    }
+    return CLI_DONE;
+}
+
+static int bench_model(cli *c, const settings *s, const char *usual, int size,
                        int (*measure)(cli *, const settings *, const rv_model *))
 {
     rv_model *model = NULL;
-    int code = open_model(c, &model, s, usual);
+    int code = open_model(c, &model, s, usual, size);
     if (code == CLI_DONE) {
         code = cli_open_device(c);
     }
@@ -219,20 +250,25 @@ static int bench_model(cli *c, const settings *s, const char *usual,
 
 static int bench_stylize(cli *c, const settings *s)
 {
-    return bench_model(c, s, "vgg19", measure_stylize);
+    return bench_model(c, s, "vgg19", 0, measure_stylize);
 }
 
 static int bench_infer(cli *c, const settings *s)
 {
-    return bench_model(c, s, "squeezenet", measure_infer);
+    return bench_model(c, s, "squeezenet", 0, measure_infer);
 }
 
-static const char *const actions[] = {"peak", "conv", "gemm", "stylize", "infer", NULL};
+static int bench_train(cli *c, const settings *s)
+{
+    return bench_model(c, s, "vgg-s", s->size, measure_train);
+}
+
+static const char *const actions[] = {"peak", "conv", "gemm", "stylize", "infer", "train", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
     static int (*const measures[])(cli *, const struct settings *) = {
-        bench_peak, bench_conv, bench_gemm, bench_stylize, bench_infer};
+        bench_peak, bench_conv, bench_gemm, bench_stylize, bench_infer, bench_train};
     int code = CLI_DONE;
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
         if (strcmp(actions[i], words->items[0]) == 0) {
@@ -247,7 +283,7 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
      .argument = "NAME",
-     .otherwise = "vgg19 for stylize, squeezenet for infer",
+     .otherwise = "vgg19 for stylize, squeezenet for infer, vgg-s for train",
      .help = "architecture to measure; its weights are drawn at random"},
     {.name = "model",
      .kind = CLI_FILE,
@@ -259,10 +295,10 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = offsetof(settings, size),
      .argument = "PIXELS",
-     .initial = "512",
+     .otherwise = "512 for stylize; for train what the architecture is made for",
      .min = 16,
      .max = 65535,
-     .help = "side of the square picture of stylize"},
+     .help = "side of the square pictures of stylize and train"},
     {.name = "iterations",
      .kind = CLI_INT,
      .offset = offsetof(settings, iterations),
@@ -275,21 +311,22 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = offsetof(settings, batch),
      .argument = "N",
-     .initial = "1",
+     .otherwise = "1 for infer, 64 for train",
      .min = 1,
      .max = 65535,
-     .help = "pictures that infer takes at a time"},
+     .help = "pictures that infer and train take at a time"},
 };
 
 const cli_command cli_bench = {
     .name = "bench",
     .summary = "measure the device, and how near Reverie comes to its peak",
-    .arguments = "peak | conv | gemm | stylize | infer",
+    .arguments = "peak | conv | gemm | stylize | infer | train",
     .description =
         "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
         "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
         "from double precision. `stylize` measures an iteration of style transfer, `infer` a "
-        "forward pass. Each states its figures as shares of the peak of the same run; "
+        "forward pass, `train` a step of training with momentum and weight decay. Each states its "
+        "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
     .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",
     .actions = actions,

@@ -35,8 +35,7 @@ rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
     return options;
 }
 
-int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
-                   rv_pooling pooling)
+rv_model_options cli_model_options(const cli *c, const cli_model_files *files, rv_pooling pooling)
 {
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     options.graph = files->graph;
@@ -44,5 +43,12 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
     options.seed = (uint32_t)c->globals.seed;
     options.pooling = pooling;
     options.events = &c->events;
+    return options;
+}
+
+int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
+                   rv_pooling pooling)
+{
+    const rv_model_options options = cli_model_options(c, files, pooling);
     return cli_status(rv_model_open(out, name, &options));
 }

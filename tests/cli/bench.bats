@@ -23,6 +23,16 @@ load helper.bash
     done
 }
 
+@test "bench train measures a step, with the promised keys" {
+    works -q bench train --arch vgg-s --size 16 --batch 2 --json
+    for key in images_per_second ratio_to_peak rss_bytes device_bytes seconds_per_step model peak; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    works -q bench train --arch mlp --batch 5
+    [[ $output == *"mlp at 28 px: "*"batches of 5"* ]]
+    fails 2 "did you mean 'vgg-s'?" bench train --arch vggs
+}
+
 # interrupted TEXT ARGUMENT...: Ctrl-C once TEXT has been written as progress ends the program with 130
 interrupted() {
     local text=$1 pid i status=0

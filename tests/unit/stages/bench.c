@@ -214,6 +214,33 @@ Test(bench, a_forward_pass_is_that_of_the_layer_table)
     rv_device_close(device);
 }
 
+/* Three times the forward pass, but for the gradient that nobody asks of the pictures. */
+Test(bench, a_step_of_training_counts_what_it_computes)
+{
+    rv_device *device = rv_test_device();
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    rv_bench_train_result r;
+    rv_model *model;
+    double macs = 0, first = 0;
+    options.width = options.height = 16;
+    options.classes = 10;
+    cr_assert_eq(rv_model_open(&model, "vgg-s", &options), RV_OK, "%s", rv_error_message());
+    for (int i = 0; i < rv_model_layer_count(model); i++) {
+        const rv_layer_info layer = rv_model_layer(model, i);
+        macs += (double)layer.macs;
+        first += strcmp(layer.name, "conv1_1") == 0 ? (double)layer.macs : 0;
+    }
+    cr_assert_eq(rv_bench_train(device, &r, model, 3, NULL), RV_OK, "%s", rv_error_message());
+    assert_near(1e9 * r.ratio_to_peak * r.peak.fma_gflops * r.seconds_per_step,
+                2 * 3 * (3 * macs - first), 1e-9, "operations of a step");
+    assert_near(r.images_per_second * r.seconds_per_step, 3, 1e-9, "pictures of a step");
+    cr_assert_gt(r.rss_bytes, r.device_bytes);
+    cr_assert_eq(rv_bench_train(device, &r, model, 0, NULL), RV_ERR_USAGE);
+    cr_assert_neq(strstr(rv_error_message(), "batch is 0"), NULL, "%s", rv_error_message());
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
 /* What a measurement of many steps was told to do, and said. */
 typedef struct witness {
     const char *stop_at; /* part of the task at which it is cancelled; NULL: at once */
