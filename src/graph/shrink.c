@@ -10,6 +10,9 @@
 /* What is weighed in one round of the search. */
 enum { MAX_MOVES = 64 };
 
+/* Parts of the limit by which it is lowered at least. */
+enum { SMALLEST_STEP = 50 };
+
 /* Operations that take as long as a byte that is moved: the balance of most devices. */
 #define FLOPS_PER_BYTE 10.0
 
@@ -247,19 +250,21 @@ static rv_status shrink(search *s, bool *reached)
 
 /* --- fit ------------------------------------------------------------------------------------- */
 
-/* Placement wastes a little: the limit of what lives at a time is lowered by that much. */
+/* Placement wastes a little, so the limit of what lives at a time is lowered until that fits too. The
+ * last try is at what takes least of all. */
 static rv_status fit(search *s, uint64_t limit)
 {
-    enum { MAX_TRIES = 4 };
     bool reached = true;
     s->limit = limit;
-    for (int i = 0; i < MAX_TRIES && reached; i++) {
+    while (reached) {
         RV_TRY(shrink(s, &reached));
         RV_TRY(rv_plan_place(s->plan));
-        if (s->plan->bytes <= limit || s->limit < s->plan->bytes - limit) {
+        if (s->plan->bytes <= limit) {
             return RV_OK;
         }
-        s->limit -= s->plan->bytes - limit;
+        const uint64_t beyond = s->plan->bytes - limit, step = limit / SMALLEST_STEP;
+        const uint64_t less = beyond > step ? beyond : step;
+        s->limit -= less < s->limit ? less : s->limit;
     }
     return RV_OK;
 }
@@ -281,6 +286,6 @@ rv_status rv_plan_fit(rv_plan *plan, uint64_t limit)
                ? RV_OK
                : rv_fail(
                      RV_ERR_DEVICE_MEMORY,
-                     "%.0f MB more memory are needed than there are: a smaller --size needs less",
+                     "%.1f MB more memory are needed than there are: a smaller --size needs less",
                      1e-6 * (double)(plan->bytes - limit));
 }

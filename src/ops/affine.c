@@ -272,7 +272,7 @@ static rv_status take_statistics(const rv_node *n, const rv_exec *e, statistics 
 static rv_status batch_norm_forward(const rv_node *n, const rv_exec *e)
 {
     const statistics s = statistics_of(n);
-    if (s.own) {
+    if (s.own && !e->again) { /* then they were saved the first time */
         RV_TRY(take_statistics(n, e, s));
     }
     return map(n, e, s);
