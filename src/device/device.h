@@ -11,6 +11,9 @@
 
 int rv_device_block(const rv_device *device);        /**< B of the blocked layout */
 bool rv_device_gpu_form(const rv_device *device);    /**< which form of the heavy kernels to run */
+/** Sums that a work-item of a product of matrices can keep in registers while enough others are in flight: 64, 32 or,
+ *  where nothing is known of the device, 16. */
+int rv_device_sums(const rv_device *device);
 size_t rv_device_max_alloc(const rv_device *device); /**< bytes of the largest buffer */
 size_t
 rv_device_alignment(const rv_device *device); /**< bytes at which sub-buffers start, at least 512 */

@@ -78,6 +78,11 @@ RV_NODISCARD rv_status rv_self_test_open(rv_device *device);
 RV_NODISCARD rv_status rv_missing_gpus(char ***out, size_t *n, const char *drm, const char *nodes,
                                        const rv_found *all, size_t n_all);
 
+/* --- registers.c ------------------------------------------------------------------------------------------- */
+
+/** What rv_device_sums() gives for a device. */
+int rv_registers_sums(cl_device_id id, uint32_t vendor, const char *name);
+
 /* --- open.c: the device ------------------------------------------------------------------------------------ */
 
 typedef struct rv_program rv_program;
@@ -94,6 +99,7 @@ struct rv_device {
     bool has_events;
     size_t alignment;
     size_t max_group;
+    int sums; /* see rv_device_sums() */
 
     uint64_t allocated, allocated_peak;
 

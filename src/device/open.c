@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALLEST_ALIGNMENT = 512 };
+enum { SMALLEST_ALIGNMENT = 512, GPU_BLOCK = 4 };
 #define BINARY_BYTES (UINT64_C(256) << 20)
 
 /* Whether a device says that it can be partitioned in this way. To be asked first: some drivers crash when they are
@@ -99,6 +99,11 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     *out = NULL;
     rv_found shaped = *found;
     rv_found_shape(&shaped, options->form, options->block);
+    if (shaped.info.form == RV_FORM_GPU && shaped.info.block != GPU_BLOCK) {
+        return rv_fail(RV_ERR_USAGE,
+                       "%s: blocks of %d channels go with the CPU form; the GPU form has %d",
+                       shaped.info.name, shaped.info.block, GPU_BLOCK);
+    }
     rv_device *device;
     RV_TRY(rv_alloc(&device, 1, sizeof *device, "device"));
     device->id = found->id;
@@ -113,6 +118,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     device->batch = 1;
     limit_threads(device, options->threads);
     query(device);
+    device->sums = rv_registers_sums(found->id, found->vendor, found->info.name);
     const rv_status status = create_queue(device);
     if (status != RV_OK) {
         rv_device_close(device);
@@ -174,6 +180,11 @@ int rv_device_block(const rv_device *device)
 bool rv_device_gpu_form(const rv_device *device)
 {
     return device->info.form == RV_FORM_GPU;
+}
+
+int rv_device_sums(const rv_device *device)
+{
+    return device->sums;
 }
 
 size_t rv_device_max_alloc(const rv_device *device)

@@ -3,6 +3,7 @@
 #ifndef RV_OPS_CONV_H
 #define RV_OPS_CONV_H
 
+#include "ops/conv_gpu.h"
 #include "ops/op.h"
 
 typedef enum rv_conv_pad_mode {
@@ -20,15 +21,6 @@ typedef struct rv_conv_attrs {
     int32_t bias;
 } rv_conv_attrs;
 
-/** Sizes of one gathering pass, as conv.clh takes them. */
-typedef struct rv_conv_geometry {
-    rv_int4 source, target; /**< N, channels, rows, columns */
-    rv_int4 window;         /**< R, S, groups, pad mode */
-    rv_int4 step;           /**< stride of rows and columns, dilation of rows and columns */
-    rv_int4 place;          /**< pad above, pad left, 1: gradient, 1: add to the target */
-    int32_t source_lanes, target_lanes; /**< channels side by side: B blocked, 1 plain */
-} rv_conv_geometry;
-
 typedef struct rv_conv_algorithm rv_conv_algorithm;
 
 /** A prepared pass: target = bias + sum over source channels and taps of source * weight, where the
@@ -39,8 +31,9 @@ typedef struct rv_conv_gather {
     rv_kernel *pack, *run; /**< pack NULL: reads the plain weights */
     rv_kernel *fold;       /**< NULL, or adds up the gradient of padding that repeats the input */
     rv_grid pack_grid, run_grid;
-    rv_int4 work;         /**< of the kernel: tiles and sets per work-item, units, offset */
-    size_t packed_floats; /**< packed weights, from work.s[3] on */
+    rv_conv_product product; /**< of conv_gpu.c */
+    rv_int4 work;            /**< of the kernel: tiles and sets per work-item, units, offset */
+    size_t packed_floats;    /**< packed weights, from work.s[3] on */
     size_t
         workspace_bytes; /**< the padded gradient, to be folded; an algorithm's own lies behind */
 } rv_conv_gather;
@@ -70,7 +63,7 @@ struct rv_conv_algorithm {
 /* conv_cpu.c */
 extern const rv_conv_algorithm rv_conv_blocked, rv_conv_thin, rv_conv_plain;
 /* conv_gpu.c */
-extern const rv_conv_algorithm rv_conv_direct, rv_conv_tiles;
+extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
 
 /** Geometry of the forward pass of a node, or of the gradient of its input. */
 rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient);

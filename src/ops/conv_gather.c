@@ -45,7 +45,8 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 
 /* In order of preference. */
 static const rv_conv_algorithm *const algorithms[] = {
-    &rv_conv_direct, &rv_conv_tiles, &rv_conv_blocked, &rv_conv_thin, &rv_conv_plain};
+    &rv_conv_few,     &rv_conv_depthwise, &rv_conv_direct, &rv_conv_tiles,
+    &rv_conv_blocked, &rv_conv_thin,      &rv_conv_plain};
 
 /* The first that suits; depends on the device's class and on shapes only. */
 static const rv_conv_algorithm *choose(const rv_conv_gather *g, const rv_device *device)

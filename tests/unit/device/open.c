@@ -56,7 +56,7 @@ Test(open, form_and_block_follow_the_device_unless_the_options_say)
         rv_form form;
         int block, expected;
     } cases[] = {
-        {RV_FORM_GPU, 0, 4},   {RV_FORM_GPU, 16, 16}, {RV_FORM_CPU, 4, 4},
+        {RV_FORM_GPU, 0, 4},   {RV_FORM_GPU, 4, 4}, {RV_FORM_CPU, 4, 4},
         {RV_FORM_CPU, 16, 16}, {RV_FORM_CPU, 8, 8},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -70,6 +70,20 @@ Test(open, form_and_block_follow_the_device_unless_the_options_say)
         cr_assert_eq(rv_device_get_info(device)->block, cases[i].expected);
         rv_device_close(device);
     }
+}
+
+Test(open, the_gpu_form_has_blocks_of_four)
+{
+    rv_device *device = NULL;
+    rv_device_options options = RV_DEVICE_OPTIONS_INIT;
+    options.form = RV_FORM_GPU;
+    options.block = 16;
+    const rv_status status = rv_device_open(&device, &options);
+    rv_test_skip_without_device(status);
+    cr_assert_eq(status, RV_ERR_USAGE);
+    cr_assert_not_null(strstr(rv_error_message(), "blocks of 16 channels"), "%s",
+                       rv_error_message());
+    cr_assert_null(device);
 }
 
 Test(open, options_out_of_range_are_named)

@@ -1,0 +1,95 @@
+/* Tiles of products of matrices on GPUs: which there are, which suits a device and a shape. */
+/* SPDX-License-Identifier: MIT */
+#include "ops/gpu_tile.h"
+
+#include "tensor/tensor.h"
+
+#include <stdio.h>
+
+enum {
+    FULL = 128,       /* tiles that keep a device busy */
+    PART_TERMS = 256, /* that a part of a sum should have */
+    MAX_PARTS = 16
+};
+
+/* The larger a work-item's share, the fewer reads of local memory for each multiply-add. Registers and local memory of
+ * each are checked by tests/kernels/registers.sh. */
+static const rv_gpu_tile tiles[] = {
+    {"128x128", 16, 16, 2, 2, 8, 100},                                     /* 64 sums each */
+    {"128x64", 16, 8, 2, 2, 8, 95},    {"64x64, 8x4", 8, 16, 2, 1, 8, 85}, /* 32 */
+    {"64x64", 16, 16, 1, 1, 16, 75},                                       /* 16 */
+    {"64x32", 16, 8, 1, 1, 16, 70},    {"32x32", 8, 8, 1, 1, 16, 55},
+    {"64x16", 16, 4, 1, 1, 16, 50},
+};
+enum { N_TILES = sizeof tiles / sizeof tiles[0] };
+
+int32_t rv_gpu_tile_rows(const rv_gpu_tile *t)
+{
+    return 4 * t->items_along_rows * t->blocks_along_rows;
+}
+
+int32_t rv_gpu_tile_columns(const rv_gpu_tile *t)
+{
+    return 4 * t->items_along_columns * t->blocks_along_columns;
+}
+
+int32_t rv_gpu_tile_items(const rv_gpu_tile *t)
+{
+    return t->items_along_rows * t->items_along_columns;
+}
+
+void rv_gpu_tile_defines(char out[RV_GPU_TILE_DEFINES], const rv_gpu_tile *t)
+{
+    snprintf(out, RV_GPU_TILE_DEFINES, "-DSM=%d -DSN=%d -DMB=%d -DNB=%d -DTK=%d",
+             (int)t->items_along_rows, (int)t->items_along_columns, (int)t->blocks_along_rows,
+             (int)t->blocks_along_columns, (int)t->terms);
+}
+
+const rv_gpu_tile *rv_gpu_tile_list(size_t *n)
+{
+    *n = N_TILES;
+    return tiles;
+}
+
+bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device)
+{
+    return 16 * t->blocks_along_rows * t->blocks_along_columns <= rv_device_sums(device);
+}
+
+static const rv_gpu_tile *choose(const rv_device *device, int32_t rows, int32_t columns,
+                                 bool square)
+{
+    const rv_gpu_tile *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < N_TILES; i++) {
+        const rv_gpu_tile *t = &tiles[i];
+        const int32_t height = rv_gpu_tile_rows(t), width = rv_gpu_tile_columns(t);
+        if (!rv_gpu_tile_fits(t, device) || (square && height != width)) {
+            continue;
+        }
+        const double area = (double)rv_divide_up(rows, height) * height *
+                            ((double)rv_divide_up(columns, width) * width) / t->percent;
+        if (best == NULL || area < least) {
+            best = t;
+            least = area;
+        }
+    }
+    return best;
+}
+
+const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns)
+{
+    return choose(device, rows, columns, false);
+}
+
+const rv_gpu_tile *rv_gpu_tile_choose_square(const rv_device *device, int32_t side)
+{
+    return choose(device, side, side, true);
+}
+
+int32_t rv_gpu_tile_parts(double n_tiles, double terms)
+{
+    const double wanted = FULL / n_tiles, most = terms / PART_TERMS;
+    const double parts = wanted < most ? wanted : most;
+    return parts < 2 ? 1 : parts > MAX_PARTS ? MAX_PARTS : (int32_t)parts;
+}

@@ -1,0 +1,38 @@
+/* Tiles of products of matrices on GPUs: which there are, which suits a device and a shape. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_OPS_GPU_TILE_H
+#define RV_OPS_GPU_TILE_H
+
+#include "device/device.h"
+
+/** Numbers of cl/tile_gpu.clh. */
+typedef struct rv_gpu_tile {
+    const char *name;
+    int32_t items_along_rows, items_along_columns;   /**< SM, SN */
+    int32_t blocks_along_rows, blocks_along_columns; /**< MB, NB: 4 x 4 sums each */
+    int32_t terms;                                   /**< TK */
+    int32_t
+        percent; /**< of the device's speed to be expected in a tile without idle parts; guides the choice */
+} rv_gpu_tile;
+
+enum { RV_GPU_TILE_DEFINES = 96 };
+
+/** Rows and columns of a tile, and its work-items. */
+int32_t rv_gpu_tile_rows(const rv_gpu_tile *t);
+int32_t rv_gpu_tile_columns(const rv_gpu_tile *t);
+int32_t rv_gpu_tile_items(const rv_gpu_tile *t);
+void rv_gpu_tile_defines(char out[RV_GPU_TILE_DEFINES], const rv_gpu_tile *t);
+
+/** All of them; some have more sums in a work-item than some devices have registers for. */
+const rv_gpu_tile *rv_gpu_tile_list(size_t *n);
+bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device);
+/** The one that wastes least of a product of rows x columns sums, of those that fit the device. */
+const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns);
+/** The same among square ones. */
+const rv_gpu_tile *rv_gpu_tile_choose_square(const rv_device *device, int32_t side);
+
+/** Into how many parts a sum is cut where a product has too few tiles to fill a device; from shapes only.
+ *  @param terms  of the sum. */
+int32_t rv_gpu_tile_parts(double tiles, double terms);
+
+#endif
