@@ -32,9 +32,10 @@ typedef struct rv_bench_row {
     char pass[24]; /**< "forward", "backward_data", "backward_weights" */
     char algorithm[32];
     double ms;            /**< median of the runs */
-    double gflops;        /**< counted as direct computation */
-    double ratio_to_peak; /**< to fma_gflops of the same call */
-    double max_error;     /**< largest deviation from double precision over max |value| */
+    double gflops;        /**< counted as direct computation; 0 for what memory bounds */
+    double gbps;          /**< of bytes that have to move, each tensor once; 0 for what is not bound by memory */
+    double ratio_to_peak; /**< to fma_gflops of the same call, or of gbps to its copy_gbps */
+    double max_error;     /**< largest deviation from double precision over max |value|; 0: not measured */
 } rv_bench_row;
 
 /** Convolutions of VGG at 512 px, forward and backward, and matrix products.
@@ -44,6 +45,14 @@ RV_API RV_NODISCARD rv_status rv_bench_conv(rv_device *device, rv_bench_row **ou
                                             rv_bench_peak_result *peak, const rv_events *events);
 RV_API RV_NODISCARD rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
                                             rv_bench_peak_result *peak, const rv_events *events);
+
+/** What is bound by memory: elementwise operations, pooling, normalisation, losses at the sizes of networks, each
+ *  forward and backward, and steps of optimisers. Rows have gbps, and ratio_to_peak is its ratio to copy_gbps.
+ *  Batch statistics, which are known only when all has been read, count their inputs twice; L-BFGS counts its
+ *  history twice. As for the others, but runs go on for 0.12 s, 5 to 25 of them. */
+RV_API RV_NODISCARD rv_status rv_bench_elementwise(rv_device *device, rv_bench_row **out, size_t *n,
+                                                   rv_bench_peak_result *peak,
+                                                   const rv_events *events);
 
 /** One iteration of style transfer: square picture, one scale, Adam, Gram losses at relu1_1, 2_1,
  *  3_1, 4_1, 5_1, content at relu4_2, no total variation; other networks at their own layers. */

@@ -59,7 +59,7 @@ static void fill_row(char **cells, const rv_bench_row *row)
     cells[1] = cli_format("%s", row->pass);
     cells[2] = cli_format("%s", row->algorithm);
     cells[3] = cli_format("%.3f", row->ms);
-    cells[4] = cli_format("%.1f", row->gflops);
+    cells[4] = cli_format("%.1f", row->gbps > 0 ? row->gbps : row->gflops);
     cells[5] = cli_format("%.2f", row->ratio_to_peak);
     cells[6] = cli_format("%.1e", row->max_error);
 }
@@ -69,16 +69,41 @@ static json_t *row_json(const rv_bench_row *row)
     json_t *object = json_pack("{s:s, s:s, s:s}", "case", row->name, "pass", row->pass, "algorithm",
                                row->algorithm);
     set_real(object, "ms", row->ms);
+    if (row->gbps > 0) {
+        set_real(object, "gbps", row->gbps);
+        set_real(object, "ratio_to_copy", row->ratio_to_peak);
+        return object;
+    }
     set_real(object, "gflops", row->gflops);
     set_real(object, "ratio_to_peak", row->ratio_to_peak);
     set_real(object, "max_error", row->max_error);
     return object;
 }
 
-static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench_peak_result *peak)
+/* The last column is for what is compared with double precision. */
+static int print_table(const rv_bench_row *rows, size_t n, char **cells)
 {
     static const char *const heading[COLUMNS] = {"case",   "pass",          "algorithm", "ms",
                                                  "GFLOPS", "share of peak", "max error"};
+    static const char *const memory[COLUMNS - 1] = {"case", "pass", "algorithm",
+                                                    "ms",   "GB/s", "share of copying"};
+    if (n == 0 || !(rows[0].gbps > 0)) {
+        return cli_print_table("lllrrrr", heading, cells, n);
+    }
+    char **shorter = calloc(n * (COLUMNS - 1), sizeof *shorter);
+    if (shorter == NULL) {
+        return cli_out_of_memory();
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&shorter[i * (COLUMNS - 1)], &cells[i * COLUMNS], (COLUMNS - 1) * sizeof *cells);
+    }
+    const int code = cli_print_table("lllrrr", memory, shorter, n);
+    free(shorter);
+    return code;
+}
+
+static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench_peak_result *peak)
+{
     char **cells = calloc(n * COLUMNS, sizeof *cells);
     if (cells == NULL) {
         return cli_out_of_memory();
@@ -91,7 +116,7 @@ static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench
     cli_json_set(c, "rows", list);
     cli_json_set(c, "peak", peak_json(peak));
     print_peak(c, peak);
-    const int code = c->globals.json ? CLI_DONE : cli_print_table("lllrrrr", heading, cells, n);
+    const int code = c->globals.json ? CLI_DONE : print_table(rows, n, cells);
     for (size_t i = 0; i < n * COLUMNS; i++) {
         free(cells[i]);
     }
@@ -128,6 +153,12 @@ static int bench_gemm(cli *c, const settings *s)
 {
     (void)s;
     return bench_rows(c, rv_bench_gemm);
+}
+
+static int bench_elementwise(cli *c, const settings *s)
+{
+    (void)s;
+    return bench_rows(c, rv_bench_elementwise);
 }
 
 /* --arch, --model, or `usual`, an architecture. @param size  of its pictures, 0: its own */
@@ -263,12 +294,14 @@ static int bench_train(cli *c, const settings *s)
     return bench_model(c, s, "vgg-s", s->size, measure_train);
 }
 
-static const char *const actions[] = {"peak", "conv", "gemm", "stylize", "infer", "train", NULL};
+static const char *const actions[] = {"peak",    "conv",  "gemm",  "elementwise",
+                                      "stylize", "infer", "train", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
     static int (*const measures[])(cli *, const struct settings *) = {
-        bench_peak, bench_conv, bench_gemm, bench_stylize, bench_infer, bench_train};
+        bench_peak,    bench_conv,  bench_gemm, bench_elementwise,
+        bench_stylize, bench_infer, bench_train};
     int code = CLI_DONE;
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
         if (strcmp(actions[i], words->items[0]) == 0) {
@@ -320,11 +353,12 @@ static const cli_option options[] = {
 const cli_command cli_bench = {
     .name = "bench",
     .summary = "measure the device, and how near Reverie comes to its peak",
-    .arguments = "peak | conv | gemm | stylize | infer | train",
+    .arguments = "peak | conv | gemm | elementwise | stylize | infer | train",
     .description =
         "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
         "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
-        "from double precision. `stylize` measures an iteration of style transfer, `infer` a "
+        "from double precision. `elementwise` measures what is bound by memory, as shares of the "
+        "rate of copying. `stylize` measures an iteration of style transfer, `infer` a "
         "forward pass, `train` a step of training with momentum and weight decay. Each states its "
         "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",

@@ -33,6 +33,14 @@ load helper.bash
     fails 2 "did you mean 'vgg-s'?" bench train --arch vggs
 }
 
+@test "bench elementwise relates what memory bounds to the rate of copying" {
+    works -q bench elementwise --json
+    for key in case pass algorithm ms gbps ratio_to_copy copy_gbps; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    [[ $output != *max_error* ]]
+}
+
 # interrupted TEXT ARGUMENT...: Ctrl-C once TEXT has been written as progress ends the program with 130
 interrupted() {
     local text=$1 pid i status=0
@@ -55,6 +63,7 @@ interrupted() {
     needs_device
     interrupted "bench peak: multiply-adds" bench peak
     interrupted "bench conv: vgg conv1_1 forward" bench conv
+    interrupted "bench elementwise: relu, vgg relu1_2 forward" bench elementwise
     interrupted "bench infer" bench infer
 }
 
