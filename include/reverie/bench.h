@@ -28,9 +28,9 @@ RV_API RV_NODISCARD rv_status rv_bench_peak(rv_device *device, rv_bench_peak_res
 /** One measured case: after a first run, which compiles, as many as begin within 0.3 s, at most 15, so that a pass
  *  of 20 ms stands for 15 runs and one of 0.3 s or more for a single one. */
 typedef struct rv_bench_row {
-    char name[96]; /**< "vgg conv3_2" */
-    char pass[24]; /**< "forward", "backward_data", "backward_weights" */
-    char algorithm[32];
+    char name[96];        /**< "vgg conv3_2" */
+    char pass[24];        /**< "forward", "backward_data", "backward_weights" */
+    char algorithm[32];   /**< of several the one that ran, else the kernel that takes longest */
     double ms;            /**< median of the runs */
     double gflops;        /**< counted as direct computation; 0 for what memory bounds */
     double gbps;          /**< of bytes that have to move, each tensor once; 0 for what is not bound by memory */

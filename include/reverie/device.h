@@ -18,6 +18,15 @@ typedef enum rv_device_type { RV_DEVICE_CPU, RV_DEVICE_GPU, RV_DEVICE_ACCELERATO
 /** Which of the two forms of the heavy kernels a device runs. */
 typedef enum rv_form { RV_FORM_AUTO, RV_FORM_CPU, RV_FORM_GPU } rv_form;
 
+/** Winograd's algorithms for convolutions with windows of 3x3: F(4x4,3x3) saves most, F(2x2,3x3) is as accurate as
+ *  direct sums. */
+typedef enum rv_winograd {
+    RV_WINOGRAD_AUTO, /**< the fastest by shape; in training not F(4x4,3x3) */
+    RV_WINOGRAD_F2,   /**< F(2x2,3x3) or direct */
+    RV_WINOGRAD_F4,   /**< F(4x4,3x3) or direct, in training too */
+    RV_WINOGRAD_OFF
+} rv_winograd;
+
 typedef enum rv_self_test {
     RV_SELF_TEST_UNKNOWN,
     RV_SELF_TEST_PASSED,
@@ -52,10 +61,11 @@ typedef struct rv_device_options {
         self_test_program; /**< a program that runs `PROGRAM --self-test INDEX` in a child process, exit
                                         code 0 for passed; NULL: the test runs in this process */
     const rv_events *events;
+    rv_winograd winograd; /**< which of them may be used; default RV_WINOGRAD_AUTO */
 } rv_device_options;
-#define RV_DEVICE_OPTIONS_INIT                                          \
-    {                                                                   \
-        sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL \
+#define RV_DEVICE_OPTIONS_INIT                                                            \
+    {                                                                                     \
+        sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL, RV_WINOGRAD_AUTO \
     }
 
 /** All devices of all platforms. *out is freed with free(). None at all is RV_OK with *n = 0.

@@ -15,6 +15,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 typedef struct cli_globals {
     char *device;
     int threads;
+    int winograd; /**< an rv_winograd */
     uint64_t seed;
     bool json;
     int progress; /**< an rv_progress_style */

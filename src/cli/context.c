@@ -7,6 +7,7 @@ rv_device_options cli_device_options(const cli *c)
     rv_device_options options = RV_DEVICE_OPTIONS_INIT;
     options.spec = c->globals.device;
     options.threads = c->globals.threads;
+    options.winograd = (rv_winograd)c->globals.winograd;
     options.self_test_program = c->self;
     options.events = &c->events;
     return options;

@@ -14,6 +14,8 @@ const cli_command *const cli_commands[] = {&cli_stylize, &cli_classify, &cli_ext
 
 static const char *const progress_styles[] = {"auto", "none", "json", NULL};
 
+static const char *const winograd_choices[] = {"auto", "f2", "f4", "off", NULL};
+
 #define AT(member) offsetof(cli_globals, member)
 const cli_option cli_global_options[] = {
     {.name = "device",
@@ -30,6 +32,15 @@ const cli_option cli_global_options[] = {
      .min = 1,
      .max = 4096,
      .help = "cores to use, where the device is a processor"},
+    {.name = "winograd",
+     .kind = CLI_CHOICE,
+     .offset = AT(winograd),
+     .argument = "auto|f2|f4|off",
+     .initial = "auto",
+     .choices = winograd_choices,
+     .help = "how convolutions with windows of 3x3 save products: by F(2x2,3x3), by F(4x4,3x3), "
+             "which rounds more coarsely, not at all, or whatever is fastest, but when training "
+             "not F(4x4,3x3)"},
     {.name = "seed",
      .kind = CLI_COUNT,
      .offset = AT(seed),

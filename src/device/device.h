@@ -9,8 +9,9 @@
 
 /* --- what the device is ------------------------------------------------------------------------------------ */
 
-int rv_device_block(const rv_device *device);        /**< B of the blocked layout */
-bool rv_device_gpu_form(const rv_device *device);    /**< which form of the heavy kernels to run */
+int rv_device_block(const rv_device *device);     /**< B of the blocked layout */
+bool rv_device_gpu_form(const rv_device *device); /**< which form of the heavy kernels to run */
+rv_winograd rv_device_winograd(const rv_device *device); /**< as its options say */
 /** Sums that a work-item of a product of matrices can keep in registers while enough others are in flight: 64, 32 or,
  *  where nothing is known of the device, 16. */
 int rv_device_sums(const rv_device *device);

@@ -94,6 +94,7 @@ struct rv_device {
     cl_context context;
     cl_command_queue queue;
     rv_device_info info;
+    rv_winograd winograd;
     char identity[RV_IDENTITY_BYTES];
     rv_events events;
     bool has_events;

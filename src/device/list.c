@@ -184,6 +184,10 @@ rv_status rv_device_read_options(rv_device_options *out, const rv_device_options
     if (out->threads < 0) {
         return rv_fail(RV_ERR_USAGE, "%d threads: give 1 or more, or 0 for all", out->threads);
     }
+    if (out->winograd < RV_WINOGRAD_AUTO || out->winograd > RV_WINOGRAD_OFF) {
+        return rv_fail(RV_ERR_USAGE, "rv_device_options.winograd has no choice %d",
+                       (int)out->winograd);
+    }
     if (out->form < RV_FORM_AUTO || out->form > RV_FORM_GPU) {
         return rv_fail(RV_ERR_USAGE, "rv_device_options.form has no form %d", (int)out->form);
     }

@@ -108,6 +108,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     RV_TRY(rv_alloc(&device, 1, sizeof *device, "device"));
     device->id = found->id;
     device->info = shaped.info;
+    device->winograd = options->winograd;
     memcpy(device->identity, found->identity, sizeof device->identity);
     if (options->events != NULL) {
         device->events = *options->events;
@@ -185,6 +186,11 @@ bool rv_device_gpu_form(const rv_device *device)
 int rv_device_sums(const rv_device *device)
 {
     return device->sums;
+}
+
+rv_winograd rv_device_winograd(const rv_device *device)
+{
+    return device->winograd;
 }
 
 size_t rv_device_max_alloc(const rv_device *device)

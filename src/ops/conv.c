@@ -111,6 +111,14 @@ rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient)
 
 /* --- run ------------------------------------------------------------------------------------- */
 
+static size_t algorithms(const rv_node *n, const rv_device *device, rv_pass pass,
+                         const char *names[RV_MAX_ALGORITHMS])
+{
+    return pass == RV_PASS_BACKWARD_PARAMS
+               ? 0
+               : rv_conv_gather_algorithms(n, device, pass == RV_PASS_BACKWARD_DATA, names);
+}
+
 static rv_status prepare(rv_node *n, rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(state)));
@@ -185,6 +193,7 @@ const rv_op rv_op_conv = {
     .param_names = {"weight", "bias"},
     .infer = infer,
     .layouts = layouts,
+    .algorithms = algorithms,
     .prepare = prepare,
     .pack = pack,
     .forward = forward,

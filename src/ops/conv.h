@@ -28,12 +28,14 @@ typedef struct rv_conv_algorithm rv_conv_algorithm;
 typedef struct rv_conv_gather {
     rv_conv_geometry geometry;
     const rv_conv_algorithm *algorithm;
-    rv_kernel *pack, *run; /**< pack NULL: reads the plain weights */
-    rv_kernel *fold;       /**< NULL, or adds up the gradient of padding that repeats the input */
+    rv_kernel *pack, *run;     /**< pack NULL: reads the plain weights */
+    rv_kernel *before, *after; /**< what some algorithms launch around `run` */
+    rv_kernel *fold; /**< NULL, or adds up the gradient of padding that repeats the input */
     rv_grid pack_grid, run_grid;
     rv_conv_product product; /**< of conv_gpu.c */
     rv_int4 work;            /**< of the kernel: tiles and sets per work-item, units, offset */
     size_t packed_floats;    /**< packed weights, from work.s[3] on */
+    int32_t scratch[2]; /**< where an algorithm's parts of the workspace start, in its own unit */
     size_t
         workspace_bytes; /**< the padded gradient, to be folded; an algorithm's own lies behind */
 } rv_conv_gather;
@@ -52,8 +54,10 @@ typedef struct rv_conv_operands {
  *  workspace_bytes; its weights start at *packed_floats of n->packed, which it moves on behind them. */
 struct rv_conv_algorithm {
     const char *name; /**< as `reverie tune` and benchmarks show it */
-    /** Whether it can run this geometry in the device's form, and is worth trying. */
-    bool (*suits)(const rv_conv_gather *g, const rv_device *device);
+    /** Whether it can run this geometry in the device's form, and is allowed to. */
+    bool (*suits)(const rv_conv_gather *g, const rv_node *n, const rv_device *device);
+    /** Whether it is the fastest that suits, as far as shapes tell; NULL: always. */
+    bool (*pays)(const rv_conv_gather *g);
     rv_status (*prepare)(rv_conv_gather *g, rv_device *device, size_t *packed_floats);
     /** NULL: one launch of g->run with the common arguments: target, source, weights, bias, the geometry's source,
      *  target, window, step and place, the slope, then g->work. */
@@ -62,17 +66,22 @@ struct rv_conv_algorithm {
 
 /* conv_cpu.c */
 extern const rv_conv_algorithm rv_conv_blocked, rv_conv_thin, rv_conv_plain;
+/* conv_winograd.c */
+extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps;
 /* conv_gpu.c */
 extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
 
 /** Geometry of the forward pass of a node, or of the gradient of its input. */
 rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient);
 
-/** Chooses kernels for forward or for the gradient of the input.
+/** As in rv_op. */
+size_t rv_conv_gather_algorithms(const rv_node *n, const rv_device *device, bool gradient,
+                                 const char *names[RV_MAX_ALGORITHMS]);
+
+/** Chooses algorithm and kernels for forward or for the gradient of the input.
  *  @param packed_floats  where its packed weights start in n->packed; moved on behind them. */
-RV_NODISCARD rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n,
-                                              rv_device *device, bool gradient,
-                                              size_t *packed_floats);
+RV_NODISCARD rv_status rv_conv_gather_prepare(rv_conv_gather *g, rv_node *n, rv_device *device,
+                                              bool gradient, size_t *packed_floats);
 RV_NODISCARD rv_status rv_conv_gather_pack(const rv_conv_gather *g, const rv_node *n,
                                            const rv_exec *e);
 /** @param bias  NULL: none. */

@@ -110,12 +110,13 @@ static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *p
     return rv_kernel_get(&g->run, device, "conv_cpu", "conv_cpu_gather", defines);
 }
 
-static bool suits_blocked(const rv_conv_gather *g, const rv_device *device)
+static bool suits_blocked(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     return !rv_device_gpu_form(device) && g->geometry.target_lanes > 1;
 }
 
-const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, prepare_blocked, NULL};
+const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked, NULL};
 
 /* --- plain target ---------------------------------------------------------------------------- */
 
@@ -156,13 +157,14 @@ static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *pack
     return rv_kernel_get(&g->run, device, "conv_cpu_thin", "conv_cpu_thin_gather", defines);
 }
 
-static bool suits_thin(const rv_conv_gather *g, const rv_device *device)
+static bool suits_thin(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     return !rv_device_gpu_form(device) && g->geometry.target_lanes == 1 &&
            g->geometry.source_lanes > 1;
 }
 
-const rv_conv_algorithm rv_conv_thin = {"thin", suits_thin, prepare_thin, NULL};
+const rv_conv_algorithm rv_conv_thin = {"thin", suits_thin, NULL, prepare_thin, NULL};
 
 static rv_status prepare_plain(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
 {
@@ -179,10 +181,11 @@ static rv_status prepare_plain(rv_conv_gather *g, rv_device *device, size_t *pac
     return rv_kernel_get(&g->run, device, "conv_cpu_plain", "conv_cpu_plain_gather", defines);
 }
 
-static bool suits_plain(const rv_conv_gather *g, const rv_device *device)
+static bool suits_plain(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     return !rv_device_gpu_form(device) && g->geometry.target_lanes == 1 &&
            g->geometry.source_lanes == 1;
 }
 
-const rv_conv_algorithm rv_conv_plain = {"plain", suits_plain, prepare_plain, NULL};
+const rv_conv_algorithm rv_conv_plain = {"plain", suits_plain, NULL, prepare_plain, NULL};

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "ops/conv.h"
 
+#include <string.h>
+
 enum { WEIGHT = 0 };
 
 /* --- padding that repeats the input ---------------------------------------------------------- */
@@ -46,31 +48,71 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 /* In order of preference. */
 static const rv_conv_algorithm *const algorithms[] = {
     &rv_conv_few,     &rv_conv_depthwise, &rv_conv_direct, &rv_conv_tiles,
+    &rv_conv_f4,      &rv_conv_f4_steps,  &rv_conv_f2,     &rv_conv_f2_steps,
     &rv_conv_blocked, &rv_conv_thin,      &rv_conv_plain};
+enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
-/* The first that suits; depends on the device's class and on shapes only. */
-static const rv_conv_algorithm *choose(const rv_conv_gather *g, const rv_device *device)
+/* All that suit, the first that also pays before the others; returns how many. */
+static size_t find_algorithms(const rv_conv_algorithm *out[ALGORITHMS], const rv_conv_gather *g,
+                              const rv_node *n, const rv_device *device)
 {
-    for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
-        if (algorithms[i]->suits(g, device)) {
-            return algorithms[i];
+    size_t count = 0;
+    bool chosen = false;
+    for (size_t i = 0; i < ALGORITHMS; i++) {
+        if (!algorithms[i]->suits(g, n, device)) {
+            continue;
         }
+        out[count] = algorithms[i];
+        if (!chosen && (algorithms[i]->pays == NULL || algorithms[i]->pays(g))) {
+            memmove(out + 1, out, count * sizeof out[0]);
+            out[0] = algorithms[i];
+            chosen = true;
+        }
+        count++;
     }
-    return NULL;
+    return count;
 }
 
-rv_status rv_conv_gather_prepare(rv_conv_gather *g, const rv_node *n, rv_device *device,
-                                 bool gradient, size_t *packed_floats)
+size_t rv_conv_gather_algorithms(const rv_node *n, const rv_device *device, bool gradient,
+                                 const char *names[RV_MAX_ALGORITHMS])
+{
+    const rv_conv_gather g = {.geometry = rv_conv_geometry_of(n, gradient)};
+    const rv_conv_algorithm *all[ALGORITHMS];
+    const size_t count = find_algorithms(all, &g, n, device);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = all[i]->name;
+    }
+    return count;
+}
+
+/* The one that the node names, else the one that pays. */
+static rv_status choose(const rv_conv_algorithm **out, const rv_conv_gather *g, const rv_node *n,
+                        const rv_device *device)
+{
+    const char *name =
+        n->algorithm[g->geometry.place.s[2] ? RV_PASS_BACKWARD_DATA : RV_PASS_FORWARD];
+    const rv_conv_algorithm *all[ALGORITHMS];
+    const size_t count = find_algorithms(all, g, n, device);
+    for (size_t i = 0; i < count; i++) {
+        if (name == NULL || strcmp(name, all[i]->name) == 0) {
+            *out = all[i];
+            return RV_OK;
+        }
+    }
+    return rv_fail(RV_ERR_INTERNAL, "'%s': no algorithm %s suits its shape", n->name,
+                   name != NULL ? name : "");
+}
+
+rv_status rv_conv_gather_prepare(rv_conv_gather *g, rv_node *n, rv_device *device, bool gradient,
+                                 size_t *packed_floats)
 {
     const rv_conv_attrs *a = n->attrs;
     g->geometry = rv_conv_geometry_of(n, gradient);
+    RV_TRY(choose(&g->algorithm, g, n, device));
+    n->algorithm[gradient ? RV_PASS_BACKWARD_DATA : RV_PASS_FORWARD] = g->algorithm->name;
     const bool padded = a->pads[0] + a->pads[1] + a->pads[2] + a->pads[3] > 0;
     if (gradient && padded && a->pad_mode != RV_CONV_PAD_ZERO) {
         RV_TRY(prepare_fold(g, n, device));
-    }
-    g->algorithm = choose(g, device);
-    if (g->algorithm == NULL) {
-        return rv_fail(RV_ERR_INTERNAL, "'%s': no algorithm suits its shape", n->name);
     }
     return g->algorithm->prepare(g, device, packed_floats);
 }

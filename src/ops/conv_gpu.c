@@ -106,8 +106,9 @@ rv_status rv_conv_product_run(const rv_conv_product *p, const rv_conv_geometry *
 
 /* --- from or to pictures --------------------------------------------------------------------- */
 
-static bool suits_few(const rv_conv_gather *g, const rv_device *device)
+static bool suits_few(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     const rv_conv_geometry *o = &g->geometry;
     return rv_device_gpu_form(device) && o->window.s[2] == 1 &&
            (o->source_lanes == 1 || o->target_lanes == 1);
@@ -134,12 +135,13 @@ static rv_status prepare_few(rv_conv_gather *g, rv_device *device, size_t *packe
     return rv_kernel_get(&g->run, device, "conv_gpu_few", "conv_gpu_few_gather", defines);
 }
 
-const rv_conv_algorithm rv_conv_few = {"few channels", suits_few, prepare_few, NULL};
+const rv_conv_algorithm rv_conv_few = {"few channels", suits_few, NULL, prepare_few, NULL};
 
 /* --- channel by channel ---------------------------------------------------------------------- */
 
-static bool suits_depthwise(const rv_conv_gather *g, const rv_device *device)
+static bool suits_depthwise(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     const rv_conv_geometry *o = &g->geometry;
     return rv_device_gpu_form(device) && o->source_lanes > 1 && o->target_lanes > 1 &&
            o->window.s[2] == o->source.s[1] && o->window.s[2] == o->target.s[1];
@@ -159,12 +161,14 @@ static rv_status prepare_depthwise(rv_conv_gather *g, rv_device *device, size_t 
     return rv_kernel_get(&g->run, device, "conv_gpu_depthwise", "conv_gpu_depthwise_gather", NULL);
 }
 
-const rv_conv_algorithm rv_conv_depthwise = {"depthwise", suits_depthwise, prepare_depthwise, NULL};
+const rv_conv_algorithm rv_conv_depthwise = {"depthwise", suits_depthwise, NULL, prepare_depthwise,
+                                             NULL};
 
 /* --- by value -------------------------------------------------------------------------------- */
 
-static bool suits_direct(const rv_conv_gather *g, const rv_device *device)
+static bool suits_direct(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     const rv_conv_geometry *o = &g->geometry;
     const int32_t groups = o->window.s[2];
     return rv_device_gpu_form(device) &&
@@ -185,12 +189,13 @@ static rv_status prepare_direct(rv_conv_gather *g, rv_device *device, size_t *pa
     return rv_kernel_get(&g->run, device, "conv", "conv_direct", NULL);
 }
 
-const rv_conv_algorithm rv_conv_direct = {"direct", suits_direct, prepare_direct, NULL};
+const rv_conv_algorithm rv_conv_direct = {"direct", suits_direct, NULL, prepare_direct, NULL};
 
 /* --- by tiles -------------------------------------------------------------------------------- */
 
-static bool suits_tiles(const rv_conv_gather *g, const rv_device *device)
+static bool suits_tiles(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
+    (void)n;
     return rv_device_gpu_form(device) && g->geometry.source_lanes > 1 &&
            g->geometry.target_lanes > 1;
 }
@@ -221,4 +226,4 @@ static rv_status run_tiles(const rv_conv_gather *g, const rv_exec *e, const rv_c
                                o->bias, o->workspace, o->place, o->slope, from);
 }
 
-const rv_conv_algorithm rv_conv_tiles = {"tiles", suits_tiles, prepare_tiles, run_tiles};
+const rv_conv_algorithm rv_conv_tiles = {"tiles", suits_tiles, NULL, prepare_tiles, run_tiles};

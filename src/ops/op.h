@@ -8,6 +8,9 @@
 
 enum { RV_MAX_PARAMS = 4, RV_MAX_STATE = 4, RV_MAX_SAVED = 2, RV_MAX_INPUTS = 28 };
 
+/** Passes and algorithms of a node. */
+enum { RV_PASSES = 3, RV_MAX_ALGORITHMS = 12 };
+
 typedef struct rv_op rv_op;
 
 typedef enum rv_mode { RV_INFER, RV_TRAIN } rv_mode;
@@ -57,6 +60,9 @@ typedef struct rv_node {
     uint32_t wanted; /**< gradients that backward will be asked for; 0: no backward */
     float slope;     /**< with RV_OP_RECTIFIES: forward stores y where y >= 0, else slope * y; 1:
                           nothing to do. Backward is that of the operation alone */
+    const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the
+                                           operation chooses; after prepare the one that runs, where
+                                           there is more than one way */
 
     /* Set by prepare. */
     void *priv;                /**< kernels and choices of the operation; freed with free() */
@@ -110,6 +116,10 @@ struct rv_op {
      *  (the planner converts), sets out[i], and the layout of each n->saved. NULL: everything in
      *  the layout of input 0. Blocked is possible for rank 4 only. */
     void (*layouts)(const rv_node *n, rv_layout *in, rv_layout *out);
+    /** Names of the algorithms that can run a pass of the node, static strings, the one that it would
+     *  choose by itself first; returns how many there are. NULL: there is one way only. */
+    size_t (*algorithms)(const rv_node *n, const rv_device *device, rv_pass pass,
+                         const char *names[RV_MAX_ALGORITHMS]);
     /** Chooses the algorithm from device class and shapes, gets kernels, states workspace and
      *  packed bytes. */
     rv_status (*prepare)(rv_node *n, rv_device *device);

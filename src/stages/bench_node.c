@@ -202,7 +202,8 @@ static rv_status run(rv_bench_node *b, rv_pass pass, double *seconds)
     return RV_OK;
 }
 
-/* The first run, which compiles, and the kernel that takes most of its time on the device. */
+/* The first run, which compiles. What it ran by: the algorithm where there are several, else the kernel that takes
+ * most of the time on the device. */
 static rv_status find_algorithm(rv_bench_node *b, rv_bench_row *row, rv_pass pass)
 {
     rv_profile_row *rows = NULL;
@@ -217,8 +218,11 @@ static rv_status find_algorithm(rv_bench_node *b, rv_bench_row *row, rv_pass pas
         status = rv_error_restore(&error);
     }
     if (status == RV_OK) {
+        const char *chosen = b->node.algorithm[pass];
         snprintf(row->algorithm, sizeof row->algorithm, "%.*s", (int)sizeof row->algorithm - 1,
-                 n > 0 ? rows[0].name : "none");
+                 chosen != NULL ? chosen
+                 : n > 0        ? rows[0].name
+                                : "none");
     }
     free(rows);
     return status;

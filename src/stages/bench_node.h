@@ -45,7 +45,7 @@ void rv_bench_node_destroy(rv_bench_node *b);
 const char *rv_bench_pass_name(rv_pass pass);
 
 /** Times one pass, as rv_bench_row says, and compares some of its values with `expect`.
- *  @param[out] row  all of it: the algorithm is the kernel that takes most of the time.
+ *  @param[out] row  all of it: the algorithm is the one the node chose, or the kernel that takes most of the time.
  *  @param peak_gflops  what ratio_to_peak relates to.
  *  @param events  NULL, or asked between runs whether to stop. */
 RV_NODISCARD rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,

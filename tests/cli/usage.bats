@@ -6,7 +6,7 @@ load helper.bash
 @test "--help lists the commands and the options of all" {
     works --help
     [[ $output == "Usage: reverie "* ]]
-    for word in devices models stylize classify extract bench --device --threads --seed --json --progress --quiet \
+    for word in devices models stylize classify extract bench --device --threads --winograd --seed --json --progress --quiet \
                 --verbose --version; do
         [[ $output == *" $word "* ]]
     done
@@ -68,6 +68,7 @@ load helper.bash
     fails 2 "--seed takes 0 to 4294967295, not -1" --seed -1 models list
     fails 2 "--threads takes 1 to 4096, not 0" --threads 0 models list
     fails 2 "--threads needs a value" models list --threads
+    fails 2 "--winograd takes auto|f2|f4|off, not 'f3'" --winograd f3 models list
     fails 2 "--device needs a value" models list --device ''
     fails 2 "--json takes no value" models list --json=yes
     fails 2 "did you mean 'json'?" models list --progress jsn

@@ -13,6 +13,10 @@ for file in cl/*.cl; do
             esac
             [ "$form" -eq 0 ] || [ "$block" -eq 4 ] || continue
             echo "-DB=$block -DRV_GPU_FORM=$form $file"
+            # The tile of Winograd's algorithm that is not the default.
+            if grep -q '^#ifndef OUT$' "$file"; then
+                echo "-DB=$block -DRV_GPU_FORM=$form -DOUT=2 $file"
+            fi
             # A family of formulas: each of them, not just the default; not every one has attributes.
             sed -n 's/^#define \([a-z0-9_]*\)_value(.*/\1/p' "$file" | while read -r name; do
                 echo "-DB=$block -DRV_GPU_FORM=$form -DVALUE=${name}_value -DSLOPE=${name}_slope" \

@@ -9,24 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes behind the content; before it lies one alignment step. */
-enum { GUARD_BEHIND = 1024 };
-
-/* A quiet NaN that no computation gives: a kernel that reads it shows it, one that writes there
- * changes it. */
-static float make_poison(uint32_t number)
-{
-    const uint32_t bits = 0x7FC0DE00u + number;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static bool same_bits(float a, float b)
-{
-    return memcmp(&a, &b, sizeof a) == 0;
-}
-
 double rv_rig_largest(const float *x, size_t n)
 {
     double largest = 0;
@@ -39,171 +21,6 @@ double rv_rig_largest(const float *x, size_t n)
 float rv_rig_start_value(int bit, size_t i, double size)
 {
     return (float)(size * (double)((int)((i * 7 + (size_t)bit * 3) % 17) - 8) / 8.0);
-}
-
-/* Where plain index i lies in the memory of t; written apart from rv_tensor_write() on purpose. */
-static size_t place_of(const rv_tensor *t, size_t i)
-{
-    if (t->layout == RV_PLAIN) {
-        return i;
-    }
-    const size_t c = (size_t)t->shape.dim[1], b = (size_t)t->block;
-    const size_t pixels = (size_t)t->shape.dim[2] * (size_t)t->shape.dim[3];
-    const size_t pixel = i % pixels, channel = i / pixels % c, picture = i / pixels / c;
-    return ((picture * ((c + b - 1) / b) + channel / b) * pixels + pixel) * b + channel % b;
-}
-
-/* --- areas ----------------------------------------------------------------------------------- */
-
-static rv_status area_create(rv_area *a, rv_rig *rig, const char *what, int index,
-                             rv_tensor *tensor, size_t bytes)
-{
-    *a = (rv_area){.what = what, .index = index, .tensor = tensor, .bytes = bytes};
-    a->poison = make_poison(++rig->n_areas);
-    const size_t before = rv_device_alignment(rig->device);
-    RV_TRY(rv_alloc(&a->wrote, bytes / sizeof(float), sizeof(float), what));
-    RV_TRY(rv_buffer_create(&a->whole, rig->device, before + bytes + GUARD_BEHIND));
-    RV_TRY(rv_buffer_fill(rig->device, a->whole, 0, before + bytes + GUARD_BEHIND, a->poison));
-    RV_TRY(rv_buffer_view(&a->view, a->whole, before, bytes));
-    if (tensor != NULL) {
-        tensor->buffer = a->view;
-    }
-    return RV_OK;
-}
-
-static rv_status tensor_area(rv_area *a, rv_rig *rig, const char *what, int index,
-                             rv_tensor *tensor)
-{
-    return area_create(a, rig, what, index, tensor, rv_tensor_bytes(tensor));
-}
-
-static void area_release(rv_area *a)
-{
-    rv_buffer_destroy(a->view);
-    rv_buffer_destroy(a->whole);
-    free(a->wrote);
-    *a = (rv_area){0};
-}
-
-/* Guard zones and content in one write from the buffer's start: oclgrind 21.10 takes memory for
- * uninitialised where a write began further in. */
-static rv_status area_send(rv_area *a, rv_rig *rig, bool fixed)
-{
-    const size_t before = rv_device_alignment(rig->device);
-    const size_t n = (before + a->bytes + GUARD_BEHIND) / sizeof(float);
-    float *all;
-    a->fixed = fixed;
-    RV_TRY(rv_alloc(&all, n, sizeof(float), a->what));
-    for (size_t i = 0; i < n; i++) {
-        all[i] = a->poison;
-    }
-    memcpy(all + before / sizeof(float), a->wrote, a->bytes);
-    const rv_status status = rv_buffer_write(rig->device, a->whole, 0, all, n * sizeof(float));
-    free(all);
-    return status;
-}
-
-/* Plain values with zeros in the pad lanes; the operation may not change them where `fixed`. */
-static rv_status area_write(rv_area *a, rv_rig *rig, const float *plain, bool fixed)
-{
-    memset(a->wrote, 0, a->bytes);
-    for (size_t i = 0; i < rv_shape_count(&a->tensor->shape); i++) {
-        a->wrote[place_of(a->tensor, i)] = plain[i];
-    }
-    return area_send(a, rig, fixed);
-}
-
-static rv_status area_poison(rv_area *a, rv_rig *rig, bool fixed)
-{
-    if (a->what == NULL) {
-        return RV_OK;
-    }
-    for (size_t i = 0; i < a->bytes / sizeof(float); i++) {
-        a->wrote[i] = a->poison;
-    }
-    return area_send(a, rig, fixed);
-}
-
-/* From now on the operation may not change what it has written. */
-static rv_status area_keep(rv_area *a, rv_rig *rig)
-{
-    if (a->what == NULL) {
-        return RV_OK;
-    }
-    a->fixed = true;
-    return rv_buffer_read(rig->device, a->view, 0, a->wrote, a->bytes);
-}
-
-static void check_content(const rv_area *a, const float *content, rv_text *faults)
-{
-    for (size_t i = 0; i < a->bytes / sizeof(float); i++) {
-        if (!same_bits(content[i], a->wrote[i])) {
-            rv_text_append(faults, "; %s %d is read-only, but float %zu of it was changed", a->what,
-                           a->index, i);
-            return;
-        }
-    }
-}
-
-/* Notes whether the operation has written to the end of the area. */
-static void note_end(rv_area *a, const float *content)
-{
-    const size_t n = a->bytes / sizeof(float), last = RV_RIG_END_BYTES / sizeof(float);
-    for (size_t i = n > last ? n - last : 0; i < n; i++) {
-        a->filled = a->filled || !same_bits(content[i], a->poison);
-    }
-}
-
-/* Appends what the operation broke around and in this area. */
-static rv_status area_check(rv_area *a, rv_rig *rig, rv_text *faults)
-{
-    if (a->what == NULL) {
-        return RV_OK;
-    }
-    const size_t before = rv_device_alignment(rig->device) / sizeof(float);
-    const size_t n = before + (a->bytes + GUARD_BEHIND) / sizeof(float);
-    const size_t end = before + a->bytes / sizeof(float);
-    float *all;
-    RV_TRY(rv_alloc(&all, n, sizeof(float), a->what));
-    const rv_status status = rv_buffer_read(rig->device, a->whole, 0, all, n * sizeof(float));
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        if ((i < before || i >= end) && !same_bits(all[i], a->poison)) {
-            rv_text_append(faults, "; %s %d: wrote %zu floats %s its %zu bytes", a->what, a->index,
-                           i < before ? before - i : i - end + 1, i < before ? "before" : "behind",
-                           a->bytes);
-            break;
-        }
-    }
-    if (status == RV_OK && a->fixed) {
-        check_content(a, all + before, faults);
-    }
-    note_end(a, all + before);
-    free(all);
-    return status;
-}
-
-/* *plain is made; pad lanes that are not zero are a fault. */
-static rv_status area_read(float **plain, const rv_area *a, rv_rig *rig, rv_text *faults)
-{
-    const size_t n = a->bytes / sizeof(float), count = rv_shape_count(&a->tensor->shape);
-    float *raw = NULL;
-    RV_TRY(rv_alloc(plain, count, sizeof(float), a->what));
-    RV_TRY(rv_alloc(&raw, n, sizeof(float), a->what));
-    const rv_status status = rv_buffer_read(rig->device, a->view, 0, raw, a->bytes);
-    for (size_t i = 0; i < count && status == RV_OK; i++) {
-        const size_t place = place_of(a->tensor, i);
-        (*plain)[i] = raw[place];
-        raw[place] = 0;
-    }
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        if (!(raw[i] == 0)) {
-            rv_text_append(faults, "; %s %d: the pad lane at float %zu is %g, not zero", a->what,
-                           a->index, i, (double)raw[i]);
-            break;
-        }
-    }
-    free(raw);
-    return status;
 }
 
 /* --- making the node ------------------------------------------------------------------------- */
@@ -252,27 +69,64 @@ static void shape_node(rv_rig *rig)
     }
 }
 
+size_t rv_rig_algorithms(const char *names[RV_PASSES * RV_MAX_ALGORITHMS], rv_device *device,
+                         const rv_problem *problem, const rv_rig_options *options)
+{
+    rv_rig rig = {.device = device, .problem = problem, .options = *options};
+    size_t count = 0;
+    shape_node(&rig);
+    for (int pass = 0; pass < RV_PASSES && problem->op->algorithms != NULL; pass++) {
+        const char *of_pass[RV_MAX_ALGORITHMS];
+        const size_t n = problem->op->algorithms(&rig.node, device, (rv_pass)pass, of_pass);
+        for (size_t i = 0; i < n; i++) {
+            size_t k = 0;
+            while (k < count && strcmp(names[k], of_pass[i]) != 0) {
+                k++;
+            }
+            names[k] = of_pass[i];
+            count += k == count;
+        }
+    }
+    return count;
+}
+
+/* Names the algorithm for each pass that has it. */
+static void force_algorithm(rv_rig *rig)
+{
+    const rv_op *op = rig->problem->op;
+    const char *name = rig->options.algorithm;
+    for (int pass = 0; pass < RV_PASSES && name != NULL; pass++) {
+        const char *names[RV_MAX_ALGORITHMS];
+        const size_t n = op->algorithms(&rig->node, rig->device, (rv_pass)pass, names);
+        for (size_t i = 0; i < n; i++) {
+            if (strcmp(names[i], name) == 0) {
+                rig->node.algorithm[pass] = names[i];
+            }
+        }
+    }
+}
+
 static rv_status place_values(rv_rig *rig)
 {
     const rv_node *n = &rig->node;
     for (int i = 0; i < n->n_in; i++) {
-        RV_TRY(tensor_area(&rig->in_area[i], rig, "input", i, &rig->in[i]));
+        RV_TRY(rv_area_tensor(&rig->in_area[i], rig, "input", i, &rig->in[i]));
     }
     for (int i = 0; i < n->n_out; i++) {
         if (i == 0 && rig->options.inplace) {
             rig->out[0].buffer = rig->in[0].buffer;
         } else {
-            RV_TRY(tensor_area(&rig->out_area[i], rig, "output", i, &rig->out[i]));
+            RV_TRY(rv_area_tensor(&rig->out_area[i], rig, "output", i, &rig->out[i]));
         }
     }
     for (int i = 0; i < n->n_out && n->wanted != 0; i++) {
-        RV_TRY(tensor_area(&rig->d_out_area[i], rig, "output gradient", i, &rig->d_out[i]));
+        RV_TRY(rv_area_tensor(&rig->d_out_area[i], rig, "output gradient", i, &rig->d_out[i]));
     }
     for (int i = 0; i < n->n_in; i++) {
         if (i == 0 && rig->options.backward_inplace) {
             rig->d_in[0].buffer = rig->d_out[0].buffer;
         } else if (n->d_in[i] != NULL) {
-            RV_TRY(tensor_area(&rig->d_in_area[i], rig, "input gradient", i, &rig->d_in[i]));
+            RV_TRY(rv_area_tensor(&rig->d_in_area[i], rig, "input gradient", i, &rig->d_in[i]));
         }
     }
     return RV_OK;
@@ -284,35 +138,36 @@ static rv_status place_rest(rv_rig *rig)
     const rv_node *n = &rig->node;
     for (int i = 0; i < p->op->n_params; i++) {
         if (rv_problem_has_param(p, i)) {
-            RV_TRY(tensor_area(&rig->param_area[i], rig, "parameter", i, &rig->param[i]));
+            RV_TRY(rv_area_tensor(&rig->param_area[i], rig, "parameter", i, &rig->param[i]));
         }
         if (n->d_param[i] != NULL) {
-            RV_TRY(
-                tensor_area(&rig->d_param_area[i], rig, "parameter gradient", i, &rig->d_param[i]));
+            RV_TRY(rv_area_tensor(&rig->d_param_area[i], rig, "parameter gradient", i,
+                                  &rig->d_param[i]));
         }
     }
     for (int i = 0; i < p->op->n_state; i++) {
         if (p->state_data[i] != NULL) {
-            RV_TRY(tensor_area(&rig->state_area[i], rig, "state", i, &rig->state[i]));
+            RV_TRY(rv_area_tensor(&rig->state_area[i], rig, "state", i, &rig->state[i]));
         }
     }
     for (int i = 0; i < p->op->n_saved && n->wanted != 0; i++) {
-        RV_TRY(tensor_area(&rig->saved_area[i], rig, "saved", i, &rig->saved[i]));
+        RV_TRY(rv_area_tensor(&rig->saved_area[i], rig, "saved", i, &rig->saved[i]));
     }
     if (n->forward_workspace > 0) {
-        RV_TRY(area_create(&rig->forward_area, rig, "forward workspace", 0, NULL,
-                           n->forward_workspace));
+        RV_TRY(rv_area_create(&rig->forward_area, rig, "forward workspace", 0, NULL,
+                              n->forward_workspace));
     }
     if (n->backward_workspace > 0 && n->wanted != 0) {
-        RV_TRY(area_create(&rig->backward_area, rig, "backward workspace", 0, NULL,
-                           n->backward_workspace));
+        RV_TRY(rv_area_create(&rig->backward_area, rig, "backward workspace", 0, NULL,
+                              n->backward_workspace));
     }
     if (n->packed_bytes > 0) {
-        RV_TRY(area_create(&rig->packed_area, rig, "packed parameters", 0, NULL, n->packed_bytes));
+        RV_TRY(
+            rv_area_create(&rig->packed_area, rig, "packed parameters", 0, NULL, n->packed_bytes));
     }
     if (n->packed_back_bytes > 0 && n->wanted != 0) {
-        RV_TRY(area_create(&rig->packed_back_area, rig, "packed parameters of backward", 0, NULL,
-                           n->packed_back_bytes));
+        RV_TRY(rv_area_create(&rig->packed_back_area, rig, "packed parameters of backward", 0, NULL,
+                              n->packed_back_bytes));
     }
     return RV_OK;
 }
@@ -322,6 +177,7 @@ rv_status rv_rig_create(rv_rig *out, rv_device *device, const rv_problem *proble
 {
     *out = (rv_rig){.device = device, .problem = problem, .options = *options};
     shape_node(out);
+    force_algorithm(out);
     if (problem->op->prepare != NULL) {
         RV_TRY(problem->op->prepare(&out->node, device));
     }
@@ -363,7 +219,7 @@ void rv_rig_release(rv_rig *rig)
 {
     rv_area *a;
     for (int i = 0; (a = area_at(rig, i)) != NULL; i++) {
-        area_release(a);
+        rv_area_release(a);
     }
     free(rig->node.priv);
     *rig = (rv_rig){0};
@@ -378,7 +234,7 @@ static rv_status load_gradient(rv_rig *rig, rv_area *a, int bit, const rv_rig_ru
         return RV_OK;
     }
     if ((run->wanted & mask) != 0 && (run->accumulate & mask) == 0) {
-        return area_poison(a, rig, false);
+        return rv_area_poison(a, rig, false);
     }
     const size_t n = rv_shape_count(&a->tensor->shape);
     const bool sized = run->start != NULL && run->start->gradient[bit] != NULL;
@@ -388,7 +244,7 @@ static rv_status load_gradient(rv_rig *rig, rv_area *a, int bit, const rv_rig_ru
     for (size_t i = 0; i < n; i++) {
         plain[i] = rv_rig_start_value(bit, i, size);
     }
-    const rv_status status = area_write(a, rig, plain, (run->wanted & mask) == 0);
+    const rv_status status = rv_area_write(a, rig, plain, (run->wanted & mask) == 0);
     free(plain);
     return status;
 }
@@ -398,38 +254,38 @@ static rv_status load_input(rv_rig *rig, int i, bool zero)
     rv_area *a = &rig->in_area[i];
     const bool fixed = !(i == 0 && rig->options.inplace);
     if (!zero) {
-        return area_write(a, rig, rig->problem->in_data[i], fixed);
+        return rv_area_write(a, rig, rig->problem->in_data[i], fixed);
     }
     memset(a->wrote, 0, a->bytes);
-    return area_send(a, rig, fixed);
+    return rv_area_send(a, rig, fixed);
 }
 
 static rv_status load(rv_rig *rig, const rv_rig_run *run)
 {
     const rv_problem *p = rig->problem;
-    RV_TRY(area_poison(&rig->forward_area, rig, false));
-    RV_TRY(area_poison(&rig->packed_area, rig, false));
-    RV_TRY(area_poison(&rig->packed_back_area, rig, false));
+    RV_TRY(rv_area_poison(&rig->forward_area, rig, false));
+    RV_TRY(rv_area_poison(&rig->packed_area, rig, false));
+    RV_TRY(rv_area_poison(&rig->packed_back_area, rig, false));
     for (int i = 0; i < RV_MAX_SAVED; i++) {
-        RV_TRY(area_poison(&rig->saved_area[i], rig, false));
+        RV_TRY(rv_area_poison(&rig->saved_area[i], rig, false));
     }
     for (int i = 0; i < rig->node.n_in; i++) {
         RV_TRY(load_input(rig, i, run->zero_inputs));
         RV_TRY(load_gradient(rig, &rig->d_in_area[i], i, run));
     }
     for (int i = 0; i < rig->node.n_out; i++) {
-        RV_TRY(area_poison(&rig->out_area[i], rig, false));
+        RV_TRY(rv_area_poison(&rig->out_area[i], rig, false));
     }
     for (int i = 0; i < p->op->n_params; i++) {
         if (rig->param_area[i].what != NULL) {
-            RV_TRY(area_write(&rig->param_area[i], rig, p->param_data[i], true));
+            RV_TRY(rv_area_write(&rig->param_area[i], rig, p->param_data[i], true));
         }
         RV_TRY(load_gradient(rig, &rig->d_param_area[i], RV_MAX_INPUTS + i, run));
     }
     for (int i = 0; i < p->op->n_state; i++) {
         if (rig->state_area[i].what != NULL) {
             const bool fixed = rig->node.mode == RV_INFER;
-            RV_TRY(area_write(&rig->state_area[i], rig, p->state_data[i], fixed));
+            RV_TRY(rv_area_write(&rig->state_area[i], rig, p->state_data[i], fixed));
         }
     }
     return RV_OK;
@@ -444,23 +300,23 @@ static rv_status load_backward(rv_rig *rig)
     for (int i = 0; i < rig->node.n_in; i++) {
         rv_area *a = &rig->in_area[i];
         const bool is_output = i == 0 && rig->options.inplace;
-        RV_TRY(reads_input || (is_output && reads_output) ? area_keep(a, rig)
-                                                          : area_poison(a, rig, true));
+        RV_TRY(reads_input || (is_output && reads_output) ? rv_area_keep(a, rig)
+                                                          : rv_area_poison(a, rig, true));
     }
     for (int i = 0; i < rig->node.n_out; i++) {
         rv_area *a = &rig->out_area[i];
-        RV_TRY(reads_output ? area_keep(a, rig) : area_poison(a, rig, true));
+        RV_TRY(reads_output ? rv_area_keep(a, rig) : rv_area_poison(a, rig, true));
         const bool fixed = !(i == 0 && rig->options.backward_inplace);
-        RV_TRY(area_write(&rig->d_out_area[i], rig, rig->problem->d_out_data[i], fixed));
+        RV_TRY(rv_area_write(&rig->d_out_area[i], rig, rig->problem->d_out_data[i], fixed));
     }
-    return area_poison(&rig->backward_area, rig, false);
+    return rv_area_poison(&rig->backward_area, rig, false);
 }
 
 static rv_status check_areas(rv_rig *rig, rv_text *faults)
 {
     rv_area *a;
     for (int i = 0; (a = area_at(rig, i)) != NULL; i++) {
-        RV_TRY(area_check(a, rig, faults));
+        RV_TRY(rv_area_check(a, rig, faults));
     }
     return RV_OK;
 }
@@ -487,7 +343,7 @@ static rv_status pack(rv_rig *rig, rv_area *area, const rv_exec *e, bool backwar
         return RV_OK;
     }
     RV_TRY(rig->problem->op->pack(&rig->node, e, backward));
-    return area_keep(area, rig);
+    return rv_area_keep(area, rig);
 }
 
 static rv_status run_forward(rv_rig *rig, const rv_exec *e, rv_rig_result *out, rv_text *faults)
@@ -499,11 +355,11 @@ static rv_status run_forward(rv_rig *rig, const rv_exec *e, rv_rig_result *out, 
     RV_TRY(rv_device_finish(rig->device));
     RV_TRY(check_areas(rig, faults));
     for (int i = 0; i < rig->node.n_out; i++) {
-        RV_TRY(area_read(&out->out[i], output_area(rig, i), rig, faults));
+        RV_TRY(rv_area_read(&out->out[i], output_area(rig, i), rig, faults));
     }
     for (int i = 0; i < p->op->n_state; i++) {
         if (rig->state_area[i].what != NULL) {
-            RV_TRY(area_read(&out->state[i], &rig->state_area[i], rig, faults));
+            RV_TRY(rv_area_read(&out->state[i], &rig->state_area[i], rig, faults));
         }
     }
     return RV_OK;
@@ -530,7 +386,7 @@ rv_status rv_rig_run_once(rv_rig *rig, const rv_rig_run *run, rv_rig_result *out
     RV_TRY(check_areas(rig, faults));
     for (int bit = 0; bit < 32; bit++) {
         if (((run->wanted >> bit) & 1) != 0) {
-            RV_TRY(area_read(&out->gradient[bit], gradient_area(rig, bit), rig, faults));
+            RV_TRY(rv_area_read(&out->gradient[bit], gradient_area(rig, bit), rig, faults));
         }
     }
     return RV_OK;

@@ -54,6 +54,7 @@ typedef struct rv_rig_options {
     bool inplace;          /**< out[0] over in[0] */
     bool backward_inplace; /**< d_in[0] over d_out[0] */
     float slope;           /**< of rv_node */
+    const char *algorithm; /**< for each pass that has it; NULL: as the operation chooses */
 } rv_rig_options;
 
 /** Device memory between guard zones. */
@@ -99,6 +100,28 @@ typedef struct rv_rig_run {
                                      accumulated onto; otherwise NULL */
     bool zero_inputs;
 } rv_rig_run;
+
+/** Makes an area of `bytes`, or of a tensor's size, which gets its buffer. */
+RV_NODISCARD rv_status rv_area_create(rv_area *a, rv_rig *rig, const char *what, int index,
+                                      rv_tensor *tensor, size_t bytes);
+RV_NODISCARD rv_status rv_area_tensor(rv_area *a, rv_rig *rig, const char *what, int index,
+                                      rv_tensor *tensor);
+void rv_area_release(rv_area *a);
+/** Sends a->wrote with its guard zones; the operation may not change it where `fixed`. */
+RV_NODISCARD rv_status rv_area_send(rv_area *a, rv_rig *rig, bool fixed);
+/** Plain values with zeros in the pad lanes, or poison all over. */
+RV_NODISCARD rv_status rv_area_write(rv_area *a, rv_rig *rig, const float *plain, bool fixed);
+RV_NODISCARD rv_status rv_area_poison(rv_area *a, rv_rig *rig, bool fixed);
+/** From now on the operation may not change what it has written. */
+RV_NODISCARD rv_status rv_area_keep(rv_area *a, rv_rig *rig);
+/** Appends what the operation broke around and in this area. */
+RV_NODISCARD rv_status rv_area_check(rv_area *a, rv_rig *rig, rv_text *faults);
+/** *plain is made; pad lanes that are not zero are a fault. */
+RV_NODISCARD rv_status rv_area_read(float **plain, const rv_area *a, rv_rig *rig, rv_text *faults);
+
+/** Names of the algorithms of all passes, each once; returns how many there are. */
+size_t rv_rig_algorithms(const char *names[RV_PASSES * RV_MAX_ALGORITHMS], rv_device *device,
+                         const rv_problem *problem, const rv_rig_options *options);
 
 /** Prepares the node and gives it memory. Release also after a failure. */
 RV_NODISCARD rv_status rv_rig_create(rv_rig *out, rv_device *device, const rv_problem *problem,

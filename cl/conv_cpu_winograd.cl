@@ -1,0 +1,427 @@
+/* Winograd's convolution with windows of 3x3 on CPUs, forward and backward to data: F(4x4,3x3) or F(2x2,3x3). */
+/* SPDX-License-Identifier: MIT */
+#include "conv.clh"
+
+/* A tile of OUT x OUT targets needs IN x IN values of the source. Transforms take both to IN x IN points, where the
+ * window is one product: per point, a matrix of tiles by source channels is multiplied by one of source by target
+ * channels. */
+#ifndef OUT
+#define OUT 4
+#endif
+#define IN     (OUT + 2)
+#define POINTS (IN * IN)
+/* Tiles of a panel and vectors of target channels: PX * KV accumulators, 24 of 32 registers with AVX-512, 12 of 16 with
+ * AVX. */
+#define KV 2
+#if B == 16
+#define PX 12
+#else
+#define PX 6
+#endif
+/* Rows of a panel are an odd number of vectors apart: at powers of two they would meet in few sets of the cache. */
+#define SOURCE_ROW(units) ((units)*PX | 1)
+#define TARGET_ROW        (PX * KV + 1)
+
+/* --- transforms ------------------------------------------------------------------------------ */
+
+/* The points are 0, A, -A, B, -B and infinity with A = 3/4, B = 3/2 (0, 1, -1 and infinity for F(2x2)): the error of
+ * the sums is then about twice that of a direct convolution, with the usual 1 and 2 four to ten times. All constants
+ * of the transforms of source and target are exact. */
+#define P_A 0.75f
+#define P_B 1.5f
+
+/* One row or column of the source, in place. */
+static inline void transform_source(floatB *d)
+{
+#if OUT == 4
+    const floatB even_a = fma((floatB)(-P_B * P_B), d[2], d[4]),
+                 odd_a = fma((floatB)(-P_B * P_B), d[1], d[3]);
+    const floatB even_b = fma((floatB)(-P_A * P_A), d[2], d[4]),
+                 odd_b = fma((floatB)(-P_A * P_A), d[1], d[3]);
+    const floatB both = (floatB)(P_A * P_A * P_B * P_B), sum = (floatB)(-P_A * P_A - P_B * P_B);
+    d[0] = fma(both, d[0], fma(sum, d[2], d[4]));
+    d[5] = fma(both, d[1], fma(sum, d[3], d[5]));
+    d[1] = fma((floatB)(P_A), odd_a, even_a);
+    d[2] = fma((floatB)(-P_A), odd_a, even_a);
+    d[3] = fma((floatB)(P_B), odd_b, even_b);
+    d[4] = fma((floatB)(-P_B), odd_b, even_b);
+#else
+    const floatB one = d[1], two = d[2];
+    d[0] = d[0] - two;
+    d[1] = one + two;
+    d[2] = two - one;
+    d[3] = one - d[3];
+#endif
+}
+
+/* One row or column of products at the points, in place: the first OUT are the targets. */
+static inline void transform_target(floatB *m)
+{
+#if OUT == 4
+    const floatB sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const floatB sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    m[0] = m[0] + sum_a + sum_b;
+    m[1] = fma((floatB)(P_A), difference_a, (floatB)(P_B)*difference_b);
+    m[2] = fma((floatB)(P_A * P_A), sum_a, (floatB)(P_B * P_B) * sum_b);
+    m[3] = fma((floatB)(P_A * P_A * P_A), difference_a,
+               fma((floatB)(P_B * P_B * P_B), difference_b, m[5]));
+#else
+    m[0] = m[0] + m[1] + m[2];
+    m[1] = m[1] - m[2] - m[3];
+#endif
+}
+
+/* One row or column of the window: from 3 values to IN. */
+static inline void transform_window(floatB *g)
+{
+    const floatB zero = g[0], one = g[1], two = g[2];
+#if OUT == 4
+    const float at_a = 0.5f / (P_A * P_A * (P_A * P_A - P_B * P_B));
+    const float at_b = 0.5f / (P_B * P_B * (P_B * P_B - P_A * P_A));
+    g[0] = zero * (1.0f / (P_A * P_A * P_B * P_B));
+    g[1] = (zero + P_A * one + P_A * P_A * two) * at_a;
+    g[2] = (zero - P_A * one + P_A * P_A * two) * at_a;
+    g[3] = (zero + P_B * one + P_B * P_B * two) * at_b;
+    g[4] = (zero - P_B * one + P_B * P_B * two) * at_b;
+    g[5] = two;
+#else
+    g[1] = (zero + one + two) * 0.5f;
+    g[2] = (zero - one + two) * 0.5f;
+    g[3] = two;
+#endif
+}
+
+/* --- weights --------------------------------------------------------------------------------- */
+
+/* Packed weights: [set][point][source channel][KV * B]; work.z units of B source channels, work.w: where they start.
+ * One work-item: B target channels of one source channel, at all points. */
+__kernel void conv_cpu_winograd_pack(__global floatB *packed, __global const float *weights,
+                                     int4 source, int4 target, int4 window, int gradient, int4 work)
+{
+    const int channels = work.z * B, n_sets = (target.y + KV * B - 1) / (KV * B);
+    const int i = rv_index(), v = i % KV, c = i / KV % channels, set = i / (KV * channels);
+    if (set >= n_sets) {
+        return;
+    }
+    float window_values[9 * B];
+    for (int b = 0; b < B; b++) {
+        const int k = (set * KV + v) * B + b;
+        for (int tap = 0; tap < 9; tap++) {
+            window_values[tap * B + b] =
+                k < target.y && c < source.y
+                    ? weights[conv_weight(c, k, source, target, window, gradient) +
+                              (gradient ? 8 - tap : tap)]
+                    : 0.0f;
+        }
+    }
+    floatB columns[3 * IN];
+    for (int s = 0; s < 3; s++) {
+        floatB g[IN];
+        for (int r = 0; r < 3; r++) {
+            g[r] = vloadB(r * 3 + s, window_values);
+        }
+        transform_window(g);
+        for (int r = 0; r < IN; r++) {
+            columns[r * 3 + s] = g[r];
+        }
+    }
+    for (int r = 0; r < IN; r++) {
+        floatB g[IN];
+        for (int s = 0; s < 3; s++) {
+            g[s] = columns[r * 3 + s];
+        }
+        transform_window(g);
+        for (int s = 0; s < IN; s++) {
+            packed[work.w + ((set * POINTS + r * IN + s) * channels + c) * KV + v] = g[s];
+        }
+    }
+}
+
+/* --- source ---------------------------------------------------------------------------------- */
+
+/* Where the tiles of a panel are; n is beyond the last picture where there is no such tile. */
+typedef struct panel {
+    int n[PX], row[PX], column[PX]; /* the first target */
+} panel;
+
+static inline void find_panel(panel *t, int first, int4 target)
+{
+    const int rows = (target.z + OUT - 1) / OUT, columns = (target.w + OUT - 1) / OUT;
+    int x = first % columns, y = first / columns % rows, n = first / (columns * rows);
+    for (int p = 0; p < PX; p++) {
+        t->n[p] = n;
+        t->row[p] = y * OUT;
+        t->column[p] = x * OUT;
+        if (++x == columns) {
+            x = 0;
+            if (++y == rows) {
+                y = 0;
+                n++;
+            }
+        }
+    }
+}
+
+/* The source row or column that a tile beginning at target `at` has at place i; -1: zero. */
+static inline int find_source(int at, int i, int pad, int source_size, int target_size, int mode)
+{
+    return at + i - 2 < target_size ? conv_source(at, i, 1, 1, pad, source_size, mode) : -1;
+}
+
+/* The source pixels of a tile, zero where there is none: patch[IN][IN]. */
+static inline void gather(floatB *patch, __global const floatB *x, int row, int column, int2 pads,
+                          int4 source, int4 target, int mode)
+{
+    int columns[IN];
+    for (int s = 0; s < IN; s++) {
+        columns[s] = find_source(column, s, pads.y, source.w, target.w, mode);
+    }
+    for (int r = 0; r < IN; r++) {
+        const int from = find_source(row, r, pads.x, source.z, target.z, mode);
+        for (int s = 0; s < IN; s++) {
+            const int none = (from | columns[s]) < 0;
+            patch[r * IN + s] = none ? (floatB)(0.0f) : x[from * source.w + columns[s]];
+        }
+    }
+}
+
+/* to[point * apart] = transform of x[IN rows, `stride` apart][IN]; a macro as it serves two address spaces. */
+#define TRANSFORM_TILE(to, apart, x, stride)                        \
+    {                                                               \
+        floatB columns[POINTS];                                     \
+        _Pragma("unroll") for (int s = 0; s < IN; s++)              \
+        {                                                           \
+            floatB d[IN];                                           \
+            _Pragma("unroll") for (int r = 0; r < IN; r++)          \
+            {                                                       \
+                d[r] = (x)[r * (stride) + s];                       \
+            }                                                       \
+            transform_source(d);                                    \
+            _Pragma("unroll") for (int r = 0; r < IN; r++)          \
+            {                                                       \
+                columns[r * IN + s] = d[r];                         \
+            }                                                       \
+        }                                                           \
+        _Pragma("unroll") for (int r = 0; r < IN; r++)              \
+        {                                                           \
+            transform_source(columns + r * IN);                     \
+            _Pragma("unroll") for (int s = 0; s < IN; s++)          \
+            {                                                       \
+                (to)[(r * IN + s) * (apart)] = columns[r * IN + s]; \
+            }                                                       \
+        }                                                           \
+    }
+
+/* Units from `begin` to before `end` of one panel: to[point][unit][tile]. */
+static inline void transform_panel(__global floatB *to, __global const floatB *x, const panel *t,
+                                   int begin, int end, int4 source, int4 target, int4 window,
+                                   int4 place)
+{
+    const int units = (source.y + B - 1) / B, apart = SOURCE_ROW(units);
+    /* The gradient is the same with the window turned around. */
+    const int2 pads = place.z ? 2 - place.xy : place.xy;
+    const int mode = place.z ? CONV_PAD_ZERO : window.w;
+    for (int u = begin; u < end; u++) {
+        for (int p = 0; p < PX; p++) {
+            __global floatB *at = to + u * PX + p;
+            if (t->n[p] >= target.x) {
+                for (int i = 0; i < POINTS; i++) {
+                    at[i * apart] = (floatB)(0.0f);
+                }
+                continue;
+            }
+            __global const floatB *from = x + (t->n[p] * units + u) * source.z * source.w;
+            const int top = t->row[p] - pads.x, left = t->column[p] - pads.y;
+            if (top >= 0 && left >= 0 && top + IN <= source.z && left + IN <= source.w) {
+                from += top * source.w + left;
+                TRANSFORM_TILE(at, apart, from, source.w)
+            } else {
+                floatB patch[POINTS];
+                gather(patch, from, t->row[p], t->column[p], pads, source, target, mode);
+                TRANSFORM_TILE(at, apart, patch, IN)
+            }
+        }
+    }
+}
+
+/* --- products -------------------------------------------------------------------------------- */
+
+/* One point of one panel and set: to[tile][KV] = source[unit][tile][B] * weights[channel][KV]. */
+static inline void multiply(__global floatB *to, __global const float *source,
+                            __global const floatB *weights, int units)
+{
+    floatB sum[PX * KV];
+#pragma unroll
+    for (int i = 0; i < PX * KV; i++) {
+        sum[i] = (floatB)(0.0f);
+    }
+    for (int u = 0; u < units; u++) {
+        for (int l = 0; l < B; l++) {
+#pragma unroll
+            for (int p = 0; p < PX; p++) {
+#pragma unroll
+                for (int v = 0; v < KV; v++) {
+                    sum[p * KV + v] = fma((floatB)(source[p * B + l]), weights[v], sum[p * KV + v]);
+                }
+            }
+            weights += KV;
+        }
+        source += PX * B;
+    }
+#pragma unroll
+    for (int i = 0; i < PX * KV; i++) {
+        to[i] = sum[i];
+    }
+}
+
+/* --- target ---------------------------------------------------------------------------------- */
+
+static inline floatB load_bias(__global const float *bias, int block, int channels)
+{
+    if (bias == 0) {
+        return (floatB)(0.0f);
+    }
+    if ((block + 1) * B <= channels) {
+        return vloadB(block, bias);
+    }
+    float lane[B];
+    for (int b = 0; b < B; b++) {
+        const int k = block * B + b;
+        lane[b] = k < channels ? bias[k] : 0.0f;
+    }
+    return vloadB(0, lane);
+}
+
+/* Targets of one panel and set from products[point][tile][KV]. */
+static inline void store_panel(__global floatB *y, __global const floatB *products,
+                               __global const float *bias, const panel *t, int set, int4 target,
+                               int accumulate, float slope)
+{
+    const int blocks = (target.y + B - 1) / B;
+    for (int v = 0; v < KV && set * KV + v < blocks; v++) {
+        const int block = set * KV + v;
+        const floatB add = load_bias(bias, block, target.y);
+        for (int p = 0; p < PX && t->n[p] < target.x; p++) {
+            __global const floatB *from = products + p * KV + v;
+            floatB rows[OUT * IN];
+#pragma unroll
+            for (int s = 0; s < IN; s++) {
+                floatB m[IN];
+#pragma unroll
+                for (int r = 0; r < IN; r++) {
+                    m[r] = from[(r * IN + s) * TARGET_ROW];
+                }
+                transform_target(m);
+#pragma unroll
+                for (int r = 0; r < OUT; r++) {
+                    rows[r * IN + s] = m[r];
+                }
+            }
+            __global floatB *to =
+                y + ((t->n[p] * blocks + block) * target.z + t->row[p]) * target.w + t->column[p];
+            const int n_rows = min(OUT, target.z - t->row[p]);
+            const int n_columns = min(OUT, target.w - t->column[p]);
+#pragma unroll
+            for (int r = 0; r < OUT; r++) {
+                transform_target(rows + r * IN);
+                if (r < n_rows) {
+#pragma unroll
+                    for (int s = 0; s < OUT; s++) {
+                        if (s < n_columns) {
+                            __global floatB *at = to + r * target.w + s;
+                            *at = rv_rectifyB(
+                                rv_accumulateB(at, rows[r * IN + s] + add, accumulate), slope);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* --- all in one ------------------------------------------------------------------------------ */
+
+/* scratch, from range.z on: transformed sources [panel][point][unit][tile], and from range.w on products
+ * [panel][set][point][tile][KV]. Panels are those from range.x on to before range.y. work: y, sets per work-item, z,
+ * units of B source channels, w, where the packed weights start. */
+
+/* One work-item: every n-th panel, where n is the number of groups. It keeps one panel and set at a time in its own
+ * part of the scratch memory, which stays in its core's cache. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global const floatB *packed,
+                        __global const float *bias, __global floatB *scratch, int4 source,
+                        int4 target, int4 window, int4 place, int4 range, float slope, int4 work)
+{
+    const int units = work.z, n_sets = (target.y + KV * B - 1) / (KV * B), row = SOURCE_ROW(units);
+    const int group = (int)get_group_id(0), groups = (int)get_num_groups(0);
+    __global floatB *sources = scratch + range.z + group * POINTS * row;
+    __global floatB *products = scratch + range.w + group * POINTS * TARGET_ROW;
+    for (int i = range.x + group; i < range.y; i += groups) {
+        __global const floatB *w = packed + work.w;
+        panel t;
+        find_panel(&t, i * PX, target);
+        transform_panel(sources, x, &t, 0, units, source, target, window, place);
+        for (int set = 0; set < n_sets; set++) {
+            for (int point = 0; point < POINTS; point++) {
+                multiply(products + point * TARGET_ROW,
+                         (__global const float *)(sources + point * row), w, units);
+                w += units * B * KV;
+            }
+            store_panel(y, products, bias, &t, set, target, place.w, slope);
+        }
+    }
+}
+
+/* --- in three steps -------------------------------------------------------------------------- */
+
+/* For many channels, whose transformed source does not fit the cache: it goes to memory for several panels, which
+ * then share all weights of one point while these are in the cache. */
+
+/* One work-item: 8 units of a panel. */
+#define SOURCE_UNITS 8
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_winograd_source(__global floatB *scratch, __global const floatB *x, int4 source,
+                         int4 target, int4 window, int4 place, int4 range, int4 work)
+{
+    const int p = (int)get_group_id(0), first = (int)get_group_id(1) * SOURCE_UNITS;
+    panel t;
+    find_panel(&t, (range.x + p) * PX, target);
+    transform_panel(scratch + range.z + p * POINTS * SOURCE_ROW(work.z), x, &t, first,
+                    min(first + SOURCE_UNITS, work.z), source, target, window, place);
+}
+
+/* One work-item: a point, and work.y sets. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_winograd_multiply(__global floatB *scratch, __global const floatB *packed, int4 target,
+                           int4 range, int4 work)
+{
+    const int units = work.z, row = SOURCE_ROW(units), point = (int)get_group_id(0);
+    const int n_sets = (target.y + KV * B - 1) / (KV * B), first = (int)get_group_id(1) * work.y;
+    for (int set = first; set < min(first + work.y, n_sets); set++) {
+        __global const floatB *w = packed + work.w + (set * POINTS + point) * units * B * KV;
+        for (int p = 0; p < range.y - range.x; p++) {
+            multiply(scratch + range.w + ((p * n_sets + set) * POINTS + point) * TARGET_ROW,
+                     (__global const float *)(scratch + range.z + (p * POINTS + point) * row), w,
+                     units);
+        }
+    }
+}
+
+/* One work-item: 8 sets of a panel. */
+#define TARGET_SETS 8
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_winograd_target(__global floatB *y, __global const floatB *scratch,
+                         __global const float *bias, int4 target, int4 place, int4 range,
+                         float slope)
+{
+    const int p = (int)get_group_id(0), n_sets = (target.y + KV * B - 1) / (KV * B),
+              first = (int)get_group_id(1) * TARGET_SETS;
+    panel t;
+    find_panel(&t, (range.x + p) * PX, target);
+    for (int set = first; set < min(first + TARGET_SETS, n_sets); set++) {
+        store_panel(y, scratch + range.w + (p * n_sets + set) * POINTS * TARGET_ROW, bias, &t, set,
+                    target, place.w, slope);
+    }
+}

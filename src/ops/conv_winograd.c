@@ -1,0 +1,248 @@
+/* Winograd's algorithms of a convolution on CPUs, F(4x4,3x3) and F(2x2,3x3): all in one launch, or in three steps. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "ops/conv.h"
+
+#include <stdio.h>
+
+enum {
+    KV = 2,               /* as in conv_cpu_winograd.cl */
+    SOURCE_UNITS = 8,     /* as there */
+    TARGET_SETS = 8,      /* as there */
+    MIN_CHANNELS = 32,    /* with fewer, transforms take more time than products save */
+    FUSED_CHANNELS = 128, /* with more, the transformed source of a panel does not fit the cache */
+    ITEMS_PER_CORE = 16,
+    CHUNK = 12,             /* panels that share a pass over the weights in three steps */
+    FUSED_BYTES = 10 << 20, /* of scratch memory for all groups */
+    MIN_GROUPS = 16,
+    MAX_GROUPS = 128
+};
+/* Counted as direct convolution: a launch that does more could hold up a display or Ctrl-C. */
+static const double max_launch_flops = 4e10;
+
+/* Sizes of one use, in floatB where not said otherwise. */
+typedef struct sizes {
+    int32_t points, units, sets, panels; /* numbers */
+    int32_t source, product;             /* of a panel, and of a panel and set */
+} sizes;
+
+static sizes sizes_of(const rv_conv_geometry *o, int32_t out)
+{
+    const int32_t b = o->target_lanes, px = b == 16 ? 12 : 6;
+    const int32_t tiles =
+        o->target.s[0] * rv_divide_up(o->target.s[2], out) * rv_divide_up(o->target.s[3], out);
+    sizes s = {.points = (out + 2) * (out + 2),
+               .units = rv_divide_up(o->source.s[1], b),
+               .sets = rv_divide_up(o->target.s[1], KV * b),
+               .panels = rv_divide_up(tiles, px)};
+    s.source = s.points * (s.units * px | 1);
+    s.product = s.points * (px * KV + 1);
+    return s;
+}
+
+/* --- what suits, and what pays --------------------------------------------------------------- */
+
+static bool suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device, int32_t out)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const rv_winograd wanted = rv_device_winograd(device);
+    const bool allowed = wanted == RV_WINOGRAD_AUTO
+                             ? out == 2 || n->mode == RV_INFER
+                             : wanted == (out == 2 ? RV_WINOGRAD_F2 : RV_WINOGRAD_F4);
+    return allowed && !rv_device_gpu_form(device) && o->source_lanes > 1 && o->target_lanes > 1 &&
+           o->window.s[0] == 3 && o->window.s[1] == 3 && o->window.s[2] == 1 &&
+           (o->step.s[0] | o->step.s[1] | o->step.s[2] | o->step.s[3]) == 1;
+}
+
+static bool suits_f4(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    return suits(g, n, device, 4);
+}
+
+static bool suits_f2(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    return suits(g, n, device, 2);
+}
+
+/* In auto mode, where an algorithm is the fastest: measured on AVX-512 cores. */
+static bool pays(const rv_conv_gather *g, bool steps)
+{
+    const int32_t from = g->geometry.source.s[1], to = g->geometry.target.s[1];
+    return from >= MIN_CHANNELS && to >= MIN_CHANNELS && (from > FUSED_CHANNELS) == steps;
+}
+
+static bool pays_f4(const rv_conv_gather *g)
+{
+    return pays(g, false);
+}
+
+static bool pays_f4_steps(const rv_conv_gather *g)
+{
+    return pays(g, true);
+}
+
+static bool pays_f2(const rv_conv_gather *g)
+{
+    return pays(g, false);
+}
+
+static bool pays_f2_steps(const rv_conv_gather *g)
+{
+    return pays(g, true);
+}
+
+/* --- both ways ------------------------------------------------------------------------------- */
+
+static rv_status get_kernel(rv_kernel **kernel, rv_device *device, const char *name, int32_t out)
+{
+    char defines[16];
+    snprintf(defines, sizeof defines, "-DOUT=%d", (int)out);
+    return rv_kernel_get(kernel, device, "conv_cpu_winograd", name, defines);
+}
+
+/* Weights, and scratch memory for transformed sources and products. */
+static rv_status prepare(rv_conv_gather *g, rv_device *device, size_t *packed_floats, int32_t out,
+                         size_t sources, size_t products)
+{
+    const sizes s = sizes_of(&g->geometry, out);
+    const size_t b = (size_t)g->geometry.target_lanes, vector = b * sizeof(float);
+    const size_t rows = (size_t)s.sets * (size_t)s.units * b * KV;
+    const size_t offset = (g->workspace_bytes + vector - 1) / vector;
+    g->packed_floats = rows * (size_t)s.points * b;
+    g->work.s[2] = s.units;
+    g->work.s[3] = (int32_t)(*packed_floats / b);
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, rows);
+    g->scratch[0] = (int32_t)offset;
+    g->scratch[1] = (int32_t)(offset + sources);
+    /* The last vector of a row of products is not used. */
+    g->workspace_bytes = (offset + sources + products - 1) * vector;
+    return get_kernel(&g->pack, device, "conv_cpu_winograd_pack", out);
+}
+
+static rv_int4 range_of(const rv_conv_gather *g, int32_t first, int32_t last)
+{
+    return (rv_int4){{first, last, g->scratch[0], g->scratch[1]}};
+}
+
+/* --- all in one launch ----------------------------------------------------------------------- */
+
+/* As many as share the work evenly among cores, and whose scratch memory is no burden. */
+static int32_t count_groups(const sizes *s, int32_t b, const rv_device *device)
+{
+    const size_t bytes = (size_t)(s->source + s->product) * (size_t)b * sizeof(float);
+    const size_t fitting = FUSED_BYTES / bytes;
+    const int32_t least = 2 * rv_device_get_info(device)->compute_units;
+    int32_t n = fitting < MAX_GROUPS ? (int32_t)fitting : MAX_GROUPS;
+    n = n > MIN_GROUPS ? n : MIN_GROUPS;
+    n = n > least ? n : least;
+    return n < s->panels ? n : s->panels;
+}
+
+static rv_status prepare_fused(rv_conv_gather *g, rv_device *device, size_t *packed_floats,
+                               int32_t out)
+{
+    const sizes s = sizes_of(&g->geometry, out);
+    const size_t groups = (size_t)count_groups(&s, g->geometry.target_lanes, device);
+    g->run_grid = rv_grid_groups(groups, 1, 1, 1, 1, 1);
+    RV_TRY(prepare(g, device, packed_floats, out, groups * (size_t)s.source,
+                   groups * (size_t)s.product));
+    return get_kernel(&g->run, device, "conv_cpu_winograd_fused", out);
+}
+
+static rv_status run_fused(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
+                           int32_t out)
+{
+    const rv_conv_geometry *s = &g->geometry;
+    const int32_t panels = sizes_of(s, out).panels, groups = (int32_t)g->run_grid.global[0];
+    const double flops = 18.0 * s->source.s[1] * (double)s->target.s[0] * s->target.s[1] *
+                         s->target.s[2] * s->target.s[3];
+    const int32_t launches = (int32_t)(flops / max_launch_flops) + 1;
+    const int32_t each = rv_divide_up(panels, launches);
+    for (int32_t first = 0; first < panels; first += each) {
+        const int32_t last = first + each < panels ? first + each : panels;
+        const int32_t n = groups < last - first ? groups : last - first;
+        RV_TRY(rv_launch(e->device, g->run, rv_grid_groups((size_t)n, 1, 1, 1, 1, 1),
+                         RV_ARGS(RV_ARG(o->target), RV_ARG(o->source), RV_ARG(o->weights),
+                                 RV_ARG(o->bias), RV_ARG(o->workspace), RV_ARG(s->source),
+                                 RV_ARG(s->target), RV_ARG(s->window), RV_ARG(o->place),
+                                 RV_ARG(range_of(g, first, last)), RV_ARG(o->slope),
+                                 RV_ARG(g->work))));
+    }
+    return RV_OK;
+}
+
+/* --- in three steps -------------------------------------------------------------------------- */
+
+/* Panels are done so many at a time. */
+static int32_t chunk_of(const sizes *s)
+{
+    return rv_divide_up(s->panels, rv_divide_up(s->panels, CHUNK));
+}
+
+static rv_status prepare_steps(rv_conv_gather *g, rv_device *device, size_t *packed_floats,
+                               int32_t out)
+{
+    const sizes s = sizes_of(&g->geometry, out);
+    const int32_t cores = rv_device_get_info(device)->compute_units;
+    const int32_t parts = rv_divide_up(ITEMS_PER_CORE * cores, s.points);
+    const size_t chunk = (size_t)chunk_of(&s);
+    g->work.s[1] = rv_divide_up(s.sets, parts < s.sets ? parts : s.sets);
+    RV_TRY(prepare(g, device, packed_floats, out, chunk * (size_t)s.source,
+                   chunk * (size_t)s.sets * (size_t)s.product));
+    RV_TRY(get_kernel(&g->before, device, "conv_cpu_winograd_source", out));
+    RV_TRY(get_kernel(&g->run, device, "conv_cpu_winograd_multiply", out));
+    return get_kernel(&g->after, device, "conv_cpu_winograd_target", out);
+}
+
+static rv_status run_chunk(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
+                           const sizes *z, int32_t first, int32_t last)
+{
+    const rv_conv_geometry *s = &g->geometry;
+    const rv_int4 range = range_of(g, first, last);
+    const size_t panels = (size_t)(last - first);
+    const size_t source_parts = (size_t)rv_divide_up(z->units, SOURCE_UNITS);
+    const size_t parts = (size_t)rv_divide_up(z->sets, g->work.s[1]);
+    RV_TRY(rv_launch(e->device, g->before, rv_grid_groups(panels, source_parts, 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(o->workspace), RV_ARG(o->source), RV_ARG(s->source),
+                             RV_ARG(s->target), RV_ARG(s->window), RV_ARG(o->place), RV_ARG(range),
+                             RV_ARG(g->work))));
+    RV_TRY(rv_launch(e->device, g->run, rv_grid_groups((size_t)z->points, parts, 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(o->workspace), RV_ARG(o->weights), RV_ARG(s->target),
+                             RV_ARG(range), RV_ARG(g->work))));
+    const size_t target_parts = (size_t)rv_divide_up(z->sets, TARGET_SETS);
+    return rv_launch(e->device, g->after, rv_grid_groups(panels, target_parts, 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(o->target), RV_ARG(o->workspace), RV_ARG(o->bias),
+                             RV_ARG(s->target), RV_ARG(o->place), RV_ARG(range), RV_ARG(o->slope)));
+}
+
+static rv_status run_steps(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
+                           int32_t out)
+{
+    const sizes s = sizes_of(&g->geometry, out);
+    const int32_t chunk = chunk_of(&s);
+    for (int32_t first = 0; first < s.panels; first += chunk) {
+        RV_TRY(run_chunk(g, e, o, &s, first, first + chunk < s.panels ? first + chunk : s.panels));
+    }
+    return RV_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+#define ALGORITHM(name, text, way, out)                                                        \
+    static rv_status prepare_##name(rv_conv_gather *g, rv_device *device, size_t *packed)      \
+    {                                                                                          \
+        return prepare_##way(g, device, packed, out);                                          \
+    }                                                                                          \
+    static rv_status run_##name(const rv_conv_gather *g, const rv_exec *e,                     \
+                                const rv_conv_operands *o)                                     \
+    {                                                                                          \
+        return run_##way(g, e, o, out);                                                        \
+    }                                                                                          \
+    const rv_conv_algorithm rv_conv_##name = {text, suits_f##out, pays_##name, prepare_##name, \
+                                              run_##name}
+
+ALGORITHM(f4, "f4", fused, 4);
+ALGORITHM(f4_steps, "f4_steps", steps, 4);
+ALGORITHM(f2, "f2", fused, 2);
+ALGORITHM(f2_steps, "f2_steps", steps, 2);
