@@ -21,6 +21,24 @@
 #define sqrt_value(v, a) sqrt(v)
 #define sqrt_slope(v, a) select((floatB)(0.0f), 0.5f / v, v > 0.0f)
 
+/* expm1 and not exp - 1, which loses all digits near 0. Slopes from y: below 0 the exponential is y + a.x. */
+#define elu_value(v, a) select(v, a.x * expm1(v), v < 0.0f)
+#define elu_slope(v, a) select(v + a.x, (floatB)(1.0f), v > 0.0f)
+
+/* Klambauer et al. 2017: the fixed point of mean 0 and variance 1. */
+#define SELU_SCALE 1.0507009873554805f
+#define SELU_ALPHA 1.6732632423543772f
+#define selu_value(v, a) \
+    select(SELU_SCALE * v, SELU_SCALE * SELU_ALPHA * expm1(v), v < 0.0f)
+#define selu_slope(v, a) \
+    select(v + SELU_SCALE * SELU_ALPHA, (floatB)(SELU_SCALE), v > 0.0f)
+
+#define sigmoid_value(v, a) (1.0f / (1.0f + exp(-v)))
+#define sigmoid_slope(v, a) (v * (1.0f - v))
+
+#define tanh_value(v, a) tanh(v)
+#define tanh_slope(v, a) (1.0f - v * v)
+
 /* Those of this program. */
 #ifndef VALUE
 #define VALUE leaky_relu_value

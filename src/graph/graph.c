@@ -3,16 +3,11 @@
 #include "graph/graph.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/philox.h"
-#include "base/pool.h"
 #include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Values that one thread draws before it takes the next ones. */
-enum { DRAWN_AT_ONCE = 1 << 16 };
 
 /* A value: its tensor never has memory here, only a shape. */
 typedef struct value {
@@ -151,6 +146,7 @@ static void describe_param(entry *e, rv_param *p, const rv_tensor *t, const char
     p->shape = t->shape;
     p->init = init;
     p->fan_in = e->node.fan_in;
+    p->fan_out = e->node.fan_out;
 }
 
 static rv_status infer(entry *e)
@@ -466,58 +462,5 @@ rv_status rv_param_set(rv_param *param, const float *data, size_t count)
         RV_TRY(rv_alloc(&param->data, count, sizeof(float), param->node));
     }
     memcpy(param->data, data, count * sizeof(float));
-    return RV_OK;
-}
-
-/* Normal values, of which large networks have a hundred million: drawn in chunks on all cores. */
-typedef struct draw {
-    float *data;
-    size_t count;
-    float deviation;
-    uint32_t seed, stream;
-} draw;
-
-static rv_status draw_chunk(void *payload, size_t chunk)
-{
-    const draw *d = payload;
-    const size_t end = (chunk + 1) * DRAWN_AT_ONCE;
-    for (size_t i = chunk * DRAWN_AT_ONCE; i < end && i < d->count; i++) {
-        d->data[i] = d->deviation * rv_philox_normal(d->seed, d->stream, (uint32_t)i);
-    }
-    return RV_OK;
-}
-
-static rv_status initialize(rv_param *p, uint32_t seed, uint32_t stream)
-{
-    if (p->data != NULL || p->shape.rank == 0) {
-        return RV_OK;
-    }
-    const size_t count = rv_shape_count(&p->shape);
-    RV_TRY(rv_alloc(&p->data, count, sizeof(float), p->node));
-    if (p->init == RV_INIT_ZERO || p->init == RV_INIT_ONE) {
-        for (size_t i = 0; i < count; i++) {
-            p->data[i] = p->init == RV_INIT_ONE ? 1.0f : 0.0f;
-        }
-        return RV_OK;
-    }
-    draw d = {.data = p->data,
-              .count = count,
-              .deviation = sqrtf(2.0f / (float)(p->fan_in > 0 ? p->fan_in : 1)),
-              .seed = seed,
-              .stream = stream};
-    return rv_parallel_for((count + DRAWN_AT_ONCE - 1) / DRAWN_AT_ONCE, 0, draw_chunk, &d);
-}
-
-rv_status rv_graph_initialize(rv_graph *graph, uint32_t seed)
-{
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        entry *e = graph->nodes[i];
-        for (int p = 0; p < e->node.op->n_params; p++) {
-            RV_TRY(initialize(&e->param[p], seed, (uint32_t)(i * RV_MAX_PARAMS) + (uint32_t)p));
-        }
-        for (int s = 0; s < e->node.op->n_state; s++) {
-            RV_TRY(initialize(&e->state[s], seed, 0));
-        }
-    }
     return RV_OK;
 }

@@ -18,7 +18,7 @@ typedef struct rv_param {
     const char *name; /**< "weight"; borrowed */
     rv_shape shape;
     rv_init init;
-    int32_t fan_in;
+    int32_t fan_in, fan_out;
     float *data; /**< host values, plain; NULL: to be initialised; owned by the graph */
 } rv_param;
 
@@ -77,7 +77,7 @@ rv_param *rv_graph_state(rv_graph *graph, int node, int i);
 /** Copies values into a parameter or state. RV_ERR_SHAPE names both counts; RV_ERR_FORMAT: NaN or
  *  infinite. */
 RV_NODISCARD rv_status rv_param_set(rv_param *param, const float *data, size_t count);
-/** Fills each parameter and state without values as its operation says: He et al. 2015, normal with
+/** Fills each parameter and state without values as its operation says; weights as He et al. 2015, normal with
  *  deviation sqrt(2 / fan_in), drawn by Philox(seed, parameter number, index). */
 RV_NODISCARD rv_status rv_graph_initialize(rv_graph *graph, uint32_t seed);
 

@@ -79,6 +79,7 @@ static rv_status infer(rv_node *n)
     /* Checked first, so that the product below cannot overflow. */
     RV_TRY(rv_shape_check(&n->param[WEIGHT]->shape, n->name));
     n->fan_in = c / a->groups * a->kernel[0] * a->kernel[1];
+    n->fan_out = a->num_output / a->groups * a->kernel[0] * a->kernel[1];
     return rv_shape_check(&n->out[0]->shape, n->name);
 }
 

@@ -1,17 +1,19 @@
-/* Cross-entropy: y = weight * mean over N of -log softmax(x)[label], dx = weight / N * (softmax(x) -
- * onehot(label)) * dy. Labels get no gradient. */
+/* Cross-entropy: y = weight * mean over N of sum -t log softmax(x), dx = weight / N * (softmax(x) - t) * dy, where t
+ * is 1 - smoothing at the label plus smoothing / K everywhere (Szegedy et al. 2016). Labels get no gradient. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "ops/op.h"
 #include "ops/reduce.h"
 
 typedef struct entropy_attrs {
-    float weight;
+    float weight, smoothing;
 } entropy_attrs;
 
 static const rv_attr attributes[] = {
     {"weight", RV_ATTR_FLOAT, offsetof(entropy_attrs, weight), 1, 1, -1e12, 1e12, NULL,
      "factor of the mean"},
+    {"smoothing", RV_ATTR_FLOAT, offsetof(entropy_attrs, smoothing), 1, 0, 0, 1, NULL,
+     "share of each label that is spread evenly over all classes"},
     {.name = NULL},
 };
 
@@ -71,10 +73,11 @@ static float weight_over_count(const rv_node *n)
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const private *p = n->priv;
+    const entropy_attrs *a = n->attrs;
     RV_TRY(
         rv_launch(e->device, p->forward, rv_grid_items(e->device, (size_t)p->n),
                   RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(n->in[1]->buffer),
-                          RV_ARG(p->n), RV_ARG(p->k), RV_ARG(p->stride))));
+                          RV_ARG(p->n), RV_ARG(p->k), RV_ARG(p->stride), RV_ARG(a->smoothing))));
     return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace, weight_over_count(n));
 }
 
@@ -82,12 +85,14 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     (void)wanted;
     const private *p = n->priv;
+    const entropy_attrs *a = n->attrs;
     const float factor = weight_over_count(n);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     return rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)p->n),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->in[0]->buffer),
                              RV_ARG(n->in[1]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(p->n),
-                             RV_ARG(p->k), RV_ARG(p->stride), RV_ARG(factor), RV_ARG(accumulate)));
+                             RV_ARG(p->k), RV_ARG(p->stride), RV_ARG(a->smoothing), RV_ARG(factor),
+                             RV_ARG(accumulate)));
 }
 
 const rv_op rv_op_cross_entropy = {

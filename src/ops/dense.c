@@ -67,6 +67,7 @@ static rv_status infer(rv_node *n)
     n->param[WEIGHT]->shape = rv_shape_2(f->num_output, features_of(x));
     n->param[BIAS]->shape = f->bias ? rv_shape_1(f->num_output) : (rv_shape){0};
     n->fan_in = features_of(x);
+    n->fan_out = f->num_output;
     RV_TRY(rv_shape_check(&n->param[WEIGHT]->shape, n->name));
     return rv_shape_check(&n->out[0]->shape, n->name);
 }

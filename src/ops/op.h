@@ -37,7 +37,12 @@ enum {
 #define RV_WANT_PARAM(i) (UINT32_C(1) << (RV_MAX_INPUTS + (i)))
 
 /** How a parameter or a state starts where no weights are given. */
-typedef enum rv_init { RV_INIT_ZERO, RV_INIT_ONE, RV_INIT_HE } rv_init;
+typedef enum rv_init {
+    RV_INIT_ZERO,
+    RV_INIT_ONE,
+    RV_INIT_QUARTER, /**< 0.25 */
+    RV_INIT_HE       /**< drawn, by the initialiser that is asked for, else He's */
+} rv_init;
 
 /** One use of an operation. In a graph it has shapes only; in a plan it also has memory.
  *  All tensors are borrowed from the graph or the plan. */
@@ -53,7 +58,8 @@ typedef struct rv_node {
     rv_tensor *state[RV_MAX_STATE];  /**< plain running statistics; shapes set by infer */
     rv_tensor *saved[RV_MAX_SAVED];  /**< from forward to backward; shape set by infer, layout by
                                           layouts; buffer NULL where no backward is planned */
-    int32_t fan_in;                  /**< set by infer where a parameter starts as RV_INIT_HE */
+    int32_t fan_in, fan_out; /**< set by infer where a parameter starts as RV_INIT_HE: values
+                                          that enter a unit, and units that a value goes to */
 
     /* Set by the planner before prepare. */
     rv_mode mode;

@@ -10,25 +10,32 @@
     X(add) \
     X(average_pool) \
     X(batch_norm) \
+    X(binary_cross_entropy) \
     X(concat) \
     X(conv) \
     X(cross_entropy) \
     X(dense) \
     X(dropout) \
+    X(elu) \
     X(gram) \
     X(leaky_relu) \
     X(lrn) \
     X(max_pool) \
     X(mse_loss) \
+    X(prelu) \
     X(preprocess) \
     X(range_loss) \
     X(relu) \
     X(reorder) \
     X(resize) \
+    X(rrelu) \
     X(scale) \
+    X(selu) \
+    X(sigmoid) \
     X(softmax) \
     X(sqrt) \
     X(square) \
+    X(tanh) \
     X(tv_loss) \
     /* the end */
 /* clang-format on */

@@ -24,6 +24,16 @@ static const rv_attr leaky_relu_table[] = {
     {.name = NULL},
 };
 
+typedef struct elu_attrs {
+    float alpha;
+} elu_attrs;
+
+static const rv_attr elu_table[] = {
+    {"alpha", RV_ATTR_FLOAT, offsetof(elu_attrs, alpha), 1, 1, 0, 1e6, NULL,
+     "minus what values far below 0 go towards"},
+    {.name = NULL},
+};
+
 /* --- shapes ---------------------------------------------------------------------------------- */
 
 /* Sizes of the output from those of the input; runs while a graph is built, without a device. */
@@ -132,4 +142,23 @@ const rv_op rv_op_square = {
 
 const rv_op rv_op_sqrt = {
     UNARY("sqrt", "square root of x", RV_OP_BWD_READS_OUTPUT),
+};
+
+const rv_op rv_op_elu = {
+    UNARY("elu", "x above 0, alpha * (exp(x) - 1) below", RV_OP_BWD_READS_OUTPUT),
+    .attrs = elu_table,
+    .attr_size = sizeof(elu_attrs),
+};
+
+const rv_op rv_op_selu = {
+    UNARY("selu", "1.0507 * elu(x) with alpha 1.6733: keeps mean 0 and variance 1",
+          RV_OP_BWD_READS_OUTPUT),
+};
+
+const rv_op rv_op_sigmoid = {
+    UNARY("sigmoid", "1 / (1 + exp(-x))", RV_OP_BWD_READS_OUTPUT),
+};
+
+const rv_op rv_op_tanh = {
+    UNARY("tanh", "hyperbolic tangent of x", RV_OP_BWD_READS_OUTPUT),
 };

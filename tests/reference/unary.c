@@ -5,6 +5,7 @@
 #include <math.h>
 
 rv_twin twin_relu, twin_leaky_relu, twin_square, twin_sqrt;
+rv_twin twin_elu, twin_selu, twin_sigmoid, twin_tanh;
 
 static size_t count(const rv_reference *r)
 {
@@ -37,5 +38,37 @@ void twin_sqrt(rv_reference *r)
 {
     for (size_t i = 0; i < count(r); i++) {
         r->out[0][i] = sqrt(r->in[0][i]);
+    }
+}
+
+void twin_elu(rv_reference *r)
+{
+    const double alpha = rv_twin_attr(r, "alpha", 0);
+    for (size_t i = 0; i < count(r); i++) {
+        r->out[0][i] = r->in[0][i] > 0 ? r->in[0][i] : alpha * (exp(r->in[0][i]) - 1);
+    }
+}
+
+void twin_selu(rv_reference *r)
+{
+    const double scale = 1.0507009873554804934193349852946;
+    const double alpha = 1.6732632423543772848170429916717;
+    for (size_t i = 0; i < count(r); i++) {
+        const double x = r->in[0][i];
+        r->out[0][i] = scale * (x > 0 ? x : alpha * (exp(x) - 1));
+    }
+}
+
+void twin_sigmoid(rv_reference *r)
+{
+    for (size_t i = 0; i < count(r); i++) {
+        r->out[0][i] = 1 / (1 + exp(-r->in[0][i]));
+    }
+}
+
+void twin_tanh(rv_reference *r)
+{
+    for (size_t i = 0; i < count(r); i++) {
+        r->out[0][i] = tanh(r->in[0][i]);
     }
 }

@@ -88,8 +88,8 @@ Test(graph, mistakes_are_reported_at_the_node_and_leave_no_trace)
 {
     rv_value v;
     const rv_value two[] = {x, x};
-    RV_ASSERT_FAILS(rv_graph_add(graph, &v, "rleu", "r", &x, 1, RV_NO_ATTRS), RV_ERR_UNSUPPORTED,
-                    "'r': there is no operation 'rleu'; the nearest is 'relu'");
+    RV_ASSERT_FAILS(rv_graph_add(graph, &v, "rellu", "r", &x, 1, RV_NO_ATTRS), RV_ERR_UNSUPPORTED,
+                    "'r': there is no operation 'rellu'; the nearest is 'relu'");
     RV_ASSERT_FAILS(rv_graph_add(graph, &v, "relu", "pool1", &x, 1, RV_NO_ATTRS), RV_ERR_USAGE,
                     "'pool1'");
     RV_ASSERT_FAILS(rv_graph_add(graph, &v, "relu", "data", &x, 1, RV_NO_ATTRS), RV_ERR_USAGE,

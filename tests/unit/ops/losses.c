@@ -3,6 +3,7 @@
 #include "support/op_check.h"
 
 rv_twin twin_mse_loss, twin_range_loss, twin_tv_loss, twin_cross_entropy;
+rv_twin twin_binary_cross_entropy;
 
 #define SHAPE(...)      \
     {                   \
@@ -88,5 +89,42 @@ static const rv_op_case cross_entropy[] = {
      .attrs = {RV_SET_FLOAT("weight", 3)},
      .n_attrs = 1},
     {.name = "rank 4", .in = {SHAPE(31, 17, 1, 1), {1, {31}}}, .n_in = 2, LABELS, .classes = 17},
+    {.name = "a tenth smoothed",
+     .in = {{2, {31, 65}}, {1, {31}}},
+     .n_in = 2,
+     LABELS,
+     .classes = 65,
+     .attrs = {RV_SET_FLOAT("smoothing", 0.1)},
+     .n_attrs = 1},
+    {.name = "all smoothed, rank 4",
+     .in = {SHAPE(5, 17, 1, 1), {1, {5}}},
+     .n_in = 2,
+     LABELS,
+     .classes = 17,
+     .attrs = {RV_SET_FLOAT("smoothing", 1)},
+     .n_attrs = 1},
 };
 RV_OP_CASES(cross_entropy, twin_cross_entropy, false, cross_entropy);
+
+/* Targets between 0 and 1, as smoothing makes them. */
+#define TARGETS .data = {RV_DATA_SIGNED, RV_DATA_POSITIVE}
+
+static const rv_op_case binary_cross_entropy[] = {
+    {.name = "small", .in = {{2, {3, 11}}, {2, {3, 11}}}, .n_in = 2, TARGETS, .small = true},
+    {.name = "one value", .in = {{2, {1, 1}}, {2, {1, 1}}}, .n_in = 2, TARGETS},
+    {.name = "0 and 1, several parts, weighted",
+     .in = {{2, {65, 1000}}, {2, {65, 1000}}},
+     .n_in = 2,
+     .data = {RV_DATA_SIGNED, RV_DATA_LABELS},
+     .classes = 2,
+     .attrs = {RV_SET_FLOAT("weight", 3)},
+     .n_attrs = 1},
+    {.name = "far above 0", .in = {{2, {3, 33}}, {2, {3, 33}}}, .n_in = 2, TARGETS, .shift = 200},
+    {.name = "far below 0", .in = {{2, {3, 33}}, {2, {3, 33}}}, .n_in = 2, TARGETS, .shift = -200},
+    {.name = "channels beside a block",
+     .in = {SHAPE(2, 17, 5, 7), SHAPE(2, 17, 5, 7)},
+     .n_in = 2,
+     TARGETS,
+     .small = true},
+};
+RV_OP_CASES(binary_cross_entropy, twin_binary_cross_entropy, false, binary_cross_entropy);

@@ -130,6 +130,8 @@ static const refusal refusals[] = {
      SHAPE("pads of 0 and 2 must be less than the window of 2")},
 
     {"preprocess", IN(R4(1, 4, 8, 8)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x4x8x8")},
+    {"binary_cross_entropy", IN(R2(2, 3), R2(2, 4)), SHAPE("binary_cross_entropy compares 2x3 with a target of 2x4")},
+    {"prelu", IN(R3(1, 2, 3)), SHAPE("prelu takes N,C or N,C,H,W, not 1x2x3")},
     {"preprocess", IN(R2(1, 3)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x3")},
 
     {"resize", IN(R3(3, 8, 8)), SHAPE("resize takes N,C,H,W, not 3x8x8")},

@@ -3,6 +3,7 @@
 #include "support/op_check.h"
 
 rv_twin twin_relu, twin_leaky_relu, twin_square, twin_sqrt;
+rv_twin twin_elu, twin_selu, twin_sigmoid, twin_tanh;
 
 /* One input, channels beside a multiple of every B, widths around a multiple of it. */
 #define CASE(label, kind, ...) .name = (label), .in = {{__VA_ARGS__}}, .n_in = 1, .data = {(kind)}
@@ -25,7 +26,32 @@ static const rv_op_case leaky_relu[] = {
      .n_attrs = 1},
 };
 
+/* Values far from 0, where exponentials end. */
+#define FAR(label, by)                                              \
+    {                                                               \
+        CASE(label, RV_DATA_SIGNED, 4, {2, 5, 3, 7}), .shift = (by) \
+    }
+
+static const rv_op_case elu[] = {
+    CASES(RV_DATA_SIGNED) FAR("far below 0", -30),
+    FAR("far above 0", 100),
+    {CASE("alpha 0", RV_DATA_SIGNED, 4, {1, 5, 32, 64}), .attrs = {RV_SET_FLOAT("alpha", 0)},
+     .n_attrs = 1},
+    {CASE("alpha 2.5", RV_DATA_SIGNED, 2, {3, 33}), .attrs = {RV_SET_FLOAT("alpha", 2.5)},
+     .n_attrs = 1},
+};
+static const rv_op_case selu[] = {CASES(RV_DATA_SIGNED) FAR("far below 0", -30),
+                                  FAR("far above 0", 100)};
+static const rv_op_case sigmoid[] = {CASES(RV_DATA_SIGNED) FAR("far below 0", -80),
+                                     FAR("far above 0", 120)};
+static const rv_op_case tanh_cases[] = {CASES(RV_DATA_SIGNED) FAR("below 0", -2),
+                                        FAR("above 0", 2)};
+
 RV_OP_CASES(relu, twin_relu, false, relu);
 RV_OP_CASES(leaky_relu, twin_leaky_relu, false, leaky_relu);
 RV_OP_CASES(square, twin_square, false, square);
 RV_OP_CASES(sqrt, twin_sqrt, false, sqrt_cases);
+RV_OP_CASES(elu, twin_elu, false, elu);
+RV_OP_CASES(selu, twin_selu, false, selu);
+RV_OP_CASES(sigmoid, twin_sigmoid, false, sigmoid);
+RV_OP_CASES(tanh, twin_tanh, false, tanh_cases);
