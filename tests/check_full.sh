@@ -67,6 +67,10 @@ verdict "oclgrind peak" simulate peak --data-races --quick --global-mem-size 335
     build/check-gcc/reverie bench peak --device 0
 verdict "oclgrind: all kernels" all_simulated
 
+say "Registers of the heavy kernels on GPUs that are not here"
+verdict "registers" bash tests/kernels/registers.sh . build/check-gcc/tests/gpu_programs gfx906 gfx90a gfx1030 \
+    sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120
+
 say "Static analysis"
 tidy() {
     find src -name '*.c' -print0 | xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p build/check-clang

@@ -11,8 +11,8 @@ typedef struct rv_gpu_tile {
     int32_t items_along_rows, items_along_columns;   /**< SM, SN */
     int32_t blocks_along_rows, blocks_along_columns; /**< MB, NB: 4 x 4 sums each */
     int32_t terms;                                   /**< TK */
-    int32_t
-        percent; /**< of the device's speed to be expected in a tile without idle parts; guides the choice */
+    int32_t sums;    /**< that a device must have registers for, see rv_device_sums() */
+    int32_t percent; /**< of the full speed, where no part of the tile is idle: guides the choice */
 } rv_gpu_tile;
 
 enum { RV_GPU_TILE_DEFINES = 96 };
@@ -23,7 +23,7 @@ int32_t rv_gpu_tile_columns(const rv_gpu_tile *t);
 int32_t rv_gpu_tile_items(const rv_gpu_tile *t);
 void rv_gpu_tile_defines(char out[RV_GPU_TILE_DEFINES], const rv_gpu_tile *t);
 
-/** All of them; some have more sums in a work-item than some devices have registers for. */
+/** All of them, for whatever device. */
 const rv_gpu_tile *rv_gpu_tile_list(size_t *n);
 bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device);
 /** The one that wastes least of a product of rows x columns sums, of those that fit the device. */
