@@ -5,6 +5,7 @@
  * along the features. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "ops/dense_gpu.h"
 #include "ops/op.h"
 
 #include <stddef.h>
@@ -24,7 +25,6 @@ static const rv_attr attrs[] = {
 };
 
 enum {
-    TILE = 64,          /* of dense_gpu_product */
     FEW = 8,            /* pictures up to which a GPU streams the weights without tiles */
     FEW_STEP = 4,       /* PICTURES of dense_gpu.cl */
     MAX_GROUPS = 32768, /* along one dimension of a grid */
@@ -37,9 +37,10 @@ enum {
 
 typedef struct kernels {
     rv_kernel *forward;        /* CPU, or GPU for a small batch */
-    rv_kernel *product;        /* of gradients; on GPUs also of forward */
+    rv_kernel *product;        /* of gradients, on CPUs */
     rv_kernel *narrow_product; /* NULL unless there are fewer features than a vector holds */
     rv_kernel *bias_gradient;
+    rv_dense_product gpu_forward, gpu_data, gpu_weight;
 } kernels;
 
 /* A product of gradients: [rows, inner] times [inner, columns]. */
@@ -78,23 +79,46 @@ static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
     in[0] = out[0] = RV_PLAIN;
 }
 
+/* On GPUs forward streams the weights for few pictures; all else is a product in tiles. */
+static rv_status prepare_gpu(rv_node *n, kernels *k, rv_device *device)
+{
+    const int32_t pictures = n->out[0]->shape.dim[0], outputs = n->out[0]->shape.dim[1];
+    const int32_t features = n->param[WEIGHT]->shape.dim[1];
+    if (pictures <= FEW) {
+        RV_TRY(rv_kernel_get(&k->forward, device, "dense_gpu", "dense_gpu_forward", NULL));
+    } else {
+        RV_TRY(rv_dense_product_prepare(&k->gpu_forward, device, pictures, features, outputs));
+        n->forward_workspace = k->gpu_forward.workspace_bytes;
+    }
+    if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
+        RV_TRY(rv_dense_product_prepare(&k->gpu_data, device, pictures, outputs, features));
+        n->backward_workspace = k->gpu_data.workspace_bytes;
+    }
+    if ((n->wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
+        RV_TRY(rv_dense_product_prepare(&k->gpu_weight, device, outputs, pictures, features));
+        if (n->backward_workspace < k->gpu_weight.workspace_bytes) {
+            n->backward_workspace = k->gpu_weight.workspace_bytes;
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status prepare_cpu(rv_node *n, kernels *k, rv_device *device)
+{
+    RV_TRY(rv_kernel_get(&k->forward, device, "dense_cpu", "dense_cpu_forward", NULL));
+    if (n->param[WEIGHT]->shape.dim[1] < rv_device_block(device)) {
+        return rv_kernel_get(&k->narrow_product, device, "dense", "dense_narrow_product", NULL);
+    }
+    return n->wanted == 0
+               ? RV_OK
+               : rv_kernel_get(&k->product, device, "dense_cpu", "dense_cpu_product", NULL);
+}
+
 static rv_status prepare(rv_node *n, rv_device *device)
 {
-    const bool gpu = rv_device_gpu_form(device);
-    const int32_t features = n->param[WEIGHT]->shape.dim[1];
-    const char *file = gpu ? "dense_gpu" : "dense_cpu";
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
-    if (!gpu || n->in[0]->shape.dim[0] <= FEW) {
-        RV_TRY(rv_kernel_get(&k->forward, device, file,
-                             gpu ? "dense_gpu_forward" : "dense_cpu_forward", NULL));
-    }
-    if (!gpu && features < rv_device_block(device)) {
-        RV_TRY(rv_kernel_get(&k->narrow_product, device, "dense", "dense_narrow_product", NULL));
-    } else if (gpu || n->wanted != 0) {
-        RV_TRY(rv_kernel_get(&k->product, device, file,
-                             gpu ? "dense_gpu_product" : "dense_cpu_product", NULL));
-    }
+    RV_TRY(rv_device_gpu_form(device) ? prepare_gpu(n, k, device) : prepare_cpu(n, k, device));
     return n->wanted == 0
                ? RV_OK
                : rv_kernel_get(&k->bias_gradient, device, "dense", "dense_bias_gradient", NULL);
@@ -106,15 +130,22 @@ static size_t groups_of(int32_t a, int32_t b)
     return (size_t)rv_divide_up(a, b);
 }
 
-static rv_status multiply_gpu(const kernels *k, const rv_exec *e, const product *p)
+static rv_status multiply_gpu(const rv_node *n, const rv_exec *e, const rv_dense_product *gpu,
+                              const product *p)
 {
-    return rv_launch(
-        e->device, k->product,
-        rv_grid_groups(groups_of(p->columns, TILE), groups_of(p->rows, TILE), 1, 16, 16, 1),
-        RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->bias), RV_ARG(p->rows),
-                RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step),
-                RV_ARG(p->column_step), RV_ARG(p->b_step), RV_ARG(p->accumulate),
-                RV_ARG(p->slope)));
+    const rv_dense_operands o = {
+        .out = p->out,
+        .a = p->a,
+        .b = p->b,
+        .bias = p->bias,
+        .row_step = p->row_step,
+        .a_step = p->a_step,
+        .column_step = p->column_step,
+        .b_step = p->b_step,
+        .accumulate = p->accumulate,
+        .slope = p->slope,
+    };
+    return rv_dense_product_run(gpu, e->device, &o, n->workspace);
 }
 
 static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product *p)
@@ -135,10 +166,11 @@ static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product 
                 RV_ARG(height), RV_ARG(p->accumulate)));
 }
 
-static rv_status multiply(const rv_node *n, const rv_exec *e, const product *p)
+/* @param gpu  where it is prepared, on GPUs. */
+static rv_status multiply(const rv_node *n, const rv_exec *e, const rv_dense_product *gpu,
+                          const product *p)
 {
-    const kernels *k = n->priv;
-    return rv_device_gpu_form(e->device) ? multiply_gpu(k, e, p) : multiply_cpu(k, e, p);
+    return rv_device_gpu_form(e->device) ? multiply_gpu(n, e, gpu, p) : multiply_cpu(n->priv, e, p);
 }
 
 static const rv_buffer *bias_of(const rv_node *n)
@@ -178,7 +210,7 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
                            .column_step = features,
                            .b_step = 1,
                            .slope = n->slope};
-        return multiply_gpu(k, e, &p);
+        return multiply_gpu(n, e, &k->gpu_forward, &p);
     }
     const size_t along = outputs < MAX_GROUPS ? (size_t)outputs : MAX_GROUPS;
     return rv_launch(e->device, k->forward,
@@ -213,7 +245,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .b_step = features,
                            .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0,
                            .slope = 1};
-        RV_TRY(multiply(n, e, &p));
+        RV_TRY(multiply(n, e, &k->gpu_data, &p));
     }
     if ((wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
         const product p = {.out = n->d_param[WEIGHT]->buffer,
@@ -228,7 +260,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                            .b_step = features,
                            .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0,
                            .slope = 1};
-        RV_TRY(multiply(n, e, &p));
+        RV_TRY(multiply(n, e, &k->gpu_weight, &p));
     }
     if ((wanted & RV_WANT_PARAM(BIAS)) == 0) {
         return RV_OK;
