@@ -62,10 +62,13 @@ typedef struct rv_device_options {
                                         code 0 for passed; NULL: the test runs in this process */
     const rv_events *events;
     rv_winograd winograd; /**< which of them may be used; default RV_WINOGRAD_AUTO */
+    uint64_t
+        memory; /**< bytes that the whole process may take, on devices with memory of their own what
+                          buffers take there; 0: as much as there is. Where it is short, work takes longer */
 } rv_device_options;
-#define RV_DEVICE_OPTIONS_INIT                                                            \
-    {                                                                                     \
-        sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL, RV_WINOGRAD_AUTO \
+#define RV_DEVICE_OPTIONS_INIT                                                               \
+    {                                                                                        \
+        sizeof(rv_device_options), NULL, 0, RV_FORM_AUTO, 0, NULL, NULL, RV_WINOGRAD_AUTO, 0 \
     }
 
 /** All devices of all platforms. *out is freed with free(). None at all is RV_OK with *n = 0.

@@ -1,5 +1,6 @@
 /* Files as read-only memory. */
 /* SPDX-License-Identifier: MIT */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/error.h"
 #include "base/file.h"
 
@@ -76,10 +77,24 @@ rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
     return status;
 }
 
-void rv_bytes_close(rv_bytes *bytes)
+/* Without const, which the calls below take it without. */
+static void *address(const rv_bytes *bytes)
 {
     void *data;
     memcpy(&data, &bytes->data, sizeof data);
+    return data;
+}
+
+void rv_bytes_forget(const rv_bytes *bytes)
+{
+    if (bytes->mapped) {
+        (void)madvise(address(bytes), bytes->size, MADV_DONTNEED);
+    }
+}
+
+void rv_bytes_close(rv_bytes *bytes)
+{
+    void *data = address(bytes);
     if (bytes->mapped) {
         munmap(data, bytes->size);
     } else {

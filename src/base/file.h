@@ -20,6 +20,8 @@ typedef struct rv_bytes {
  *  the path. A file beyond `limit` bytes (0: none) is RV_ERR_MEMORY. */
 RV_NODISCARD rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit);
 void rv_bytes_close(rv_bytes *bytes);
+/** Drops what was read of a mapped file from this process's memory; reading brings it back. */
+void rv_bytes_forget(const rv_bytes *bytes);
 
 /** An output that is written beside its place under a temporary name and renamed when complete. */
 typedef struct rv_output rv_output;

@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -38,22 +41,39 @@ int rv_cpu_count(void)
     return n > 0 ? (int)n : 1;
 }
 
-uint64_t rv_process_peak_bytes(void)
+/* A line of what the system says about this process, in bytes. */
+static uint64_t read_status(const char *key)
 {
     FILE *file = fopen("/proc/self/status", "r");
     if (file == NULL) {
         return 0;
     }
     char line[256];
-    static const char key[] = "VmHWM:";
     unsigned long long kib = 0;
     while (kib == 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, key, sizeof key - 1) == 0) {
-            kib = strtoull(line + sizeof key - 1, NULL, 10);
+        if (strncmp(line, key, strlen(key)) == 0) {
+            kib = strtoull(line + strlen(key), NULL, 10);
         }
     }
     fclose(file);
     return (uint64_t)kib * 1024;
+}
+
+uint64_t rv_process_peak_bytes(void)
+{
+    return read_status("VmHWM:");
+}
+
+uint64_t rv_process_bytes(void)
+{
+    return read_status("VmRSS:");
+}
+
+void rv_release_freed_memory(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 /* Starts the child with all three streams at /dev/null. */

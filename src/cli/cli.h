@@ -16,7 +16,7 @@ typedef struct cli_globals {
     char *device;
     int threads;
     int winograd; /**< an rv_winograd */
-    uint64_t seed;
+    uint64_t memory, seed;
     bool json;
     int progress; /**< an rv_progress_style */
     bool quiet, verbose, version, help;

@@ -8,6 +8,7 @@ rv_device_options cli_device_options(const cli *c)
     options.spec = c->globals.device;
     options.threads = c->globals.threads;
     options.winograd = (rv_winograd)c->globals.winograd;
+    options.memory = c->globals.memory;
     options.self_test_program = c->self;
     options.events = &c->events;
     return options;

@@ -41,6 +41,15 @@ const cli_option cli_global_options[] = {
      .help = "how convolutions with windows of 3x3 save products: by F(2x2,3x3), by F(4x4,3x3), "
              "which rounds more coarsely, not at all, or whatever is fastest, but when training "
              "not F(4x4,3x3)"},
+    {.name = "memory",
+     .kind = CLI_BYTES,
+     .offset = AT(memory),
+     .argument = "BYTES",
+     .otherwise = "all there is",
+     .min = 1e6,
+     .max = 1e18,
+     .help = "what the program may take, such as 600M or 2G; with less than it would like it takes "
+             "longer for the same result"},
     {.name = "seed",
      .kind = CLI_COUNT,
      .offset = AT(seed),

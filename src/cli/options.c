@@ -78,6 +78,31 @@ static int store_number(const cli_option *option, void *to, const char *text)
     return CLI_DONE;
 }
 
+/* Decimal prefixes, and binary ones as the IEC writes them: 2G is 2e9, 2Gi is 2^31. */
+static int store_bytes(const cli_option *option, uint64_t *to, const char *text)
+{
+    static const char prefixes[] = "kMGT";
+    char *end;
+    double value = strtod(text, &end);
+    const char *prefix = *end == 'K' ? prefixes : *end != '\0' ? strchr(prefixes, *end) : NULL;
+    if (prefix != NULL) {
+        const bool binary = end[1] == 'i';
+        value *= pow(binary ? 1024 : 1000, (double)(prefix - prefixes + 1));
+        end += binary ? 2 : 1;
+    }
+    end += *end == 'B';
+    if (end == text || *end != '\0' || !isfinite(value)) {
+        return cli_usage("--%s takes a number of bytes such as 600M or 2G, not '%s'", option->name,
+                         text);
+    }
+    if (value < option->min || value > option->max) {
+        return cli_usage("--%s takes at least %.0fM, not %s", option->name, 1e-6 * option->min,
+                         text);
+    }
+    *to = (uint64_t)value;
+    return CLI_DONE;
+}
+
 static int store_choice(const cli_option *option, int *to, const char *text)
 {
     size_t n = 0;
@@ -116,6 +141,8 @@ static int store(const cli_table *table, const cli_option *option, const char *t
         return cli_list_add(to, text, strlen(text));
     case CLI_CHOICE:
         return store_choice(option, to, text);
+    case CLI_BYTES:
+        return store_bytes(option, to, text);
     default:
         return store_number(option, to, text);
     }
@@ -130,6 +157,7 @@ static void store_unset(const cli_table *table, const cli_option *option)
         *(int *)to = (int)option->unset;
         break;
     case CLI_COUNT:
+    case CLI_BYTES:
         *(uint64_t *)to = (uint64_t)option->unset;
         break;
     case CLI_REAL:

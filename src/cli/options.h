@@ -16,6 +16,7 @@ typedef enum cli_kind {
     CLI_CHOICE, /**< one of `choices`; int, its index */
     CLI_INT,    /**< int */
     CLI_COUNT,  /**< uint64_t */
+    CLI_BYTES,  /**< uint64_t; a number that may end in k, M, G or T, or ki, Mi, Gi or Ti */
     CLI_REAL    /**< double */
 } cli_kind;
 

@@ -2,11 +2,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "device/internal.h"
 
 #include <stdlib.h>
 
 #define MIB 1048576.0
+
+/* What the process takes beyond buffers from then on: kernels loaded, lists of the driver, results. */
+#define MARGIN UINT64_C(16000000)
 
 static rv_status fail_too_large(const rv_device *device, size_t bytes, uint64_t limit,
                                 const char *of)
@@ -119,6 +123,27 @@ uint64_t rv_device_allocated(const rv_device *device)
 uint64_t rv_device_allocated_peak(const rv_device *device)
 {
     return device->allocated_peak;
+}
+
+uint64_t rv_device_memory(const rv_device *device)
+{
+    return device->memory;
+}
+
+uint64_t rv_device_memory_left(const rv_device *device)
+{
+    const uint64_t all = device->info.global_bytes, allocated = device->allocated;
+    const uint64_t there = all > allocated ? all - allocated : 0;
+    if (device->memory == 0) {
+        return there;
+    }
+    uint64_t used = allocated;
+    if (device->info.type == RV_DEVICE_CPU) {
+        rv_release_freed_memory();
+        used = rv_process_bytes() + MARGIN;
+    }
+    const uint64_t left = device->memory > used ? device->memory - used : 0;
+    return left < there ? left : there;
 }
 
 rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset, const void *data,

@@ -34,6 +34,10 @@ RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t
 void rv_buffer_destroy(rv_buffer *buffer);                  /**< NULL is fine */
 uint64_t rv_device_allocated(const rv_device *device);      /**< bytes of all buffers now */
 uint64_t rv_device_allocated_peak(const rv_device *device); /**< and at most, since opening */
+uint64_t rv_device_memory(const rv_device *device); /**< the limit of rv_device_options, 0: none */
+/** Bytes that buffers may take beside those there are: by the device's size, and by the limit, which counts
+ *  everything in this process where the device is a processor. */
+uint64_t rv_device_memory_left(const rv_device *device);
 
 /** Blocking copies between host and device; offset and bytes must lie within the buffer. */
 RV_NODISCARD rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset,

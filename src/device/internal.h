@@ -103,6 +103,7 @@ struct rv_device {
     int sums; /* see rv_device_sums() */
 
     uint64_t allocated, allocated_peak;
+    uint64_t memory; /* see rv_device_options */
 
     rv_program *programs;
     bool

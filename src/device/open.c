@@ -117,6 +117,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     device->keeps_binaries = strcmp(device->info.platform, "Portable Computing Language") != 0;
     device->binary_bytes = BINARY_BYTES;
     device->batch = 1;
+    device->memory = options->memory;
     limit_threads(device, options->threads);
     query(device);
     device->sums = rv_registers_sums(found->id, found->vendor, found->info.name);

@@ -464,3 +464,18 @@ rv_status rv_param_set(rv_param *param, const float *data, size_t count)
     memcpy(param->data, data, count * sizeof(float));
     return RV_OK;
 }
+
+void rv_graph_release_values(rv_graph *graph)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        entry *e = graph->nodes[i];
+        for (int p = 0; p < RV_MAX_PARAMS; p++) {
+            free(e->param[p].data);
+            e->param[p].data = NULL;
+        }
+        for (int s = 0; s < RV_MAX_STATE; s++) {
+            free(e->state[s].data);
+            e->state[s].data = NULL;
+        }
+    }
+}

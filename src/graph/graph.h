@@ -77,6 +77,8 @@ rv_param *rv_graph_state(rv_graph *graph, int node, int i);
 /** Copies values into a parameter or state. RV_ERR_SHAPE names both counts; RV_ERR_FORMAT: NaN or
  *  infinite. */
 RV_NODISCARD rv_status rv_param_set(rv_param *param, const float *data, size_t count);
+/** Frees the values of all parameters and states, which rv_params_create() has taken to the device. */
+void rv_graph_release_values(rv_graph *graph);
 /** Fills each parameter and state without values as its operation says; weights as He et al. 2015, normal with
  *  deviation sqrt(2 / fan_in), drawn by Philox(seed, parameter number, index). */
 RV_NODISCARD rv_status rv_graph_initialize(rv_graph *graph, uint32_t seed);

@@ -125,7 +125,8 @@ bool rv_plan_can_repeat(const rv_plan *plan, const rv_plan_node *p);
 RV_NODISCARD rv_status rv_plan_place(rv_plan *plan);
 /** place.c: the most bytes that live at one step, below which no placement can be. */
 RV_NODISCARD rv_status rv_plan_live_bytes(const rv_plan *plan, uint64_t *out);
-/** shrink.c: decides, schedules and places so that the arenas take at most `limit` bytes. */
+/** shrink.c: decides, schedules and places so that the arenas take at most `limit` bytes, or as few as
+ *  can be. */
 RV_NODISCARD rv_status rv_plan_fit(rv_plan *plan, uint64_t limit);
 /** memory.c: device memory for all of it; sets the buffers of tensors, workspaces and packed
  *  parameters. */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "graph/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,30 @@ static rv_status prepare(rv_plan *plan)
     return RV_OK;
 }
 
+static rv_status fit(rv_plan *plan, const rv_plan_options *options)
+{
+    uint64_t limit = options->memory;
+    if (limit == 0) {
+        const uint64_t left = rv_device_memory_left(plan->device);
+        limit = left > options->reserve ? left - options->reserve : 0;
+    }
+    RV_TRY(rv_plan_fit(plan, limit));
+    if (plan->bytes <= limit) {
+        return RV_OK;
+    }
+    const double missing = 1e-6 * (double)(plan->bytes - limit);
+    const double allowed = 1e-6 * (double)rv_device_memory(plan->device);
+    if (options->memory == 0 && allowed > 0) {
+        return rv_fail(RV_ERR_DEVICE_MEMORY,
+                       "%.0f MB of memory are needed, but --memory allows %.0f MB; give more, or a "
+                       "smaller --size",
+                       ceil(allowed + missing), allowed);
+    }
+    return rv_fail(RV_ERR_DEVICE_MEMORY,
+                   "%.1f MB more memory are needed than there are; a smaller --size needs less",
+                   missing);
+}
+
 static rv_status create(rv_plan *plan, const rv_plan_options *options)
 {
     if (options->param_gradients &&
@@ -81,7 +106,7 @@ static rv_status create(rv_plan *plan, const rv_plan_options *options)
     RV_TRY(rv_plan_fuse(plan));
     RV_TRY(point_tensors(plan));
     RV_TRY(prepare(plan));
-    RV_TRY(rv_plan_fit(plan, options->memory > 0 ? options->memory : UINT64_MAX));
+    RV_TRY(fit(plan, options));
     return options->layout_only ? RV_OK : rv_plan_allocate(plan);
 }
 

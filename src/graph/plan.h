@@ -23,9 +23,10 @@ typedef struct rv_plan_options {
     int n_gradients;
     bool param_gradients; /**< also all parameters; needs rv_params with gradients */
     uint32_t seed;        /**< key of everything drawn at random */
-    uint64_t memory;  /**< bytes that the plan may take, 0: as many as it likes; where they are few,
-                               values are computed again for backward and parameters packed for each
-                               use: slower, with the same results to the byte */
+    uint64_t memory;  /**< bytes that the plan may take, 0: what the device has left; where they are
+                           few, values are computed again for backward and parameters packed for each
+                           use: slower, with the same results to the byte */
+    uint64_t reserve; /**< of what the device has left, what is not for the plan */
     bool layout_only; /**< for rv_plan_bytes() and rv_plan_flops(): takes no device memory, and
                                cannot run */
 } rv_plan_options;

@@ -10,8 +10,8 @@
 /* What is weighed in one round of the search. */
 enum { MAX_MOVES = 64 };
 
-/* Parts of the limit by which it is lowered at least. */
-enum { SMALLEST_STEP = 50 };
+/* Parts of the limit: by which it is lowered at least, and in which lower targets are tried. */
+enum { SMALLEST_STEP = 50, PARTS = 8 };
 
 /* Operations that take as long as a byte that is moved: the balance of most devices. */
 #define FLOPS_PER_BYTE 10.0
@@ -33,8 +33,9 @@ typedef struct search {
 
 /* How far a plan is from its limit, and what it costs to be there. */
 typedef struct score {
-    double excess; /* bytes beyond the limit, summed over steps */
-    double cost;   /* operations beyond those of a plan that keeps all */
+    double
+        excess; /* squares of the megabytes beyond the limit, summed over steps: peaks count most */
+    double cost; /* operations beyond those of a plan that keeps all */
 } score;
 
 /* --- score ----------------------------------------------------------------------------------- */
@@ -97,7 +98,8 @@ static rv_status rate(search *s, score *out)
     int64_t live = 0;
     for (size_t at = 0; at < n; at++) {
         live += s->change[at];
-        out->excess += live > (int64_t)s->limit ? (double)live - (double)s->limit : 0;
+        const double beyond = 1e-6 * ((double)live - (double)s->limit);
+        out->excess += beyond > 0 ? beyond * beyond : 0;
     }
     return RV_OK;
 }
@@ -228,44 +230,58 @@ static rv_status give_back(search *s, score *now)
     }
 }
 
-/* Decides until no step needs more than the limit (*reached), or nothing more can be done. */
-static rv_status shrink(search *s, bool *reached)
+/* Decides until no step needs more than `target`, or nothing more can be done; then takes back what is
+ * not needed for `allowed`, if that much is reached (*fits). A lower target leads another way. */
+static rv_status shrink(search *s, uint64_t target, uint64_t allowed, bool *fits)
 {
     score now;
     rv_plan_keep_all(s->plan);
+    s->limit = target;
     RV_TRY(rate(s, &now));
     while (now.excess > 0) {
         move best;
         RV_TRY(find_best(s, &now, &best));
-        *reached = best.node >= 0;
-        if (!*reached) {
-            return rate(s, &now);
+        if (best.node < 0) {
+            break;
         }
         toggle(s->plan, &best);
         RV_TRY(rate(s, &now));
     }
-    *reached = true;
-    return give_back(s, &now);
+    s->limit = allowed;
+    RV_TRY(rate(s, &now));
+    *fits = !(now.excess > 0);
+    return *fits ? give_back(s, &now) : rate(s, &now);
 }
 
 /* --- fit ------------------------------------------------------------------------------------- */
 
-/* Placement wastes a little, so the limit of what lives at a time is lowered until that fits too. The
- * last try is at what takes least of all. */
+/* @param[in,out] least  the fewest bytes so far */
+static rv_status place(search *s, uint64_t *least)
+{
+    RV_TRY(rv_plan_place(s->plan));
+    *least = s->plan->bytes < *least ? s->plan->bytes : *least;
+    return RV_OK;
+}
+
+/* Placement wastes a little, so what may live at a time is lowered until that fits too. */
 static rv_status fit(search *s, uint64_t limit)
 {
-    bool reached = true;
-    s->limit = limit;
-    while (reached) {
-        RV_TRY(shrink(s, &reached));
-        RV_TRY(rv_plan_place(s->plan));
-        if (s->plan->bytes <= limit) {
+    uint64_t allowed = limit, least = UINT64_MAX;
+    bool fits = true;
+    while (fits) {
+        fits = false;
+        for (uint64_t part = PARTS; part > 0 && !fits; part--) {
+            RV_TRY(shrink(s, allowed / PARTS * part, allowed, &fits));
+            RV_TRY(place(s, &least));
+        }
+        if (least <= limit) {
             return RV_OK;
         }
-        const uint64_t beyond = s->plan->bytes - limit, step = limit / SMALLEST_STEP;
+        const uint64_t beyond = least - limit, step = limit / SMALLEST_STEP;
         const uint64_t less = beyond > step ? beyond : step;
-        s->limit -= less < s->limit ? less : s->limit;
+        allowed -= less < allowed ? less : allowed;
     }
+    s->plan->bytes = least;
     return RV_OK;
 }
 
@@ -281,11 +297,5 @@ rv_status rv_plan_fit(rv_plan *plan, uint64_t limit)
     RV_TRY(rv_alloc(&s.change, 3 * plan->n_nodes + 1, sizeof *s.change, "plan memory"));
     const rv_status status = fit(&s, limit);
     free(s.change);
-    RV_TRY(status);
-    return plan->bytes <= limit
-               ? RV_OK
-               : rv_fail(
-                     RV_ERR_DEVICE_MEMORY,
-                     "%.1f MB more memory are needed than there are: a smaller --size needs less",
-                     1e-6 * (double)(plan->bytes - limit));
+    return status;
 }

@@ -378,5 +378,6 @@ rv_status rv_caffe_weights_apply(const rv_caffe_weights *w, rv_graph *graph, boo
             return rv_fail_context(status, "%s", w->file);
         }
     }
+    rv_bytes_forget(&w->bytes);
     return RV_OK;
 }

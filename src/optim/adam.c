@@ -55,6 +55,11 @@ void rv_adam_destroy(rv_adam *adam)
     }
 }
 
+uint64_t rv_adam_bytes(size_t n)
+{
+    return 2 * (uint64_t)n * sizeof(float);
+}
+
 rv_status rv_adam_step(rv_adam *adam, rv_buffer *x, const rv_buffer *gradient)
 {
     const rv_adam_options *o = &adam->options;

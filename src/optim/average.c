@@ -42,6 +42,11 @@ void rv_average_destroy(rv_average *average)
     }
 }
 
+uint64_t rv_average_bytes(size_t n)
+{
+    return rv_vectors_bytes() + (uint64_t)n * sizeof(float);
+}
+
 rv_status rv_average_update(rv_average *average, const rv_buffer *x)
 {
     /* The first update must not read the sum, which holds nothing yet. */

@@ -86,6 +86,12 @@ rv_status rv_lbfgs_create(rv_lbfgs **out, rv_device *device, size_t n,
     return RV_OK;
 }
 
+uint64_t rv_lbfgs_bytes(size_t n, const rv_lbfgs_options *options)
+{
+    const uint64_t vectors = 2 * ((uint64_t)options->history + 1) + 3 + options->strong_wolfe;
+    return rv_vectors_bytes() + vectors * n * sizeof(float);
+}
+
 void rv_lbfgs_destroy(rv_lbfgs *lbfgs)
 {
     if (lbfgs == NULL) {

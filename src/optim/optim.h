@@ -23,6 +23,8 @@ typedef struct rv_adam_options {
 RV_NODISCARD rv_status rv_adam_create(rv_adam **out, rv_device *device, size_t n,
                                       const rv_adam_options *options);
 void rv_adam_destroy(rv_adam *adam);
+/** Bytes of device memory for vectors of n. */
+uint64_t rv_adam_bytes(size_t n);
 /** x -= learning_rate * m^ / (sqrt(v^) + epsilon), one launch. */
 RV_NODISCARD rv_status rv_adam_step(rv_adam *adam, rv_buffer *x, const rv_buffer *gradient);
 
@@ -42,6 +44,8 @@ typedef struct rv_lbfgs_options {
 RV_NODISCARD rv_status rv_lbfgs_create(rv_lbfgs **out, rv_device *device, size_t n,
                                        const rv_lbfgs_options *options);
 void rv_lbfgs_destroy(rv_lbfgs *lbfgs);
+/** Bytes of device memory for vectors of n. */
+uint64_t rv_lbfgs_bytes(size_t n, const rv_lbfgs_options *options);
 /** One iteration. On entry *loss and `gradient` belong to x, on return they belong to the new x.
  *  Where the line search finds nothing better, it runs once more along -gradient without history.
  *  @param[out] evaluations  calls of `evaluate`, may be NULL; 0: no descent is left, x is as it was
@@ -61,6 +65,8 @@ typedef struct rv_average rv_average;
 RV_NODISCARD rv_status rv_average_create(rv_average **out, rv_device *device, size_t n,
                                          float decay);
 void rv_average_destroy(rv_average *average);
+/** Bytes of device memory for vectors of n. */
+uint64_t rv_average_bytes(size_t n);
 RV_NODISCARD rv_status rv_average_update(rv_average *average, const rv_buffer *x);
 /** Writes the average, free of bias, to `out`; before any update it is RV_ERR_INTERNAL. */
 RV_NODISCARD rv_status rv_average_read(rv_average *average, rv_buffer *out);

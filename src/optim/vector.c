@@ -86,6 +86,11 @@ void rv_vectors_destroy(rv_vectors *v)
     }
 }
 
+uint64_t rv_vectors_bytes(void)
+{
+    return (RV_VECTOR_SLOTS + MAX_PARTS) * sizeof(float);
+}
+
 static rv_status reduce(rv_vectors *v, int32_t slot, const rv_buffer *a, const rv_buffer *b,
                         int32_t reduction)
 {

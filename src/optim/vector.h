@@ -13,6 +13,7 @@ enum { RV_VECTOR_SLOTS = 128 };
 /** @param n  floats in each vector, 1 to 2^31 - 1. */
 RV_NODISCARD rv_status rv_vectors_create(rv_vectors **out, rv_device *device, size_t n);
 void rv_vectors_destroy(rv_vectors *v);
+uint64_t rv_vectors_bytes(void); /**< of device memory */
 
 /** slot = a . b. The order of the sum depends on n only. */
 RV_NODISCARD rv_status rv_vectors_dot(rv_vectors *v, int slot, const rv_buffer *a,

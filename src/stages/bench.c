@@ -144,6 +144,7 @@ static rv_status iterate(job *j, const rv_model *model)
                           .events = j->events,
                           .report = report,
                           .payload = j};
+    scale.reserve = rv_descent_bytes(&descent, rv_planar_floats(&j->photo));
     const rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, &scale);
     j->photo = scale.content; /* which begin() may have changed */
     RV_TRY(status);
@@ -273,6 +274,7 @@ rv_status rv_bench_infer(rv_device *device, rv_bench_infer_result *out, const rv
     }
     if (status == RV_OK) {
         status = rv_params_create(&params, device, graph.graph, false);
+        rv_graph_release_values(graph.graph);
     }
     if (status == RV_OK) {
         status = infer(device, &graph, params, events, &out->seconds_per_batch, &flops);

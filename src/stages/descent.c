@@ -151,11 +151,16 @@ static rv_status iterate_lbfgs(state *s, rv_lbfgs *lbfgs, rv_buffer *good)
     return rv_buffer_copy(s->d->device, s->picture->buffer, 0, good, 0, bytes);
 }
 
+static rv_lbfgs_options lbfgs_options(const rv_descent *d)
+{
+    return (rv_lbfgs_options){.learning_rate = (float)d->learning_rate,
+                              .history = d->history,
+                              .strong_wolfe = !d->plain_steps};
+}
+
 static rv_status run_lbfgs(state *s)
 {
-    const rv_lbfgs_options options = {.learning_rate = (float)s->d->learning_rate,
-                                      .history = s->d->history,
-                                      .strong_wolfe = !s->d->plain_steps};
+    const rv_lbfgs_options options = lbfgs_options(s->d);
     rv_lbfgs *lbfgs = NULL;
     rv_buffer *good = NULL;
     rv_status status = rv_lbfgs_create(&lbfgs, s->d->device, s->n, &options);
@@ -171,6 +176,15 @@ static rv_status run_lbfgs(state *s)
 }
 
 /* --------------------------------------------------------------------------------------------- */
+
+uint64_t rv_descent_bytes(const rv_descent *descent, size_t n)
+{
+    if (descent->optimizer == RV_OPTIMIZER_ADAM) {
+        return rv_adam_bytes(n) + rv_average_bytes(n);
+    }
+    const rv_lbfgs_options options = lbfgs_options(descent);
+    return rv_lbfgs_bytes(n, &options) + (uint64_t)n * sizeof(float);
+}
 
 rv_status rv_descend(const rv_descent *descent, float *pixels, double *loss)
 {

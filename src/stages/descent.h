@@ -30,4 +30,7 @@ typedef struct rv_descent {
  *          finite. */
 RV_NODISCARD rv_status rv_descend(const rv_descent *descent, float *pixels, double *loss);
 
+/** Bytes of device memory that it takes beside the plan, for a picture of n floats. */
+uint64_t rv_descent_bytes(const rv_descent *descent, size_t n);
+
 #endif

@@ -62,7 +62,9 @@ static rv_status create(rv_features *f, const char *const *layers, size_t n_laye
 {
     RV_TRY(rv_model_build(&f->graph, f->model, n_layers > 0 ? layers : NULL, n_layers));
     RV_TRY(find_layers(f, layers, n_layers));
-    return rv_params_create(&f->params, f->device, f->graph.graph, false);
+    RV_TRY(rv_params_create(&f->params, f->device, f->graph.graph, false));
+    rv_graph_release_values(f->graph.graph);
+    return RV_OK;
 }
 
 rv_status rv_features_create(rv_features **out, const rv_model *model, rv_device *device,

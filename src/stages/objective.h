@@ -17,6 +17,7 @@ typedef struct rv_scale {
     const rv_planar *styles; /**< longest side `size`, never enlarged */
     const double *shares;    /**< of the styles, summing to 1 */
     int n_styles;
+    uint64_t reserve; /**< bytes of device memory that are not for the objective */
 } rv_scale;
 
 /** Sets what the options leave to the model, and names the choices of its kind. */

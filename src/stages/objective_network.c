@@ -104,7 +104,9 @@ static rv_status create(network_objective *o, const rv_model *model)
     RV_TRY(find_terms(o, &o->content_list, &o->content));
     RV_TRY(find_terms(o, &o->style_list, &o->style));
     o->mark = rv_graph_get_mark(o->model.graph);
-    return rv_params_create(&o->params, o->device, o->model.graph, false);
+    RV_TRY(rv_params_create(&o->params, o->device, o->model.graph, false));
+    rv_graph_release_values(o->model.graph);
+    return RV_OK;
 }
 
 static void release_targets(term *terms, size_t n)
@@ -307,7 +309,7 @@ static rv_status write_targets(network_objective *o, const term *terms, size_t n
     return RV_OK;
 }
 
-static rv_status make_plan(network_objective *o, rv_value *losses)
+static rv_status make_plan(network_objective *o, rv_value *losses, uint64_t reserve)
 {
     int n = 0;
     RV_TRY(add_all_losses(o, losses, &n));
@@ -316,10 +318,14 @@ static rv_status make_plan(network_objective *o, rv_value *losses)
                                      .n_outputs = n,
                                      .gradients = &o->model.picture,
                                      .n_gradients = 1,
-                                     .seed = o->options->seed};
+                                     .seed = o->options->seed,
+                                     .reserve = reserve};
     RV_TRY(rv_plan_create(&o->plan, o->model.graph, o->params, o->device, &options));
     RV_TRY(write_targets(o, o->content, o->content_list.n, o->options->content_weight));
-    return write_targets(o, o->style, o->style_list.n, o->options->style_weight);
+    RV_TRY(write_targets(o, o->style, o->style_list.n, o->options->style_weight));
+    release_targets(o->content, o->content_list.n);
+    release_targets(o->style, o->style_list.n);
+    return RV_OK;
 }
 
 static rv_status network_begin(void *self, rv_plan **plan, rv_value *picture, rv_scale *scale)
@@ -331,7 +337,7 @@ static rv_status network_begin(void *self, rv_plan **plan, rv_value *picture, rv
     rv_graph_rewind(o->model.graph, o->mark);
     RV_TRY(find_targets(o, scale));
     RV_TRY(rv_alloc(&losses, o->content_list.n + o->style_list.n + 2, sizeof *losses, "losses"));
-    const rv_status status = make_plan(o, losses);
+    const rv_status status = make_plan(o, losses, scale->reserve);
     free(losses);
     *plan = o->plan;
     *picture = o->model.picture;

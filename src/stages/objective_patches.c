@@ -517,10 +517,11 @@ static rv_status add_losses(patches *p, rv_value *losses, int *n)
     return add_loss(p->graph, losses, n, "range_loss", &p->picture, 1, RANGE_WEIGHT);
 }
 
-static rv_status make_plan(patches *p)
+static rv_status make_plan(patches *p, uint64_t reserve)
 {
     rv_value losses[LEVELS * TERMS + 2];
-    rv_plan_options options = {.outputs = losses, .gradients = &p->picture, .n_gradients = 1};
+    rv_plan_options options = {
+        .outputs = losses, .gradients = &p->picture, .n_gradients = 1, .reserve = reserve};
     RV_TRY(add_losses(p, losses, &options.n_outputs));
     RV_TRY(rv_plan_create(&p->plan, p->graph, p->params, p->device, &options));
     for (int l = 0; l < p->n_levels; l++) {
@@ -551,7 +552,7 @@ static rv_status begin(void *self, rv_plan **plan, rv_value *picture, rv_scale *
         RV_TRY(measure(p, &scale->styles[i], scale->shares[i], 0, STYLE_TERMS, 0));
     }
     RV_TRY(measure(p, &scale->content, 1, STYLE_TERMS, CONTENT_TERMS, first_content_level(p)));
-    RV_TRY(make_plan(p));
+    RV_TRY(make_plan(p, scale->reserve));
     *plan = p->plan;
     *picture = p->picture;
     return RV_OK;

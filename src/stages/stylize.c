@@ -177,6 +177,7 @@ static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin
                           .events = j->options.events,
                           .report = report,
                           .payload = j};
+    scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
     RV_TRY(j->kind->begin(j->objective, &descent.plan, &descent.picture, scale));
     RV_TRY(start_picture(j, picture, scale, margin));
     const rv_status status = rv_descend(&descent, picture->data, &j->loss);
