@@ -6,7 +6,7 @@ load helper.bash
 @test "--help lists the commands and the options of all" {
     works --help
     [[ $output == "Usage: reverie "* ]]
-    for word in devices models stylize classify extract bench --device --threads --winograd --seed --json --progress --quiet \
+    for word in devices models stylize classify extract bench --device --threads --winograd --memory --seed --json --progress --quiet \
                 --verbose --version; do
         [[ $output == *" $word "* ]]
     done
@@ -28,6 +28,16 @@ load helper.bash
     [[ ${lines[1]} == "Optional features: "* ]]
     works --version --json
     [[ $output == *'"version": "'*'"device": null'* ]]
+}
+
+@test "--memory takes bytes with a decimal or binary prefix" {
+    for bytes in 600M 2G 1.5G 512Mi 2GiB 700000000 900000kB; do
+        works --memory $bytes --help
+    done
+    for bytes in x 12X 1Mib 3G5 -600M; do
+        fails 2 "--memory takes" --memory $bytes devices
+    done
+    fails 2 "--memory takes at least 1M, not 600" --memory 600 devices
 }
 
 @test "no command is wrong usage" {
