@@ -161,6 +161,16 @@ RV_NODISCARD rv_status rv_profile_start(rv_device *device);
 /** *out sorted by seconds, freed with free(). */
 RV_NODISCARD rv_status rv_profile_stop(rv_device *device, rv_profile_row **out, size_t *n);
 
+/* --- what was tuned ---------------------------------------------------------------------------------------- */
+
+/** What `reverie tune` found fastest for `key` on this device, driver and form; NULL: nothing is known. The table is
+ *  read from the cache at the first call. Borrowed until the table is changed. */
+const char *rv_tuning_choice(rv_device *device, const char *key);
+/** Sets an entry of the table in memory; neither text may hold a tab or the end of a line. */
+RV_NODISCARD rv_status rv_tuning_set(rv_device *device, const char *key, const char *choice);
+/** Writes what was set to the cache, beside what other processes wrote there. RV_ERR_IO: there is no cache. */
+RV_NODISCARD rv_status rv_tuning_save(rv_device *device);
+
 /* --- what the device can do at most ------------------------------------------------------------------------ */
 
 /* All of them ask events->cancelled between runs; events may be NULL. */

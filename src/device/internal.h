@@ -87,6 +87,7 @@ int rv_registers_sums(cl_device_id id, uint32_t vendor, const char *name);
 
 typedef struct rv_program rv_program;
 typedef struct rv_profile rv_profile;
+typedef struct rv_tuning rv_tuning;
 
 struct rv_device {
     cl_device_id id;   /* where kernels run: the device or a part of it */
@@ -117,6 +118,7 @@ struct rv_device {
     int batch, batched, unflushed;
 
     rv_profile *profile; /* while one runs */
+    rv_tuning *tuning;   /* once it was asked for */
 };
 
 RV_NODISCARD rv_status rv_device_open_found(rv_device **out, const rv_found *found,
@@ -154,6 +156,10 @@ struct rv_program {
 void rv_programs_release(rv_device *device);
 /** First error of a compiler's log, one line, into `out`. */
 void rv_program_first_error(char *out, size_t bytes, const char *log);
+
+/* --- tuning.c ---------------------------------------------------------------------------------------------- */
+
+void rv_tuning_release(rv_device *device);
 
 /* --- buffer.c ---------------------------------------------------------------------------------------------- */
 

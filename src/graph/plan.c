@@ -65,6 +65,7 @@ static rv_status prepare(rv_plan *plan)
 {
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
+        RV_TRY(rv_node_tuned(&p->node, plan->device));
         RV_TRY(p->node.op->prepare(&p->node, plan->device));
     }
     return RV_OK;

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/attr.h"
 #include "base/error.h"
-#include "base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -101,4 +100,28 @@ rv_status rv_attrs_set(void *fields, const rv_attr *table, const rv_attr_value *
                                          : set_numbers(fields, row, &values[v], node));
     }
     return RV_OK;
+}
+
+static double value_at(const void *fields, const rv_attr *row, int i)
+{
+    const void *at = (const char *)fields + row->offset;
+    return row->type == RV_ATTR_FLOAT ? (double)((const float *)at)[i]
+                                      : (double)((const int32_t *)at)[i];
+}
+
+void rv_attrs_describe(rv_text *text, const void *fields, const rv_attr *table)
+{
+    for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
+        const int count = row->type == RV_ATTR_ENUM ? 1 : row->count;
+        bool differs = false;
+        for (int i = 0; i < count; i++) {
+            const double initial =
+                row->type == RV_ATTR_FLOAT ? (double)(float)row->initial : row->initial;
+            differs = differs || value_at(fields, row, i) != initial;
+        }
+        for (int i = 0; differs && i < count; i++) {
+            rv_text_append(text, i == 0 ? " %s=%.9g" : "%.0s,%.9g", row->name,
+                           value_at(fields, row, i));
+        }
+    }
 }

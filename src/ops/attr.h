@@ -3,7 +3,7 @@
 #ifndef RV_OPS_ATTR_H
 #define RV_OPS_ATTR_H
 
-#include <reverie/status.h>
+#include "base/text.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,5 +59,8 @@ typedef struct rv_attr_value {
  *  attribute (the nearest is named), wrong type or count, out of range. */
 RV_NODISCARD rv_status rv_attrs_set(void *fields, const rv_attr *table, const rv_attr_value *values,
                                     size_t n, const char *node);
+
+/** Appends " name=1,2" for each attribute whose values are not its defaults. */
+void rv_attrs_describe(rv_text *text, const void *fields, const rv_attr *table);
 
 #endif

@@ -158,6 +158,16 @@ static inline bool rv_backward_reads_input(const rv_node *n)
            ((n->op->traits & RV_OP_PARAMS_READ_INPUT) != 0 && (n->wanted & ~inputs) != 0);
 }
 
+/** Sets n->algorithm from the tuning table of the device, before prepare: what the table says and
+ *  the operation still offers. */
+RV_NODISCARD rv_status rv_node_tuned(rv_node *n, rv_device *device);
+/** The key of a pass in that table: operation, pass, mode, attributes that are not defaults, and
+ *  shapes with layouts, the pixels of a map as the nearest power of two: what is best for a picture
+ *  is best for one of about its size. */
+RV_NODISCARD rv_status rv_node_key(char **out, const rv_node *n, rv_pass pass);
+/** "forward", "backward_data" or "backward_weights". */
+const char *rv_pass_name(rv_pass pass);
+
 /** Zeroed n->priv of `bytes`. */
 RV_NODISCARD rv_status rv_node_private(rv_node *n, size_t bytes);
 

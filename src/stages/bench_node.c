@@ -120,6 +120,7 @@ static rv_status set_up(rv_bench_node *b, const char *op, const rv_attr_value *a
     n->attrs = b->attrs;
     RV_TRY(n->op->infer(n));
     RV_TRY(make_tensors(b));
+    RV_TRY(rv_node_tuned(n, b->device));
     RV_TRY(n->op->prepare(n, b->device));
     return make_workspace(b);
 }
@@ -275,19 +276,13 @@ static rv_status find_error(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
 
 /* --------------------------------------------------------------------------------------------- */
 
-const char *rv_bench_pass_name(rv_pass pass)
-{
-    static const char *const names[] = {"forward", "backward_data", "backward_weights"};
-    return names[pass];
-}
-
 rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
                                 rv_bench_expect *expect, double peak_gflops,
                                 const rv_events *events)
 {
     *row = (rv_bench_row){0};
     snprintf(row->name, sizeof row->name, "%s", b->node.name);
-    snprintf(row->pass, sizeof row->pass, "%s", rv_bench_pass_name(pass));
+    snprintf(row->pass, sizeof row->pass, "%s", rv_pass_name(pass));
     RV_TRY(rv_check_cancelled(events));
     RV_TRY(find_algorithm(b, row, pass));
     RV_TRY(find_time(b, row, pass, events));

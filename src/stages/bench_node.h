@@ -41,9 +41,6 @@ RV_NODISCARD rv_status rv_bench_node_create(rv_bench_node **out, rv_device *devi
                                             const rv_attr_value *attrs, size_t n_attrs);
 void rv_bench_node_destroy(rv_bench_node *b);
 
-/** "forward", "backward_data" or "backward_weights". */
-const char *rv_bench_pass_name(rv_pass pass);
-
 /** Times one pass, as rv_bench_row says, and compares some of its values with `expect`.
  *  @param[out] row  all of it: the algorithm is the one the node chose, or the kernel that takes most of the time.
  *  @param peak_gflops  what ratio_to_peak relates to.

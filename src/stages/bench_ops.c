@@ -76,7 +76,7 @@ static void report(const measurement *m, size_t index, int pass, int n_passes)
     const bench_table *table = m->table;
     const double fraction = ((double)index + (double)pass / n_passes) / (double)table->n;
     snprintf(task, sizeof task, "%s: %s %s", table->task, table->cases[index].name,
-             rv_bench_pass_name((rv_pass)pass));
+             rv_pass_name((rv_pass)pass));
     const rv_progress progress = {
         .task = task,
         .done = (int64_t)index,
