@@ -1,0 +1,244 @@
+/* Data sets that are folders of pictures, a folder for each class, or a list of files. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/event.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "dataset/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Deeper than any sensible tree: a link back up ends here. */
+enum { DEEPEST = 8 };
+static const size_t max_csv_bytes = (size_t)1 << 30;
+
+static bool is_picture(const char *name)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (strcasecmp(rv_path_extension(name), endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the pictures in a folder and in the folders in it. */
+static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, rv_subset subset,
+                              int depth)
+{
+    char **names;
+    size_t n;
+    RV_TRY(rv_folder_list(&names, &n, folder));
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        char *path = NULL;
+        if (names[i][0] == '.') {
+            continue;
+        }
+        status = rv_path_join(&path, folder, names[i]);
+        if (status == RV_OK && is_picture(names[i])) {
+            status = rv_dataset_add(d, path, NULL, label, subset);
+        } else if (status == RV_OK && depth < DEEPEST && rv_path_is_folder(path)) {
+            status = add_pictures(d, path, label, subset, depth + 1);
+        }
+        free(path);
+    }
+    free(names);
+    return status;
+}
+
+/* Each folder in `root` is a class, by name. */
+static rv_status add_classes(rv_dataset *d, const char *root, rv_subset subset,
+                             const rv_dataset_options *o)
+{
+    char **names;
+    size_t n;
+    RV_TRY(rv_folder_list(&names, &n, root));
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        char *folder = NULL;
+        int32_t label;
+        status = rv_path_join(&folder, root, names[i]);
+        if (status == RV_OK && names[i][0] != '.' && rv_path_is_folder(folder)) {
+            status = rv_dataset_find_class(d, &label, names[i], o);
+            if (status == RV_OK) {
+                status = add_pictures(d, folder, label, subset, 0);
+            }
+        }
+        free(folder);
+    }
+    free(names);
+    return status;
+}
+
+/* A class that only validation has is a mistake; one that only training has is said. */
+static rv_status check_validation(const rv_dataset *d, size_t n_trained,
+                                  const rv_dataset_options *o)
+{
+    if (d->n_classes > n_trained) {
+        return rv_fail(RV_ERR_USAGE, "%s: class '%s' is in val, but not in train", d->path,
+                       d->classes[n_trained]);
+    }
+    for (size_t c = 0; c < d->n_classes; c++) {
+        bool found = false;
+        for (size_t i = 0; i < d->n_items && !found; i++) {
+            found = d->items[i].subset == RV_SUBSET_VALIDATION && (size_t)d->items[i].label == c;
+        }
+        if (!found) {
+            rv_log(o->events, RV_LOG_WARNING, "%s: class '%s' has no pictures in val", d->path,
+                   d->classes[c]);
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_options *o)
+{
+    char *train = NULL, *val = NULL;
+    rv_status status = rv_path_join(&train, d->path, "train");
+    if (status == RV_OK) {
+        status = rv_path_join(&val, d->path, "val");
+    }
+    if (status == RV_OK) {
+        const bool divided = rv_path_is_folder(train);
+        status = add_classes(d, divided ? train : d->path, RV_SUBSET_TRAIN, o);
+        d->has_validation = divided && rv_path_is_folder(val);
+    }
+    if (status == RV_OK && d->has_validation) {
+        const size_t n_trained = d->n_classes;
+        status = add_classes(d, val, RV_SUBSET_VALIDATION, o);
+        if (status == RV_OK) {
+            status = check_validation(d, n_trained, o);
+        }
+    }
+    free(train);
+    free(val);
+    return status;
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+/* Cuts the next field of a line off, without the quotes around it. @return NULL at its end */
+static char *next_field(char **at)
+{
+    char *start = *at;
+    if (start == NULL) {
+        return NULL;
+    }
+    if (*start == '"') {
+        char *end = strchr(start + 1, '"');
+        if (end != NULL) {
+            *end = '\0';
+            *at = end[1] == ',' ? end + 2 : NULL;
+            return start + 1;
+        }
+    }
+    char *comma = strchr(start, ',');
+    if (comma != NULL) {
+        *comma = '\0';
+    }
+    *at = comma != NULL ? comma + 1 : NULL;
+    return start;
+}
+
+static rv_status fail_line(const rv_dataset *d, int line, const char *what)
+{
+    return rv_fail(RV_ERR_FORMAT, "%s:%d: %s; lines are: picture,class or picture,class,train|val",
+                   d->path, line, what);
+}
+
+static rv_status add_line(rv_dataset *d, char *text, int line, const char *folder,
+                          const rv_dataset_options *o)
+{
+    const char *path = next_field(&text), *name = next_field(&text), *use = next_field(&text);
+    rv_subset subset = RV_SUBSET_TRAIN;
+    char *full = NULL;
+    int32_t label;
+    if (name == NULL || path[0] == '\0' || name[0] == '\0') {
+        return fail_line(d, line, "there is no picture or no class");
+    }
+    if (line == 1 && !is_picture(path)) {
+        return RV_OK; /* a heading */
+    }
+    if (use != NULL && strcmp(use, "val") == 0) {
+        subset = RV_SUBSET_VALIDATION;
+        d->has_validation = true;
+    } else if (use != NULL && strcmp(use, "train") != 0) {
+        return fail_line(d, line, "the third word is neither train nor val");
+    }
+    RV_TRY(rv_dataset_find_class(d, &label, name, o));
+    if (path[0] == '/') {
+        return rv_dataset_add(d, path, NULL, label, subset);
+    }
+    RV_TRY(rv_path_join(&full, folder, path));
+    const rv_status status = rv_dataset_add(d, full, NULL, label, subset);
+    free(full);
+    return status;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Numbers of classes go by name, not by the order of lines. */
+static rv_status sort_classes(rv_dataset *d)
+{
+    char **sorted;
+    RV_TRY(rv_alloc(&sorted, d->n_classes + 1, sizeof *sorted, "classes"));
+    memcpy(sorted, d->classes, d->n_classes * sizeof *sorted);
+    qsort(sorted, d->n_classes, sizeof *sorted, compare);
+    for (size_t i = 0; i < d->n_items; i++) {
+        char *const *found =
+            bsearch(&d->classes[d->items[i].label], sorted, d->n_classes, sizeof *sorted, compare);
+        d->items[i].label = (int32_t)(found - sorted);
+    }
+    free(d->classes);
+    d->classes = sorted;
+    return RV_OK;
+}
+
+static rv_status add_lines(rv_dataset *d, char *text, const char *folder,
+                           const rv_dataset_options *o)
+{
+    int line = 1;
+    while (text != NULL) {
+        char *end = strchr(text, '\n');
+        if (end != NULL) {
+            *end = '\0';
+        }
+        const size_t n = strlen(text);
+        if (n > 0 && text[n - 1] == '\r') {
+            text[n - 1] = '\0';
+        }
+        if (text[0] != '\0') {
+            RV_TRY(add_line(d, text, line, folder, o));
+        }
+        text = end != NULL ? end + 1 : NULL;
+        line++;
+    }
+    return o->n_classes == 0 ? sort_classes(d) : RV_OK;
+}
+
+rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *o)
+{
+    rv_bytes bytes;
+    char *folder = NULL, *text = NULL;
+    RV_TRY(rv_bytes_open(&bytes, d->path, max_csv_bytes));
+    rv_status status = rv_path_folder(&folder, d->path);
+    if (status == RV_OK) {
+        status = rv_alloc(&text, bytes.size + 1, 1, d->path);
+    }
+    if (status == RV_OK) {
+        memcpy(text, bytes.data, bytes.size);
+        status = add_lines(d, text, folder, o);
+    }
+    rv_bytes_close(&bytes);
+    free(folder);
+    free(text);
+    return status;
+}

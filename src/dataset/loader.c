@@ -1,0 +1,333 @@
+/* Threads that read batches ahead: batch b is made in slot b % SLOTS, whichever thread takes it. */
+/* SPDX-License-Identifier: MIT */
+#include "dataset/loader.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/system.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 4, MAX_THREADS = 4, STREAM_ORDER = 1 << 24, MAX_PENDING = 64 };
+
+typedef struct slot {
+    float *pictures, *labels;
+    uint32_t *indices; /* of its pictures */
+    int64_t number;    /* of the batch that is ready in it, -1: none */
+    size_t n;
+} slot;
+
+struct rv_loader {
+    const rv_dataset *dataset;
+    rv_loader_options options;
+    size_t count;      /* pictures of the subset */
+    int64_t per_epoch; /* batches */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t threads[MAX_THREADS];
+    int n_threads;
+    bool stop;
+    int64_t taken; /* next batch for a thread to make */
+    int64_t given; /* next batch for the caller; the one before lies with it */
+    slot slots[SLOTS];
+    uint32_t *order[2]; /* of an even and of an odd epoch */
+    int64_t order_epoch[2];
+    bool *unreadable; /* by picture */
+    size_t n_unreadable;
+    char *pending[MAX_PENDING]; /* messages for the caller to log */
+    size_t n_pending;
+    rv_error error;
+    bool failed;
+};
+
+void rv_sampler_shuffle(uint32_t *order, size_t n, uint32_t seed, int64_t epoch)
+{
+    for (size_t i = 0; i < n; i++) {
+        order[i] = (uint32_t)i;
+    }
+    for (size_t i = n; i > 1; i--) {
+        const uint32_t stream = (uint32_t)(STREAM_ORDER + epoch);
+        const size_t k = (size_t)((double)rv_philox_uniform(seed, stream, (uint32_t)i) * (double)i);
+        const uint32_t other = order[k];
+        order[k] = order[i - 1];
+        order[i - 1] = other;
+    }
+}
+
+/* --- making batches -------------------------------------------------------------------------- */
+
+/* With the lock held: which pictures batch `number` has. */
+static size_t choose(rv_loader *l, slot *s, int64_t number)
+{
+    const size_t batch = (size_t)l->options.batch;
+    const int64_t epoch = number / l->per_epoch;
+    const size_t first = (size_t)(number % l->per_epoch) * batch;
+    const size_t n = l->count - first < batch ? l->count - first : batch;
+    uint32_t *order = l->order[epoch % 2];
+    if (l->options.shuffle && l->order_epoch[epoch % 2] != epoch) {
+        rv_sampler_shuffle(order, l->count, l->options.seed, epoch);
+        l->order_epoch[epoch % 2] = epoch;
+    }
+    for (size_t i = 0; i < n; i++) {
+        s->indices[i] = l->options.shuffle ? order[first + i] : (uint32_t)(first + i);
+    }
+    return n;
+}
+
+/* Notes that a picture cannot be read, and its message, the first time. */
+static void note(rv_loader *l, uint32_t index, rv_status status)
+{
+    rv_error error;
+    rv_error_save(&error, status);
+    pthread_mutex_lock(&l->lock);
+    if (!l->unreadable[index]) {
+        l->unreadable[index] = true;
+        l->n_unreadable++;
+        if (l->n_pending < MAX_PENDING &&
+            rv_strdup(&l->pending[l->n_pending], error.message) == RV_OK) {
+            l->n_pending++;
+        }
+    }
+    if (l->options.strict && !l->failed) {
+        l->failed = true;
+        l->error = error;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static rv_status read_one(const rv_loader *l, float *out, size_t index)
+{
+    const rv_loader_options *o = &l->options;
+    rv_sample sample;
+    RV_TRY(rv_dataset_read(&sample, l->dataset, o->subset, index));
+    const rv_status status = rv_sample_fit(out, &sample, o->channels, o->height, o->width);
+    rv_sample_release(&sample);
+    return status;
+}
+
+/* Reads the picture of a place in a batch, or where that fails while shuffling the next one that can be read. */
+static void fill_place(rv_loader *l, slot *s, size_t place)
+{
+    const rv_loader_options *o = &l->options;
+    const size_t floats = (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    float *out = s->pictures + place * floats;
+    const size_t tries = o->shuffle && !o->strict ? l->count : 1;
+    s->labels[place] = -1;
+    for (size_t k = 0; k < tries; k++) {
+        const size_t index = (s->indices[place] + k) % l->count;
+        const rv_status status = read_one(l, out, index);
+        if (status == RV_OK) {
+            s->labels[place] = (float)rv_dataset_label(l->dataset, o->subset, index);
+            return;
+        }
+        note(l, (uint32_t)index, status);
+    }
+    memset(out, 0, floats * sizeof *out);
+}
+
+static void fill(rv_loader *l, slot *s, size_t n)
+{
+    const rv_loader_options *o = &l->options;
+    const size_t floats = (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    for (size_t i = 0; i < n; i++) {
+        fill_place(l, s, i);
+    }
+    for (size_t i = n; i < (size_t)o->batch; i++) {
+        s->labels[i] = -1;
+        memset(s->pictures + i * floats, 0, floats * sizeof(float));
+    }
+    s->n = n;
+}
+
+/* With the lock held: whether a thread may take the next batch now. The slot of the batch that the caller looks at
+ * is not free yet. */
+static bool may_take(const rv_loader *l)
+{
+    return l->taken < l->given + SLOTS - 1 && (l->options.shuffle || l->taken < l->per_epoch);
+}
+
+static void *work(void *argument)
+{
+    rv_loader *l = argument;
+    pthread_mutex_lock(&l->lock);
+    while (!l->stop) {
+        if (!may_take(l)) {
+            pthread_cond_wait(&l->changed, &l->lock);
+            continue;
+        }
+        const int64_t number = l->taken++;
+        slot *s = &l->slots[number % SLOTS];
+        const size_t n = choose(l, s, number);
+        pthread_mutex_unlock(&l->lock);
+        fill(l, s, n);
+        pthread_mutex_lock(&l->lock);
+        s->number = number;
+        pthread_cond_broadcast(&l->changed);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+/* --- create ---------------------------------------------------------------------------------- */
+
+static rv_status allocate(rv_loader *l)
+{
+    const rv_loader_options *o = &l->options;
+    const size_t batch = (size_t)o->batch;
+    const size_t floats = batch * (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    for (int i = 0; i < SLOTS; i++) {
+        slot *s = &l->slots[i];
+        s->number = -1;
+        RV_TRY(rv_alloc(&s->pictures, floats, sizeof(float), "batches"));
+        RV_TRY(rv_alloc(&s->labels, batch, sizeof(float), "batches"));
+        RV_TRY(rv_alloc(&s->indices, batch, sizeof(uint32_t), "batches"));
+    }
+    for (int i = 0; i < 2; i++) {
+        l->order_epoch[i] = -1;
+        RV_TRY(rv_alloc(&l->order[i], l->count + 1, sizeof(uint32_t), "pictures"));
+    }
+    return rv_alloc(&l->unreadable, l->count + 1, sizeof(bool), "pictures");
+}
+
+static rv_status start(rv_loader *l)
+{
+    const int wanted = l->options.threads > 0 ? l->options.threads : rv_cpu_count();
+    /* Signals are the caller's. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (l->n_threads < wanted && l->n_threads < MAX_THREADS &&
+           pthread_create(&l->threads[l->n_threads], NULL, work, l) == 0) {
+        l->n_threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return l->n_threads > 0 ? RV_OK
+                            : rv_fail(RV_ERR_MEMORY, "no thread can be started to read pictures");
+}
+
+static rv_status check(const rv_loader *l)
+{
+    const rv_loader_options *o = &l->options;
+    if (o->batch < 1 || l->count > UINT32_MAX) {
+        return rv_fail(RV_ERR_USAGE, "batch is %d, must be 1 or more", (int)o->batch);
+    }
+    if (o->shuffle && (size_t)o->batch > l->count) {
+        return rv_fail(RV_ERR_USAGE,
+                       "a batch of %d is larger than the data set, which has %zu "
+                       "pictures for it",
+                       (int)o->batch, l->count);
+    }
+    return RV_OK;
+}
+
+rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
+                           const rv_loader_options *options, int64_t first)
+{
+    rv_loader *l;
+    *out = NULL;
+    RV_TRY(rv_alloc(&l, 1, sizeof *l, "loader"));
+    l->dataset = dataset;
+    l->options = *options;
+    l->count = rv_dataset_count(dataset, options->subset);
+    l->taken = l->given = first;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
+    rv_status status = check(l);
+    if (status == RV_OK) {
+        const size_t batch = (size_t)options->batch;
+        l->per_epoch =
+            (int64_t)(options->shuffle ? l->count / batch : (l->count + batch - 1) / batch);
+        status = allocate(l);
+    }
+    if (status == RV_OK) {
+        status = start(l);
+    }
+    if (status != RV_OK) {
+        rv_loader_destroy(l);
+        return status;
+    }
+    *out = l;
+    return RV_OK;
+}
+
+void rv_loader_destroy(rv_loader *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < l->n_threads; i++) {
+        pthread_join(l->threads[i], NULL);
+    }
+    for (int i = 0; i < SLOTS; i++) {
+        free(l->slots[i].pictures);
+        free(l->slots[i].labels);
+        free(l->slots[i].indices);
+    }
+    for (size_t i = 0; i < l->n_pending; i++) {
+        free(l->pending[i]);
+    }
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    free(l->order[0]);
+    free(l->order[1]);
+    free(l->unreadable);
+    free(l);
+}
+
+/* --- use ------------------------------------------------------------------------------------- */
+
+int64_t rv_loader_batches(const rv_loader *l)
+{
+    return l->per_epoch;
+}
+
+size_t rv_loader_unreadable(const rv_loader *l)
+{
+    return l->n_unreadable;
+}
+
+/* With the lock held, which it gives up while a message goes out. */
+static void log_pending(rv_loader *l)
+{
+    while (l->n_pending > 0) {
+        char *message = l->pending[--l->n_pending];
+        pthread_mutex_unlock(&l->lock);
+        rv_log(l->options.events, RV_LOG_WARNING, "left out: %s", message);
+        free(message);
+        pthread_mutex_lock(&l->lock);
+    }
+}
+
+rv_status rv_loader_next(rv_loader *l, rv_batch *out)
+{
+    *out = (rv_batch){.number = l->given};
+    pthread_mutex_lock(&l->lock);
+    const bool ended = !l->options.shuffle && l->given >= l->per_epoch;
+    slot *s = &l->slots[l->given % SLOTS];
+    if (!ended) {
+        l->given++;
+        pthread_cond_broadcast(&l->changed);
+        while (s->number != out->number && !l->failed) {
+            pthread_cond_wait(&l->changed, &l->lock);
+        }
+        *out = (rv_batch){out->number, s->pictures, s->labels, s->n};
+    }
+    log_pending(l);
+    const bool failed = l->failed;
+    const bool nothing = l->options.shuffle && l->n_unreadable == l->count;
+    pthread_mutex_unlock(&l->lock);
+    if (failed) {
+        return rv_error_restore(&l->error);
+    }
+    return nothing ? rv_fail(RV_ERR_FORMAT, "none of the %zu pictures can be read", l->count)
+                   : RV_OK;
+}
