@@ -2,8 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv_rows.clh"
 
-#define as_floatB RV_PASTE(as_float, B)
-
 /* Target channels. */
 #ifndef KT
 #define KT 3

@@ -4,41 +4,65 @@
 #include "uniform.clh"
 
 /* In both kernels y = x / (1 - ratio) where the value's number is at least `ratio`, else zero; the same for
- * gradients, so that no mask is kept. */
-static inline floatB dropped(floatB x, floatB number, float ratio)
+ * gradients, so that no mask is kept. The number is the upper 24 bits of a word: the host gives what it is compared
+ * with as a word, and 1 / (1 - ratio). */
+static inline floatV droppedV(floatV x, uintV word, uint least, float factor)
 {
-    return select((floatB)(0.0f), x / (1.0f - ratio), number >= ratio);
+    return select((floatV)(0.0f), x * factor, word >= least);
+}
+static inline floatB droppedB(floatB x, uintB word, uint least, float factor)
+{
+    return select((floatB)(0.0f), x * factor, word >= least);
 }
 
-/* The blocked layout. One work-item: a run of pixels in one block. */
-__kernel void dropout_blocked(__global floatB *y, __global const floatB *x, int n, int c,
-                              int pixels, int run, uint seed, uint stream, uint step, float ratio,
-                              int accumulate)
+/* The blocked layout. One work-item: a run of pixels in one block. Four pixels of a channel take the words of one
+ * block of numbers where their places begin at a multiple of four: in every channel if `pixels` is one. */
+__kernel void dropout_blocked(__global floatV *y, __global const floatV *x, int n, int c,
+                              int pixels, int run, uint seed, uint stream, uint step, uint least,
+                              float factor, int accumulate)
 {
     const rv_run r = rv_run_of(rv_index(), pixels, run);
     const int blocks = rv_blocks(c), picture = r.plane / blocks, block = r.plane % blocks;
     if (picture >= n) {
         return;
     }
-    const uint first = (uint)(picture * c + block * B) * (uint)pixels;
-    const uintV lanes = RV_LANE_NUMBERS;
+    const uintV first =
+        (uint)(picture * c + block * LANES) * (uint)pixels + RV_LANE_NUMBERS * (uint)pixels;
     y += r.plane * pixels;
     x += r.plane * pixels;
-    for (int p = r.begin; p < r.end; p++) {
-        const uintV place = first + (uint)p + lanes * (uint)pixels;
-        const floatB number = uniform_at(seed, stream, step, place);
-        y[p] = rv_accumulateB(y + p, dropped(x[p], number, ratio), accumulate);
+    int p = r.begin;
+#if !PLAIN
+    for (; pixels % 4 == 0 && p + 4 <= r.end; p += 4) {
+        const words four = words_of(seed, stream, step, (first + (uint)p) >> 2);
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+            const floatB v = droppedB(x[p + k], four.w[k], least, factor);
+            y[p + k] = rv_accumulateB(y + p + k, v, accumulate);
+        }
+    }
+#endif
+    for (; p < r.end; p++) {
+        const floatV v =
+            droppedV(x[p], words_at(seed, stream, step, first + (uint)p), least, factor);
+        y[p] = rv_accumulateV(y + p, v, accumulate);
     }
 }
 
-/* The plain layout of any rank, n floats: memory is in N,C,H,W order. One work-item: B values. */
+/* The plain layout of any rank, n floats: memory is in N,C,H,W order. One work-item: 4 * B values, the words of B
+ * blocks. */
 __kernel void dropout_plain(__global float *y, __global const float *x, int n, uint seed,
-                            uint stream, uint step, float ratio, int accumulate)
+                            uint stream, uint step, uint least, float factor, int accumulate)
 {
     const int i = rv_index();
-    if (rv_beyond(i, n)) {
+    if (rv_beyond(4 * i, n)) {
         return;
     }
-    const floatB number = uniform_beside(seed, stream, step, i);
-    rv_store_gradient(y, i, n, dropped(rv_load(x, i, n), number, ratio), accumulate);
+    const words four = words_beside(seed, stream, step, i);
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        if (!rv_beyond(4 * i + k, n)) {
+            const floatB v = droppedB(rv_load(x, 4 * i + k, n), four.w[k], least, factor);
+            rv_store_gradient(y, 4 * i + k, n, v, accumulate);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 /* Local response normalisation over neighbouring channels, and its gradient. */
 /* SPDX-License-Identifier: MIT */
-#include "lanes.clh"
+#include "math.clh"
 
 /* Farthest that a window reaches to either side: a multiple of every B. */
 #define REACH 16
@@ -26,11 +26,20 @@ static inline int blocks_beside(int before, int after)
     return (max(before, after) + LANES - 1) / LANES;
 }
 
-/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several times as much. */
+/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several
+ * times as much. */
 static inline floatV power(floatV v, float exponent)
 {
-    return exp(exponent * log(v));
+    return rv_expV(exponent * rv_logV(v));
 }
+
+/* Pixels whose neighbours are gathered before their sums are taken: on CPUs several, as a load of what was stored just
+ * before in other pieces has to wait. */
+#if RV_GPU_FORM
+#define TOGETHER 1
+#else
+#define TOGETHER 16
+#endif
 
 /* y = x s^-beta, s = k + scale * sum of x^2 over the window. inverse: 1 / s for the gradient, NULL where none is
  * planned. One work-item: a run of pixels in one block. */
@@ -44,18 +53,24 @@ __kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global
         return;
     }
     const int beside = blocks_beside(before, after);
-    for (int p = r.begin; p < r.end; p++) {
-        neighbours squares;
+    neighbours squares[TOGETHER];
+    for (int first = r.begin; first < r.end; first += TOGETHER) {
+        const int count = min(TOGETHER, r.end - first);
         for (int i = -beside; i <= beside; i++) {
             const bool is_there = block + i >= 0 && block + i < blocks;
-            const floatV v = is_there ? x[(r.plane + i) * pixels + p] : (floatV)(0.0f);
-            vstoreV(v * v, 0, squares.lane + REACH + i * LANES);
+            const int from = (r.plane + i) * pixels + first;
+            for (int p = 0; p < count; p++) {
+                const floatV v = is_there ? x[from + p] : (floatV)(0.0f);
+                vstoreV(v * v, 0, squares[p].lane + REACH + i * LANES);
+            }
         }
-        const floatV s = k + scale * window_sum(&squares, before, after);
-        const int at = r.plane * pixels + p;
-        y[at] = x[at] * power(s, -beta);
-        if (inverse != 0) {
-            inverse[at] = rv_maskV(1.0f / s, block, c);
+        for (int p = 0; p < count; p++) {
+            const floatV s = k + scale * window_sum(&squares[p], before, after);
+            const int at = r.plane * pixels + first + p;
+            y[at] = x[at] * power(s, -beta);
+            if (inverse != 0) {
+                inverse[at] = rv_maskV(1.0f / s, block, c);
+            }
         }
     }
 }
@@ -72,17 +87,22 @@ __kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global 
         return;
     }
     const int beside = blocks_beside(before, after);
-    for (int p = r.begin; p < r.end; p++) {
-        neighbours terms;
+    neighbours terms[TOGETHER];
+    for (int first = r.begin; first < r.end; first += TOGETHER) {
+        const int count = min(TOGETHER, r.end - first);
         for (int i = -beside; i <= beside; i++) {
             const bool is_there = block + i >= 0 && block + i < blocks;
-            const int from = (r.plane + i) * pixels + p;
-            vstoreV(is_there ? dy[from] * y[from] * inverse[from] : (floatV)(0.0f), 0,
-                    terms.lane + REACH + i * LANES);
+            for (int p = 0; p < count; p++) {
+                const int from = (r.plane + i) * pixels + first + p;
+                vstoreV(is_there ? dy[from] * y[from] * inverse[from] : (floatV)(0.0f), 0,
+                        terms[p].lane + REACH + i * LANES);
+            }
         }
-        const int at = r.plane * pixels + p;
-        const floatV v = dy[at] * power(inverse[at], beta) -
-                         2.0f * scale * beta * x[at] * window_sum(&terms, after, before);
-        dx[at] = rv_accumulateV(dx + at, v, accumulate);
+        for (int p = 0; p < count; p++) {
+            const int at = r.plane * pixels + first + p;
+            const floatV v = dy[at] * power(inverse[at], beta) -
+                             2.0f * scale * beta * x[at] * window_sum(&terms[p], after, before);
+            dx[at] = rv_accumulateV(dx + at, v, accumulate);
+        }
     }
 }

@@ -1,31 +1,30 @@
 /* Softmax over the channels of each pixel, and its gradient. */
 /* SPDX-License-Identifier: MIT */
-#include "lanes.clh"
+#include "math.clh"
 
-/* In both, one work-item: all channels of one pixel, each read before it is written, so that the output may lie
- * over the input. */
+/* In softmax_forward and softmax_back, one work-item: all channels of one pixel. In all kernels a value is read before
+ * it is written, so that the output may lie over the input. */
 
-static inline float largest_lane(floatV v)
+static inline float largest_lane(floatB v)
 {
-    float lane[LANES];
-    vstoreV(v, 0, lane);
-    float largest = lane[0];
-    for (int b = 1; b < LANES; b++) {
-        largest = fmax(largest, lane[b]);
-    }
-    return largest;
+#if B == 16
+    const float8 w = fmax(v.lo, v.hi);
+    const float4 u = fmax(w.lo, w.hi);
+#elif B == 8
+    const float4 u = fmax(v.lo, v.hi);
+#else
+    const float4 u = v;
+#endif
+    return fmax(fmax(u.x, u.z), fmax(u.y, u.w));
 }
 
-static inline float sum_lanes(floatV v)
-{
-    float lane[LANES];
-    vstoreV(v, 0, lane);
-    float sum = lane[0];
-    for (int b = 1; b < LANES; b++) {
-        sum += lane[b];
-    }
-    return sum;
-}
+#if PLAIN
+#define largest_laneV(v) (v)
+#define sum_lanesV(v)    (v)
+#else
+#define largest_laneV largest_lane
+#define sum_lanesV    rv_sum_lanes
+#endif
 
 /* y = exp(x - max x) / sum exp(x - max x) */
 __kernel void softmax_forward(__global floatV *y, __global const floatV *x, int n, int c,
@@ -42,14 +41,16 @@ __kernel void softmax_forward(__global floatV *y, __global const floatV *x, int 
         const intV real = rv_maskV((floatV)(1.0f), k, c) > 0.0f;
         most = fmax(most, select((floatV)(-INFINITY), x[at + k * pixels], real));
     }
-    const float top = largest_lane(most);
+    const float top = largest_laneV(most);
     floatV sums = (floatV)(0.0f);
     for (int k = 0; k < blocks; k++) {
-        sums += rv_maskV(exp(x[at + k * pixels] - top), k, c);
+        const floatV power = rv_maskV(rv_expV(x[at + k * pixels] - top), k, c);
+        sums += power;
+        y[at + k * pixels] = power;
     }
-    const float share = 1.0f / sum_lanes(sums);
+    const float share = 1.0f / sum_lanesV(sums);
     for (int k = 0; k < blocks; k++) {
-        y[at + k * pixels] = rv_maskV(exp(x[at + k * pixels] - top), k, c) * share;
+        y[at + k * pixels] *= share;
     }
 }
 
@@ -66,9 +67,84 @@ __kernel void softmax_back(__global floatV *dx, __global const floatV *dy, __glo
     for (int k = 0; k < blocks; k++) {
         sums += y[at + k * pixels] * dy[at + k * pixels];
     }
-    const float mean = sum_lanes(sums);
+    const float mean = sum_lanesV(sums);
     for (int k = 0; k < blocks; k++) {
         const int p = at + k * pixels;
         dx[p] = rv_accumulateV(dx + p, y[p] * (dy[p] - mean), accumulate);
+    }
+}
+
+/* --- rows of c values, the plain layout with one pixel ------------------------------------------------------ */
+
+/* B values of a row from `at` on, `other` beyond its end. */
+static inline floatB load_row(__global const float *row, int at, int c, float other)
+{
+    if (at + B <= c) {
+        return vloadB(0, row + at);
+    }
+    float lane[B];
+    for (int b = 0; b < B; b++) {
+        lane[b] = at + b < c ? row[at + b] : other;
+    }
+    return vloadB(0, lane);
+}
+
+static inline void store_row(__global float *row, int at, int c, floatB v)
+{
+    if (at + B <= c) {
+        vstoreB(v, 0, row + at);
+        return;
+    }
+    float lane[B];
+    vstoreB(v, 0, lane);
+    for (int b = 0; at + b < c; b++) {
+        row[at + b] = lane[b];
+    }
+}
+
+/* As softmax_forward. One work-item: one row. */
+__kernel void softmax_rows(__global float *y, __global const float *x, int n, int c)
+{
+    const int i = rv_index();
+    if (i >= n) {
+        return;
+    }
+    y += i * c;
+    x += i * c;
+    floatB most = (floatB)(-INFINITY), sums = (floatB)(0.0f);
+    for (int k = 0; k < c; k += B) {
+        most = fmax(most, load_row(x, k, c, -INFINITY));
+    }
+    const float top = largest_lane(most);
+    for (int k = 0; k < c; k += B) {
+        const floatB power = rv_expB(load_row(x, k, c, -INFINITY) - top);
+        sums += power;
+        store_row(y, k, c, power);
+    }
+    const float share = 1.0f / rv_sum_lanes(sums);
+    for (int k = 0; k < c; k += B) {
+        store_row(y, k, c, load_row(y, k, c, 0.0f) * share);
+    }
+}
+
+/* As softmax_back. One work-item: one row. */
+__kernel void softmax_rows_back(__global float *dx, __global const float *dy,
+                                __global const float *y, int n, int c, int accumulate)
+{
+    const int i = rv_index();
+    if (i >= n) {
+        return;
+    }
+    dx += i * c;
+    dy += i * c;
+    y += i * c;
+    floatB sums = (floatB)(0.0f);
+    for (int k = 0; k < c; k += B) {
+        sums += load_row(y, k, c, 0.0f) * load_row(dy, k, c, 0.0f);
+    }
+    const float mean = rv_sum_lanes(sums);
+    for (int k = 0; k < c; k += B) {
+        const floatB v = load_row(y, k, c, 0.0f) * (load_row(dy, k, c, 0.0f) - mean);
+        store_row(dx, k, c, accumulate ? load_row(dx, k, c, 0.0f) + v : v);
     }
 }

@@ -5,6 +5,8 @@
 #include "ops/lanes.h"
 #include "ops/op.h"
 
+#include <math.h>
+
 typedef struct dropout_attrs {
     float ratio;
 } dropout_attrs;
@@ -28,19 +30,32 @@ static rv_status prepare(rv_node *n, rv_device *device)
                          n->in[0]->layout == RV_PLAIN ? "dropout_plain" : "dropout_blocked", NULL);
 }
 
+/* What the kernels take of the ratio: the least word, in its upper 24 bits, whose value is kept, and the factor. */
+typedef struct keep {
+    uint32_t least;
+    float factor;
+} keep;
+
+static keep keep_of(float ratio)
+{
+    const double least = ceil((double)ratio * 0x1p24);
+    return (keep){(uint32_t)least << 8, (float)(1.0 / (1.0 - (double)ratio))};
+}
+
 static rv_status map_plain(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
-                           float ratio, int32_t accumulate)
+                           keep kept, int32_t accumulate)
 {
     rv_kernel *const *kernel = n->priv;
     const rv_flat f = rv_flat_of(x, e->device);
-    return rv_launch(e->device, *kernel, rv_grid_items(e->device, (size_t)f.vectors),
+    return rv_launch(e->device, *kernel,
+                     rv_grid_items(e->device, (size_t)rv_divide_up(f.vectors, 4)),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(f.n), RV_ARG(e->seed),
-                             RV_ARG(e->stream), RV_ARG(e->step), RV_ARG(ratio),
-                             RV_ARG(accumulate)));
+                             RV_ARG(e->stream), RV_ARG(e->step), RV_ARG(kept.least),
+                             RV_ARG(kept.factor), RV_ARG(accumulate)));
 }
 
 static rv_status map_blocked(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
-                             float ratio, int32_t accumulate)
+                             keep kept, int32_t accumulate)
 {
     rv_kernel *const *kernel = n->priv;
     const int32_t *d = x->shape.dim;
@@ -49,7 +64,8 @@ static rv_status map_blocked(const rv_node *n, const rv_exec *e, rv_tensor *y, c
     return rv_launch(e->device, *kernel, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
                              RV_ARG(pixels), RV_ARG(run), RV_ARG(e->seed), RV_ARG(e->stream),
-                             RV_ARG(e->step), RV_ARG(ratio), RV_ARG(accumulate)));
+                             RV_ARG(e->step), RV_ARG(kept.least), RV_ARG(kept.factor),
+                             RV_ARG(accumulate)));
 }
 
 static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
@@ -62,8 +78,9 @@ static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_
                    ? RV_OK
                    : rv_buffer_copy(e->device, y->buffer, 0, x->buffer, 0, rv_tensor_bytes(x));
     }
-    return x->layout == RV_PLAIN ? map_plain(n, e, y, x, ratio, accumulate)
-                                 : map_blocked(n, e, y, x, ratio, accumulate);
+    const keep kept = keep_of(ratio);
+    return x->layout == RV_PLAIN ? map_plain(n, e, y, x, kept, accumulate)
+                                 : map_blocked(n, e, y, x, kept, accumulate);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)

@@ -56,7 +56,8 @@ static rv_status map(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3], reversed = d[1] == 3 && a->order == ORDER_BGR;
     rv_kernel *const *kernel = n->priv;
-    return rv_launch(e->device, *kernel, rv_grid_items(e->device, (size_t)d[0] * (size_t)pixels),
+    const int32_t vectors = rv_divide_up(pixels, rv_device_block(e->device));
+    return rv_launch(e->device, *kernel, rv_grid_items(e->device, (size_t)d[0] * (size_t)vectors),
                      RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
                              RV_ARG(pixels), RV_ARG(reversed), RV_ARG(accumulate), RV_ARG(factor),
                              RV_ARG(offset)));

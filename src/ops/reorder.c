@@ -1,7 +1,11 @@
 /* Changes the layout of a rank-4 tensor; the planner puts it where two operations disagree. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "ops/lanes.h"
 #include "ops/op.h"
+
+/* Pixels that a work-item takes on CPUs: whole pages of a row, for all of whose channels the cache has room. */
+enum { RUN = 256 };
 
 typedef struct kernels {
     rv_kernel *to_blocked, *to_plain;
@@ -34,12 +38,14 @@ static rv_status enqueue(const rv_node *n, const rv_exec *e, rv_tensor *to, cons
     const kernels *k = n->priv;
     const int32_t *d = to->shape.dim;
     const int32_t pixels = d[2] * d[3];
-    const bool blocked = to->layout == RV_BLOCKED;
-    const size_t items = rv_tensor_floats(to) / (size_t)to->block;
-    return rv_launch(e->device, blocked ? k->to_blocked : k->to_plain,
+    const bool to_blocked = to->layout == RV_BLOCKED;
+    const int32_t run = rv_device_gpu_form(e->device) ? 1 : RUN;
+    const size_t planes = rv_lanes_planes(to_blocked ? to : from);
+    const size_t items = planes * (size_t)rv_divide_up(pixels, run);
+    return rv_launch(e->device, to_blocked ? k->to_blocked : k->to_plain,
                      rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(to->buffer), RV_ARG(from->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
-                             RV_ARG(pixels), RV_ARG(accumulate)));
+                             RV_ARG(pixels), RV_ARG(run), RV_ARG(accumulate)));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)

@@ -15,13 +15,34 @@ static rv_status infer(rv_node *n)
     return RV_OK;
 }
 
+/* Rows that lie one behind the other are summed along their values, all else pixel by pixel. */
+static bool in_rows(const rv_node *n)
+{
+    return n->in[0]->layout == RV_PLAIN && rv_lanes_pixels(n->in[0]) == 1;
+}
+
 static rv_status prepare(rv_node *n, rv_device *device)
 {
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
     const char *defines = rv_lanes_defines(n->in[0]);
-    RV_TRY(rv_kernel_get(&k->forward, device, "softmax", "softmax_forward", defines));
-    return rv_kernel_get(&k->back, device, "softmax", "softmax_back", defines);
+    const bool rows = in_rows(n);
+    RV_TRY(rv_kernel_get(&k->forward, device, "softmax", rows ? "softmax_rows" : "softmax_forward",
+                         defines));
+    return rv_kernel_get(&k->back, device, "softmax", rows ? "softmax_rows_back" : "softmax_back",
+                         defines);
+}
+
+/* A row is worth a work-group of its own on CPUs, where a batch of few would leave cores idle. */
+static rv_grid grid_of(const rv_node *n, const rv_device *device)
+{
+    enum { MOST = 32768 };
+    const size_t items = (size_t)n->in[0]->shape.dim[0] * (size_t)rv_lanes_pixels(n->in[0]);
+    if (!in_rows(n) || rv_device_gpu_form(device)) {
+        return rv_grid_items(device, items);
+    }
+    const size_t across = items < MOST ? items : MOST;
+    return rv_grid_groups(across, (items + across - 1) / across, 1, 1, 1, 1);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -29,9 +50,13 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const kernels *k = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t pixels = rv_lanes_pixels(n->in[0]);
-    return rv_launch(e->device, k->forward, rv_grid_items(e->device, (size_t)d[0] * (size_t)pixels),
-                     RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
-                             RV_ARG(d[1]), RV_ARG(pixels)));
+    const rv_grid grid = grid_of(n, e->device);
+    rv_buffer *y = n->out[0]->buffer, *x = n->in[0]->buffer;
+    return in_rows(n) ? rv_launch(e->device, k->forward, grid,
+                                  RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1])))
+                      : rv_launch(e->device, k->forward, grid,
+                                  RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1]),
+                                          RV_ARG(pixels)));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -41,10 +66,14 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t *d = n->in[0]->shape.dim;
     const int32_t pixels = rv_lanes_pixels(n->in[0]);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, k->back, rv_grid_items(e->device, (size_t)d[0] * (size_t)pixels),
-                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
-                             RV_ARG(n->out[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(pixels),
-                             RV_ARG(accumulate)));
+    const rv_grid grid = grid_of(n, e->device);
+    rv_buffer *dx = n->d_in[0]->buffer, *dy = n->d_out[0]->buffer, *y = n->out[0]->buffer;
+    return in_rows(n) ? rv_launch(e->device, k->back, grid,
+                                  RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]),
+                                          RV_ARG(d[1]), RV_ARG(accumulate)))
+                      : rv_launch(e->device, k->back, grid,
+                                  RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]),
+                                          RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(accumulate)));
 }
 
 const rv_op rv_op_softmax = {

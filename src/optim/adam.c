@@ -66,7 +66,8 @@ rv_status rv_adam_step(rv_adam *adam, rv_buffer *x, const rv_buffer *gradient)
     adam->step++;
     const float scale1 = (float)(1.0 / (1.0 - pow((double)o->beta1, (double)adam->step)));
     const float scale2 = (float)(1.0 / (1.0 - pow((double)o->beta2, (double)adam->step)));
-    return rv_launch(adam->device, adam->kernel, rv_grid_items(adam->device, (size_t)adam->n),
+    const int32_t vectors = (adam->n - 1) / rv_device_block(adam->device) + 1;
+    return rv_launch(adam->device, adam->kernel, rv_grid_items(adam->device, (size_t)vectors),
                      RV_ARGS(RV_ARG(x), RV_ARG(adam->m), RV_ARG(adam->v), RV_ARG(gradient),
                              RV_ARG(adam->n), RV_ARG(o->learning_rate), RV_ARG(o->beta1),
                              RV_ARG(o->beta2), RV_ARG(o->epsilon), RV_ARG(scale1), RV_ARG(scale2),
