@@ -1,16 +1,9 @@
 /* Winograd's convolution with windows of 3x3 on CPUs, forward and backward to data: F(4x4,3x3) or F(2x2,3x3). */
 /* SPDX-License-Identifier: MIT */
-#include "conv.clh"
+#include "winograd.clh"
 
-/* A tile of OUT x OUT targets needs IN x IN values of the source. Transforms take both to IN x IN points, where the
- * window is one product: per point, a matrix of tiles by source channels is multiplied by one of source by target
- * channels. */
-#ifndef OUT
-#define OUT 4
-#endif
-#define IN     (OUT + 2)
-#define POINTS (IN * IN)
-/* Tiles of a panel and vectors of target channels: PX * KV accumulators, 24 of 32 registers with AVX-512, 12 of 16 with
+/* Per point, a matrix of tiles by source channels is multiplied by one of source by target channels. Tiles of a panel
+ * and vectors of target channels: PX * KV accumulators, 24 of 32 registers with AVX-512, 12 of 16 with
  * AVX. */
 #define KV 2
 #if B == 16
@@ -21,75 +14,6 @@
 /* Rows of a panel are an odd number of vectors apart: at powers of two they would meet in few sets of the cache. */
 #define SOURCE_ROW(units) ((units)*PX | 1)
 #define TARGET_ROW        (PX * KV + 1)
-
-/* --- transforms ------------------------------------------------------------------------------ */
-
-/* The points are 0, A, -A, B, -B and infinity with A = 3/4, B = 3/2 (0, 1, -1 and infinity for F(2x2)): the error of
- * the sums is then about twice that of a direct convolution, with the usual 1 and 2 four to ten times. All constants
- * of the transforms of source and target are exact. */
-#define P_A 0.75f
-#define P_B 1.5f
-
-/* One row or column of the source, in place. */
-static inline void transform_source(floatB *d)
-{
-#if OUT == 4
-    const floatB even_a = fma((floatB)(-P_B * P_B), d[2], d[4]),
-                 odd_a = fma((floatB)(-P_B * P_B), d[1], d[3]);
-    const floatB even_b = fma((floatB)(-P_A * P_A), d[2], d[4]),
-                 odd_b = fma((floatB)(-P_A * P_A), d[1], d[3]);
-    const floatB both = (floatB)(P_A * P_A * P_B * P_B), sum = (floatB)(-P_A * P_A - P_B * P_B);
-    d[0] = fma(both, d[0], fma(sum, d[2], d[4]));
-    d[5] = fma(both, d[1], fma(sum, d[3], d[5]));
-    d[1] = fma((floatB)(P_A), odd_a, even_a);
-    d[2] = fma((floatB)(-P_A), odd_a, even_a);
-    d[3] = fma((floatB)(P_B), odd_b, even_b);
-    d[4] = fma((floatB)(-P_B), odd_b, even_b);
-#else
-    const floatB one = d[1], two = d[2];
-    d[0] = d[0] - two;
-    d[1] = one + two;
-    d[2] = two - one;
-    d[3] = one - d[3];
-#endif
-}
-
-/* One row or column of products at the points, in place: the first OUT are the targets. */
-static inline void transform_target(floatB *m)
-{
-#if OUT == 4
-    const floatB sum_a = m[1] + m[2], difference_a = m[1] - m[2];
-    const floatB sum_b = m[3] + m[4], difference_b = m[3] - m[4];
-    m[0] = m[0] + sum_a + sum_b;
-    m[1] = fma((floatB)(P_A), difference_a, (floatB)(P_B)*difference_b);
-    m[2] = fma((floatB)(P_A * P_A), sum_a, (floatB)(P_B * P_B) * sum_b);
-    m[3] = fma((floatB)(P_A * P_A * P_A), difference_a,
-               fma((floatB)(P_B * P_B * P_B), difference_b, m[5]));
-#else
-    m[0] = m[0] + m[1] + m[2];
-    m[1] = m[1] - m[2] - m[3];
-#endif
-}
-
-/* One row or column of the window: from 3 values to IN. */
-static inline void transform_window(floatB *g)
-{
-    const floatB zero = g[0], one = g[1], two = g[2];
-#if OUT == 4
-    const float at_a = 0.5f / (P_A * P_A * (P_A * P_A - P_B * P_B));
-    const float at_b = 0.5f / (P_B * P_B * (P_B * P_B - P_A * P_A));
-    g[0] = zero * (1.0f / (P_A * P_A * P_B * P_B));
-    g[1] = (zero + P_A * one + P_A * P_A * two) * at_a;
-    g[2] = (zero - P_A * one + P_A * P_A * two) * at_a;
-    g[3] = (zero + P_B * one + P_B * P_B * two) * at_b;
-    g[4] = (zero - P_B * one + P_B * P_B * two) * at_b;
-    g[5] = two;
-#else
-    g[1] = (zero + one + two) * 0.5f;
-    g[2] = (zero - one + two) * 0.5f;
-    g[3] = two;
-#endif
-}
 
 /* --- weights --------------------------------------------------------------------------------- */
 
@@ -120,7 +44,7 @@ __kernel void conv_cpu_winograd_pack(__global floatB *packed, __global const flo
         for (int r = 0; r < 3; r++) {
             g[r] = vloadB(r * 3 + s, window_values);
         }
-        transform_window(g);
+        winograd_window(g);
         for (int r = 0; r < IN; r++) {
             columns[r * 3 + s] = g[r];
         }
@@ -130,7 +54,7 @@ __kernel void conv_cpu_winograd_pack(__global floatB *packed, __global const flo
         for (int s = 0; s < 3; s++) {
             g[s] = columns[r * 3 + s];
         }
-        transform_window(g);
+        winograd_window(g);
         for (int s = 0; s < IN; s++) {
             packed[work.w + ((set * POINTS + r * IN + s) * channels + c) * KV + v] = g[s];
         }
@@ -196,7 +120,7 @@ static inline void gather(floatB *patch, __global const floatB *x, int row, int 
             {                                                       \
                 d[r] = (x)[r * (stride) + s];                       \
             }                                                       \
-            transform_source(d);                                    \
+            winograd_source(d);                                     \
             _Pragma("unroll") for (int r = 0; r < IN; r++)          \
             {                                                       \
                 columns[r * IN + s] = d[r];                         \
@@ -204,7 +128,7 @@ static inline void gather(floatB *patch, __global const floatB *x, int row, int 
         }                                                           \
         _Pragma("unroll") for (int r = 0; r < IN; r++)              \
         {                                                           \
-            transform_source(columns + r * IN);                     \
+            winograd_source(columns + r * IN);                      \
             _Pragma("unroll") for (int s = 0; s < IN; s++)          \
             {                                                       \
                 (to)[(r * IN + s) * (apart)] = columns[r * IN + s]; \
@@ -311,7 +235,7 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
                 for (int r = 0; r < IN; r++) {
                     m[r] = from[(r * IN + s) * TARGET_ROW];
                 }
-                transform_target(m);
+                winograd_target(m);
 #pragma unroll
                 for (int r = 0; r < OUT; r++) {
                     rows[r * IN + s] = m[r];
@@ -323,7 +247,7 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
             const int n_columns = min(OUT, target.w - t->column[p]);
 #pragma unroll
             for (int r = 0; r < OUT; r++) {
-                transform_target(rows + r * IN);
+                winograd_target(rows + r * IN);
                 if (r < n_rows) {
 #pragma unroll
                     for (int s = 0; s < OUT; s++) {

@@ -32,10 +32,11 @@ typedef struct rv_conv_gather {
     rv_kernel *before, *after; /**< what some algorithms launch around `run` */
     rv_kernel *fold; /**< NULL, or adds up the gradient of padding that repeats the input */
     rv_grid pack_grid, run_grid;
-    rv_conv_product product; /**< of conv_gpu.c */
-    rv_int4 work;            /**< of the kernel: tiles and sets per work-item, units, offset */
-    size_t packed_floats;    /**< packed weights, from work.s[3] on */
-    int32_t scratch[2]; /**< where an algorithm's parts of the workspace start, in its own unit */
+    rv_conv_product product;           /**< of conv_gpu.c */
+    rv_conv_geometry product_geometry; /**< of conv_gpu_winograd.c */
+    rv_int4 work;         /**< of the kernel: tiles and sets per work-item, units, offset */
+    size_t packed_floats; /**< packed weights, from work.s[3] on */
+    int32_t scratch[3];   /**< where an algorithm's parts of the workspace start, in its own unit */
     size_t
         workspace_bytes; /**< the padded gradient, to be folded; an algorithm's own lies behind */
 } rv_conv_gather;
@@ -68,6 +69,11 @@ struct rv_conv_algorithm {
 extern const rv_conv_algorithm rv_conv_blocked, rv_conv_thin, rv_conv_plain;
 /* conv_winograd.c */
 extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps;
+/** Whether the options allow F(out x out, 3x3) in this mode, and the window is one of 3x3 at steps of 1. */
+bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
+                            int32_t out);
+/* conv_gpu_winograd.c */
+extern const rv_conv_algorithm rv_conv_gpu_f4, rv_conv_gpu_f2;
 /* conv_gpu.c */
 extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
 

@@ -42,26 +42,27 @@ static sizes sizes_of(const rv_conv_geometry *o, int32_t out)
 
 /* --- what suits, and what pays --------------------------------------------------------------- */
 
-static bool suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device, int32_t out)
+bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
+                            int32_t out)
 {
     const rv_conv_geometry *o = &g->geometry;
     const rv_winograd wanted = rv_device_winograd(device);
     const bool allowed = wanted == RV_WINOGRAD_AUTO
                              ? out == 2 || n->mode == RV_INFER
                              : wanted == (out == 2 ? RV_WINOGRAD_F2 : RV_WINOGRAD_F4);
-    return allowed && !rv_device_gpu_form(device) && o->source_lanes > 1 && o->target_lanes > 1 &&
-           o->window.s[0] == 3 && o->window.s[1] == 3 && o->window.s[2] == 1 &&
+    return allowed && o->source_lanes > 1 && o->target_lanes > 1 && o->window.s[0] == 3 &&
+           o->window.s[1] == 3 && o->window.s[2] == 1 &&
            (o->step.s[0] | o->step.s[1] | o->step.s[2] | o->step.s[3]) == 1;
 }
 
 static bool suits_f4(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
-    return suits(g, n, device, 4);
+    return !rv_device_gpu_form(device) && rv_conv_winograd_suits(g, n, device, 4);
 }
 
 static bool suits_f2(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
 {
-    return suits(g, n, device, 2);
+    return !rv_device_gpu_form(device) && rv_conv_winograd_suits(g, n, device, 2);
 }
 
 /* In auto mode, where an algorithm is the fastest: measured on AVX-512 cores. */

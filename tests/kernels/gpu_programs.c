@@ -27,6 +27,8 @@ int main(void)
     printf("conv_gpu_depthwise 16\n");
     with_tiles("dense_gpu", 32);
     printf("dense_gpu 16\n"); /* of which dense_gpu_forward takes no tiles */
+    printf("conv_gpu_winograd 16 -DOUT=4\n");
+    printf("conv_gpu_winograd 16 -DOUT=2\n");
     printf("gram_gpu 16\n");
     return 0;
 }
