@@ -2,6 +2,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "lanes.clh"
 
+/* Which place of its window a value came from: a byte where windows have at most 256 places. */
+#ifndef WIDE_INDEX
+#define WIDE_INDEX 0
+#endif
+#if WIDE_INDEX
+#define indexV intV
+#define convert_indexV
+#elif PLAIN
+#define indexV         uchar
+#define convert_indexV convert_uchar
+#else
+#define indexV         RV_PASTE(uchar, B)
+#define convert_indexV RV_PASTE(convert_uchar, B)
+#endif
+
 /* In all of these: size = rows and columns of input and output; window = rows, columns, vertical and horizontal
  * stride; pad = top, left, bottom, right. One work-item: all lanes of `run` neighbours of what is written, one on
  * GPUs, and on CPUs several, so that few places have to be computed by division. */
@@ -33,7 +48,7 @@ static inline int last_cover(int at, int stride, int outputs)
 
 /* index: which place of its window each value came from, for the gradient; NULL where none is planned.
  * A NaN wins, so that it shows in the end. */
-__kernel void pool_max(__global floatV *y, __global intV *index, __global const floatV *x, int n,
+__kernel void pool_max(__global floatV *y, __global indexV *index, __global const floatV *x, int n,
                        int c, int4 size, int4 window, int4 pad, int run)
 {
     const place o = place_of(rv_index(), size.s2, size.s3, run);
@@ -57,13 +72,13 @@ __kernel void pool_max(__global floatV *y, __global intV *index, __global const 
         const int at = (o.plane * size.s2 + o.row) * size.s3 + column;
         y[at] = best;
         if (index != 0) {
-            index[at] = from;
+            index[at] = convert_indexV(from);
         }
     }
 }
 
 __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
-                            __global const intV *index, int n, int c, int4 size, int4 window,
+                            __global const indexV *index, int n, int c, int4 size, int4 window,
                             int4 pad, int run, int accumulate)
 {
     const place p = place_of(rv_index(), size.s0, size.s1, run);
@@ -85,7 +100,7 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
             for (int j = left; j <= min(right, size.s3 - 1); j++) {
                 const int at = (p.plane * size.s2 + i) * size.s3 + j;
                 const int from = (row - i * window.s2) * window.s1 + at_column - j * window.s3;
-                sum += select((floatV)(0.0f), dy[at], index[at] == (intV)(from));
+                sum += select((floatV)(0.0f), dy[at], convert_intV(index[at]) == (intV)(from));
             }
         }
         const int at = (p.plane * size.s0 + p.row) * size.s1 + column;

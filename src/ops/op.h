@@ -57,7 +57,8 @@ typedef struct rv_node {
     rv_tensor *param[RV_MAX_PARAMS]; /**< plain; shapes set by infer; rank 0: absent */
     rv_tensor *state[RV_MAX_STATE];  /**< plain running statistics; shapes set by infer */
     rv_tensor *saved[RV_MAX_SAVED];  /**< from forward to backward; shape set by infer, layout by
-                                          layouts; buffer NULL where no backward is planned */
+                                          layouts, or both by prepare; buffer NULL where no backward
+                                          is planned */
     int32_t fan_in, fan_out; /**< set by infer where a parameter starts as RV_INIT_HE: values
                                           that enter a unit, and units that a value goes to */
 

@@ -4,13 +4,18 @@
 #include "ops/lanes.h"
 #include "ops/op.h"
 
+#include <stdio.h>
+
 typedef struct pool_attrs {
     int32_t count_include_pad;
     int32_t kernel[2], stride[2], pads[4];
     int32_t ceil_mode, global;
 } pool_attrs;
 
-enum { LONGEST = 1 << 15 };
+enum {
+    LONGEST = 1 << 15,
+    PLACES = 256 /* that a byte tells apart */
+};
 
 /* The first row is for averages only. */
 static const rv_attr attributes[] = {
@@ -79,9 +84,16 @@ static rv_status infer(rv_node *n)
         RV_TRY(count_windows(&n->out[0]->shape.dim[3], n, in->dim[3], 1));
     }
     if (n->op->n_saved > 0) {
-        n->saved[0]->shape = n->out[0]->shape;
+        n->saved[0]->shape = rv_shape_1(1); /* prepare knows how many */
     }
     return RV_OK;
+}
+
+/* The index is bytes, whatever the layout of the rest. */
+static void max_layouts(const rv_node *n, rv_layout *in, rv_layout *out)
+{
+    out[0] = in[0];
+    n->saved[0]->layout = RV_PLAIN;
 }
 
 /* --- prepare --------------------------------------------------------------------------------- */
@@ -108,12 +120,20 @@ static rv_status get_kernel(rv_kernel **out, const rv_node *n, rv_device *device
     return rv_kernel_get(out, device, "pool", name, rv_lanes_defines(n->in[0]));
 }
 
+/* One index for each value of the output, in bytes where that is enough for a place of a window. */
 static rv_status max_prepare(rv_node *n, rv_device *device)
 {
     RV_TRY(make_plan(n, device));
     plan *p = n->priv;
-    RV_TRY(get_kernel(&p->forward, n, device, "pool_max"));
-    return get_kernel(&p->backward, n, device, "pool_max_back");
+    const bool wide = (int64_t)p->window.s[0] * p->window.s[1] > PLACES;
+    const size_t values = rv_tensor_floats(n->out[0]);
+    const size_t floats = wide ? values : (values + sizeof(float) - 1) / sizeof(float);
+    n->saved[0]->shape = rv_shape_1((int32_t)floats);
+    const char *layout = rv_lanes_defines(n->in[0]);
+    char defines[48];
+    snprintf(defines, sizeof defines, "-DWIDE_INDEX=%d %s", wide, layout != NULL ? layout : "");
+    RV_TRY(rv_kernel_get(&p->forward, device, "pool", "pool_max", defines));
+    return rv_kernel_get(&p->backward, device, "pool", "pool_max_back", defines);
 }
 
 /* Rows of all planes of B channels, each cut into runs: what a kernel has work-items for. */
@@ -214,6 +234,7 @@ const rv_op rv_op_max_pool = {
     .n_out = 1,
     .n_saved = 1,
     .infer = infer,
+    .layouts = max_layouts,
     .prepare = max_prepare,
     .forward = max_forward,
     .backward = max_backward,

@@ -37,7 +37,11 @@ rv_twin twin_max_pool, twin_average_pool;
             A(1, RV_SET_INT("global", 1))                                                        \
     }
 
-static const rv_op_case max_cases[] = {COMMON};
+static const rv_op_case max_cases[] = {
+    COMMON,
+    {"as many places as a byte tells apart", X(1, 5, 32, 33), A(2, KERNEL(16, 16), STRIDE(8, 8))},
+    {"one row more", X(1, 5, 34, 33), A(2, KERNEL(17, 16), STRIDE(8, 8))},
+};
 
 static const rv_op_case average_cases[] = {
     COMMON,
