@@ -6,82 +6,337 @@
 #ifndef LANES
 #define LANES B
 #endif
-/* Columns whose sums are kept apart, so that enough of them are under way with one lane. */
-#define COLUMNS (LANES == 1 ? 8 : 1)
+/* Blocks of output channels whose sums share what is read of the input. */
+#ifndef KV
+#define KV 2
+#endif
+/* Values of the input per output pixel that are multiplied at a time, TERMS * KV sums in registers: of a blocked input
+ * so many lanes of one tap; of a plain one, STRIPS rows of the window (of one channel each), of each SPAN taps side by
+ * side. */
+#ifndef SPAN
+#define SPAN 1
+#endif
+#ifndef STRIPS
+#define STRIPS 1
+#endif
+#if LANES == 1
+#define TERMS (STRIPS * SPAN)
+#elif KV == 1
+#define TERMS B
+#else
+#define TERMS (B / 2)
+#endif
 
-/* Sums of a tap over some output rows. x: the unit in picture 0; dy: the block in picture 0; picture_x, picture_dy:
- * from one picture to the next. sums[COLUMNS][LANES], output channels side by side. */
-static inline void sum_tap(floatB *sums, __global const float *x, __global const floatB *dy,
-                           int picture_x, int picture_dy, int tap, int first_row, int last_row,
-                           int4 source, int4 target, int4 window, int4 step, int4 place)
-{
-    floatB sum[COLUMNS * LANES];
-#pragma unroll
-    for (int l = 0; l < COLUMNS * LANES; l++) {
-        sum[l] = (floatB)(0.0f);
+/* What a work-item does: output rows from `first` to before `last` of all pictures, one under the other. x points to
+ * its first source channel, dy to its first block of output channels, both in picture 0; block[v]: from there to
+ * block v. */
+typedef struct job {
+    int4 source, target, window, step, place;
+    int first, last;
+    __global const float *x;
+    __global const floatB *dy;
+    int block[KV];
+    int picture_x, picture_dy; /* from one picture to the next */
+} job;
+
+/* sum[TERMS][KV] += a pixel; term(i) is the value of the input. */
+#define MULTIPLY(sum, d, term)                                              \
+    {                                                                       \
+        floatB gradient[KV];                                                \
+        _Pragma("unroll") for (int v = 0; v < KV; v++)                      \
+        {                                                                   \
+            gradient[v] = (d)[j->block[v]];                                 \
+        }                                                                   \
+        _Pragma("unroll") for (int i = 0; i < TERMS; i++)                   \
+        {                                                                   \
+            const floatB value = (floatB)(term);                            \
+            _Pragma("unroll") for (int v = 0; v < KV; v++)                  \
+            {                                                               \
+                sum[i * KV + v] = fma(value, gradient[v], sum[i * KV + v]); \
+            }                                                               \
+        }                                                                   \
     }
-    for (int j = first_row; j < last_row; j++) {
-        const int n = j / target.z, row = j % target.z;
-        const int from_row = conv_row(row, tap / window.y, source, window, step, place);
-        __global const float *a = x + n * picture_x + from_row * source.w * LANES;
-        __global const floatB *d = dy + n * picture_dy + row * target.w;
-        for (int column = 0; column < target.w && from_row >= 0; column += COLUMNS) {
+
+/* The output columns from .x to before .y meet the source at tap column s without padding. */
+static inline int2 whole_columns(int s, const job *j)
+{
+    const int before = j->place.y - s * j->step.w;
+    const int end = j->source.w - 1 + before;
+    return (int2)(before > 0 ? min((before + j->step.y - 1) / j->step.y, j->target.w) : 0,
+                  end < 0 ? 0 : min(end / j->step.y + 1, j->target.w));
+}
+
+#if LANES == 1
+
+/* Strip i of the window: channel i / (R * S / SPAN), and so on; see TERMS. */
+static inline void sum_strips(__global floatB *sums, int strip, int n_strips, const job *j)
+{
+    const int across = j->window.y / SPAN; /* strips of a row of the window */
+    floatB sum[TERMS * KV];
+    int channel[STRIPS], r[STRIPS], s[STRIPS];
 #pragma unroll
-            for (int q = 0; q < COLUMNS; q++) {
-                const int from = column + q < target.w ? conv_column(column + q, tap % window.y,
-                                                                     source, window, step, place)
-                                                       : -1;
-                if (from >= 0) {
+    for (int q = 0; q < STRIPS; q++) {
+        const int i = min(strip + q, n_strips - 1);
+        s[q] = i % across * SPAN;
+        r[q] = i / across % j->window.x;
+        channel[q] = i / across / j->window.x;
+    }
 #pragma unroll
-                    for (int l = 0; l < LANES; l++) {
-                        sum[q * LANES + l] =
-                            fma((floatB)(a[from * LANES + l]), d[column + q], sum[q * LANES + l]);
+    for (int i = 0; i < TERMS * KV; i++) {
+        sum[i] = sums[i];
+    }
+    int2 whole = (int2)(0, j->target.w);
+    for (int q = 0; q < STRIPS; q++) {
+        const int2 first = whole_columns(s[q], j), last = whole_columns(s[q] + SPAN - 1, j);
+        whole = (int2)(max(whole.x, max(first.x, last.x)), min(whole.y, min(first.y, last.y)));
+    }
+    const int fast = SPAN == 1 ? 1 : j->step.w == 1;
+    whole = fast && whole.x < whole.y ? whole : (int2)(j->target.w, j->target.w);
+    for (int at = j->first; at < j->last; at++) {
+        const int n = at / j->target.z, row = at % j->target.z;
+        __global const float *a[STRIPS];
+        int from_row[STRIPS], inside = 1;
+#pragma unroll
+        for (int q = 0; q < STRIPS; q++) {
+            from_row[q] = conv_row(row, r[q], j->source, j->window, j->step, j->place);
+            inside &= from_row[q] >= 0;
+            a[q] = j->x + n * j->picture_x +
+                   (channel[q] * j->source.z + max(from_row[q], 0)) * j->source.w;
+        }
+        __global const floatB *d = j->dy + n * j->picture_dy + row * j->target.w;
+        const int begin = inside ? whole.x : j->target.w, end = inside ? whole.y : j->target.w;
+        for (int column = 0; column < j->target.w; column++) {
+            if (column == begin) {
+                const int skip = begin * j->step.y - j->place.y;
+#pragma unroll
+                for (int q = 0; q < STRIPS; q++) {
+                    a[q] += skip + s[q] * j->step.w;
+                }
+                for (; column < end; column++) {
+                    MULTIPLY(sum, d + column, a[i / SPAN][i % SPAN])
+#pragma unroll
+                    for (int q = 0; q < STRIPS; q++) {
+                        a[q] += j->step.y;
                     }
                 }
+#pragma unroll
+                for (int q = 0; q < STRIPS; q++) {
+                    a[q] -= skip + s[q] * j->step.w + (end - begin) * j->step.y;
+                }
+                if (column == j->target.w) {
+                    break;
+                }
             }
+            float values[TERMS];
+            for (int q = 0; q < STRIPS; q++) {
+                for (int i = 0; i < SPAN; i++) {
+                    const int from =
+                        conv_column(column, s[q] + i, j->source, j->window, j->step, j->place);
+                    values[q * SPAN + i] = (from | from_row[q]) < 0 ? 0.0f : a[q][max(from, 0)];
+                }
+            }
+            MULTIPLY(sum, d + column, values[i])
         }
     }
 #pragma unroll
-    for (int l = 0; l < COLUMNS * LANES; l++) {
-        sums[l] = sum[l];
+    for (int i = 0; i < TERMS * KV; i++) {
+        if (strip + i / KV / SPAN < n_strips) {
+            sums[i] = sum[i];
+        }
     }
 }
 
-/* One work-item: the weights between unit get_group_id(0) of source channels and block get_group_id(1) of output
- * channels, over part get_group_id(2) of all parts of the output rows. partial [parts][K,C/groups,R,S]. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv_cpu_params_weight(__global float *partial, __global const float *x, __global const floatB *dy,
-                       int4 source, int4 target, int4 window, int4 step, int4 place, int parts)
+static inline void sum_chunk(__global floatB *sums, const job *j)
 {
-    const int unit = (int)get_group_id(0), block = (int)get_group_id(1),
-              part = (int)get_group_id(2);
-    const int taps = window.x * window.y, rows = target.x * target.z;
-    const int plane = source.z * source.w * LANES, pixels = target.z * target.w;
-    const int per_group = source.y / window.z, targets = target.y / window.z;
-    const int first_k = block * B, last_k = min(first_k + B, target.y);
-    const int first_c = unit * LANES, last_c = min(first_c + LANES, source.y);
-    if (first_k / targets > (last_c - 1) / per_group ||
-        first_c / per_group > (last_k - 1) / targets) {
-        return; /* no group has channels of both */
+    const int n_strips = j->source.y * j->window.x * j->window.y / SPAN;
+    for (int strip = 0; strip < n_strips; strip += STRIPS) {
+        sum_strips(sums + strip * SPAN * KV, strip, n_strips, j);
     }
-    floatB sums[COLUMNS * LANES];
-    for (int tap = 0; tap < taps; tap++) {
-        sum_tap(sums, x + unit * plane, dy + block * pixels, (source.y + LANES - 1) / LANES * plane,
-                (target.y + B - 1) / B * pixels, tap, part * rows / parts,
-                (part + 1) * rows / parts, source, target, window, step, place);
-        for (int c = first_c; c < last_c; c++) {
-            floatB sum = sums[c - first_c];
-            for (int q = 1; q < COLUMNS; q++) {
-                sum += sums[q * LANES + c - first_c];
+}
+
+#else
+
+/* TERMS lanes from `lane` on, of one tap. sums[TERMS][KV] */
+static inline void sum_tap(__global floatB *sums, int r, int s, int lane, const job *j)
+{
+    const int2 whole = whole_columns(s, j);
+    const int begin = whole.x, end = max(whole.x, whole.y), step = j->step.y * B;
+    const int zero = j->window.w == CONV_PAD_ZERO;
+    int n = j->first / j->target.z, row = j->first % j->target.z;
+    floatB sum[TERMS * KV];
+#pragma unroll
+    for (int i = 0; i < TERMS * KV; i++) {
+        sum[i] = sums[i];
+    }
+    for (int at = j->first; at < j->last; at++, row++) {
+        if (row == j->target.z) {
+            row = 0;
+            n++;
+        }
+        const int from_row = conv_row(row, r, j->source, j->window, j->step, j->place);
+        if (from_row < 0) {
+            continue;
+        }
+        __global const float *from = j->x + n * j->picture_x + from_row * j->source.w * B + lane;
+        __global const floatB *d = j->dy + n * j->picture_dy + row * j->target.w;
+        __global const float *a = from + (begin * j->step.y - j->place.y + s * j->step.w) * B;
+        for (int column = begin; column < end; column++) {
+            MULTIPLY(sum, d + column, a[i])
+            a += step;
+        }
+        for (int column = zero ? j->target.w : 0; column < j->target.w; column++) {
+            if (column < begin || column >= end) {
+                a = from + conv_column(column, s, j->source, j->window, j->step, j->place) * B;
+                MULTIPLY(sum, d + column, a[i])
+            }
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < TERMS * KV; i++) {
+        sums[i] = sum[i];
+    }
+}
+
+static inline void sum_chunk(__global floatB *sums, const job *j)
+{
+    for (int r = 0; r < j->window.x; r++) {
+        for (int s = 0; s < j->window.y; s++) {
+            for (int lane = 0; lane < B; lane += TERMS) {
+                sum_tap(sums, r, s, lane, j);
+                sums += TERMS * KV;
+            }
+        }
+    }
+}
+
+#endif
+
+/* The first unit of LANES source channels that any output channel of a set (KV blocks) reads. */
+static inline int first_unit(int set, int4 source, int4 target, int4 window)
+{
+    return set * KV * B / (target.y / window.z) * (source.y / window.z) / LANES;
+}
+
+/* One work-item: the weights between a unit of source channels and a set of output channels, over part
+ * get_group_id(2) of work.x parts of the output rows. Rows are taken work.y at a time, so that they stay in the cache
+ * while all taps read them. partial [parts][set][unit][tap][LANES][KV * B] has work.z units per set, beginning with the
+ * first that it reads; a plain source is one unit, [channel][tap][KV * B]. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_params_weight(__global floatB *partial, __global const float *x, __global const floatB *dy,
+                       int4 source, int4 target, int4 window, int4 step, int4 place, int4 work)
+{
+    const int set = (int)get_group_id(1), part = (int)get_group_id(2);
+    const int unit =
+        (int)get_group_id(0) + (LANES > 1 ? first_unit(set, source, target, window) : 0);
+    const int rows = target.x * target.z, units = LANES > 1 ? (source.y + B - 1) / B : 1;
+    const int plane = source.z * source.w * (LANES > 1 ? B : source.y);
+    const int pixels = target.z * target.w, blocks = (target.y + B - 1) / B;
+    const int count = window.x * window.y * (LANES > 1 ? B : source.y) * KV;
+    const int last = unit < units ? (part + 1) * rows / work.x : 0;
+    job j = {source,
+             target,
+             window,
+             step,
+             place,
+             0,
+             0,
+             x + unit * plane,
+             dy + set * KV * pixels,
+             {0},
+             units * plane,
+             blocks * pixels};
+    __global floatB *sums =
+        partial + ((part * (int)get_num_groups(1) + set) * work.z + (int)get_group_id(0)) * count;
+    for (int v = 0; v < KV; v++) {
+        j.block[v] = min(v, blocks - 1 - set * KV) * pixels;
+    }
+    for (int i = 0; i < count; i++) {
+        sums[i] = (floatB)(0.0f);
+    }
+    for (j.first = part * rows / work.x; j.first < last; j.first = j.last) {
+        j.last = min(j.first + work.y, last);
+        sum_chunk(sums, &j);
+    }
+}
+
+/* gradient (+)= sum of the parts, in their order. One work-item: one output channel, all its weights of a unit. */
+__kernel void conv_cpu_params_sum(__global float *gradient, __global const float *partial,
+                                  int4 source, int4 target, int4 window, int4 work, int accumulate)
+{
+    const int sets = (target.y + KV * B - 1) / (KV * B), taps = window.x * window.y;
+    const int i = rv_index(), v = i % KV, at = i / KV % work.z, set = i / KV / work.z;
+    const int lanes = LANES > 1 ? B : source.y;
+    const int per_group = source.y / window.z, targets = target.y / window.z;
+    const size_t step = (size_t)sets * work.z * taps * lanes * KV * B;
+    if (set >= sets) {
+        return;
+    }
+    const int unit = at + (LANES > 1 ? first_unit(set, source, target, window) : 0);
+    const int k = (set * KV + v) * B, n_k = min(B, target.y - k);
+    __global const float *from =
+        partial + ((size_t)(set * work.z + at) * taps * lanes * KV + v) * B;
+    for (int l = 0; l < lanes; l++) {
+        const int c = unit * LANES + l, group = c / per_group;
+        __global float *to = gradient + ((size_t)k * per_group + c - group * per_group) * taps;
+        for (int tap = 0; tap < taps && c < source.y; tap++) {
+            __global const float *p = from + (LANES > 1 ? tap * B + l : l * taps + tap) * KV * B;
+            floatB sum = (floatB)(0.0f);
+            for (int part = 0; part < work.x; part++) {
+                sum += vloadB(0, p + part * step);
             }
             float lane[B];
             vstoreB(sum, 0, lane);
-            for (int k = first_k; k < last_k; k++) {
-                if (k / targets == c / per_group) {
-                    const int weight = (k * per_group + c % per_group) * taps + tap;
-                    partial[part * target.y * per_group * taps + weight] = lane[k - first_k];
+            for (int b = 0; b < n_k; b++) {
+                if (window.z == 1 || (k + b) / targets == group) {
+                    __global float *q = to + (size_t)b * per_group * taps + tap;
+                    *q = rv_accumulate(q, lane[b], accumulate);
                 }
             }
         }
+    }
+}
+
+/* Bias: partial [parts][blocks][B] sums over parts of the output rows. One work-item: one block and part. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv_cpu_params_bias(__global floatB *partial, __global const floatB *dy, int4 target)
+{
+    const int block = (int)get_group_id(0), part = (int)get_group_id(1);
+    const int blocks = (target.y + B - 1) / B, rows = target.x * target.z;
+    const int parts = (int)get_num_groups(1), last = (part + 1) * rows / parts;
+    floatB sum[4] = {(floatB)(0.0f), (floatB)(0.0f), (floatB)(0.0f), (floatB)(0.0f)};
+    for (int at = part * rows / parts; at < last; at++) {
+        __global const floatB *d =
+            dy + ((at / target.z * blocks + block) * target.z + at % target.z) * target.w;
+        int column = 0;
+        for (; column + 4 <= target.w; column += 4) {
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                sum[i] += d[column + i];
+            }
+        }
+        for (; column < target.w; column++) {
+            sum[0] += d[column];
+        }
+    }
+    partial[part * blocks + block] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* gradient (+)= sum of the parts, in their order. One work-item: one block. */
+__kernel void conv_cpu_params_bias_sum(__global float *gradient, __global const floatB *partial,
+                                       int channels, int parts, int accumulate)
+{
+    const int block = rv_index(), blocks = (channels + B - 1) / B;
+    if (block >= blocks) {
+        return;
+    }
+    floatB sum = (floatB)(0.0f);
+    for (int part = 0; part < parts; part++) {
+        sum += partial[part * blocks + block];
+    }
+    float lane[B];
+    vstoreB(sum, 0, lane);
+    for (int b = 0; b < B && block * B + b < channels; b++) {
+        __global float *to = gradient + block * B + b;
+        *to = rv_accumulate(to, lane[b], accumulate);
     }
 }

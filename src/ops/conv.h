@@ -99,11 +99,12 @@ RV_NODISCARD rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node
 /** A prepared gradient of weights and bias. */
 typedef struct rv_conv_params {
     rv_conv_geometry geometry;
-    rv_kernel *weight;         /**< by value, or NULL */
-    rv_kernel *weight_blocked; /**< CPU form with a blocked output, or NULL */
-    rv_kernel *bias, *sum;
-    rv_grid weight_grid;
+    rv_kernel *weight, *sum;
+    rv_kernel *bias, *bias_sum; /**< the last NULL: `sum` does it */
+    rv_grid weight_grid, sum_grid;
+    rv_int4 work;                     /**< of conv_cpu_params.cl: parts, rows at a time, units */
     int32_t weight_parts, bias_parts; /**< partial sums, in the workspace */
+    size_t weight_floats, bias_floats;
     size_t workspace_bytes;
 } rv_conv_params;
 
