@@ -28,14 +28,16 @@ RV_API RV_NODISCARD rv_status rv_bench_peak(rv_device *device, rv_bench_peak_res
 /** One measured case: after a first run, which compiles, as many as begin within 0.3 s, at most 15, so that a pass
  *  of 20 ms stands for 15 runs and one of 0.3 s or more for a single one. */
 typedef struct rv_bench_row {
-    char name[96];        /**< "vgg conv3_2" */
-    char pass[24];        /**< "forward", "backward_data", "backward_weights" */
-    char algorithm[32];   /**< of several the one that ran, else the kernel that takes longest */
-    double ms;            /**< median of the runs */
-    double gflops;        /**< counted as direct computation; 0 for what memory bounds */
-    double gbps;          /**< of bytes that have to move, each tensor once; 0 for what is not bound by memory */
+    char name[96];      /**< "vgg conv3_2" */
+    char pass[24];      /**< "forward", "backward_data", "backward_weights" */
+    char algorithm[32]; /**< of several the one that ran, else the kernel that takes longest */
+    double ms;          /**< median of the runs */
+    double gflops;      /**< counted as direct computation; 0 for what memory bounds */
+    double
+        gbps; /**< of bytes that have to move, each tensor once; 0 for what is not bound by memory */
     double ratio_to_peak; /**< to fma_gflops of the same call, or of gbps to its copy_gbps */
-    double max_error;     /**< largest deviation from double precision over max |value|; 0: not measured */
+    double
+        max_error; /**< largest deviation from double precision over max |value|; 0: not measured */
 } rv_bench_row;
 
 /** Convolutions of VGG at 512 px, forward and backward, and matrix products.
@@ -96,6 +98,19 @@ typedef struct rv_bench_train_result {
 RV_API RV_NODISCARD rv_status rv_bench_train(rv_device *device, rv_bench_train_result *out,
                                              const rv_model *model, int batch,
                                              const rv_events *events);
+
+/** Augmented copies, one of each picture of a folder, files to files; and what reading the same sources and writing the
+ *  same results takes alone, on all processors. Files are written below TMPDIR and removed. */
+typedef struct rv_bench_augment_result {
+    uint64_t images;
+    double images_per_second;
+    double codec_images_per_second;
+} rv_bench_augment_result;
+
+/** @param recipe  as in rv_augment_options. */
+RV_API RV_NODISCARD rv_status rv_bench_augment(rv_device *device, rv_bench_augment_result *out,
+                                               const char *source, const char *recipe,
+                                               const rv_events *events);
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,7 @@
 #ifndef REVERIE_REVERIE_H
 #define REVERIE_REVERIE_H
 
+#include <reverie/augment.h>
 #include <reverie/bench.h>
 #include <reverie/device.h>
 #include <reverie/events.h>

@@ -34,6 +34,8 @@ FILE *rv_output_stream(rv_output *output); /**< borrowed */
 RV_NODISCARD rv_status rv_output_commit(rv_output *output);
 /** Removes the temporary file and frees; NULL is fine. */
 void rv_output_discard(rv_output *output);
+/** Whether a file of this name is one that was being written when its process was killed. */
+bool rv_output_is_temporary(const char *name);
 
 /** "a/b.c.jpg" gives "b.c"; freed with free(). */
 RV_NODISCARD rv_status rv_path_stem(char **out, const char *path);

@@ -20,6 +20,16 @@ struct rv_output {
     bool overwrite;
 };
 
+#define TEMPORARY_START ".reverie-"
+#define TEMPORARY_END   ".tmp"
+
+bool rv_output_is_temporary(const char *name)
+{
+    const size_t n = strlen(name), start = strlen(TEMPORARY_START), end = strlen(TEMPORARY_END);
+    return n == start + 16 + end && strncmp(name, TEMPORARY_START, start) == 0 &&
+           strcmp(name + n - end, TEMPORARY_END) == 0;
+}
+
 static const char *reason(int error)
 {
     return error == ENOSPC ? "disk full" : strerror(error);
@@ -63,8 +73,8 @@ static rv_status open_temporary(rv_output *output)
         uint64_t hash = rv_hash(RV_HASH_START, &now, sizeof now);
         hash = rv_hash(rv_hash(hash, &pid, sizeof pid), &output, sizeof output);
         free(output->temporary);
-        status = rv_format(&output->temporary, "%s/.reverie-%016llx.tmp", folder,
-                           (unsigned long long)hash);
+        status = rv_format(&output->temporary, "%s/" TEMPORARY_START "%016llx" TEMPORARY_END,
+                           folder, (unsigned long long)hash);
         if (status != RV_OK) {
             goto cleanup;
         }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct settings {
-    char *model, *architecture;
+    char *model, *architecture, *recipe;
     cli_model_files files;
     int size, iterations, batch;
 } settings;
@@ -34,9 +34,9 @@ static void print_peak(const cli *c, const rv_bench_peak_result *peak)
     }
 }
 
-static int bench_peak(cli *c, const settings *s)
+static int bench_peak(cli *c, const settings *s, const char *source)
 {
-    (void)s;
+    (void)s, (void)source;
     rv_bench_peak_result peak;
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
@@ -143,21 +143,21 @@ static int bench_rows(cli *c, measure_rows *measure)
     return code;
 }
 
-static int bench_conv(cli *c, const settings *s)
+static int bench_conv(cli *c, const settings *s, const char *source)
 {
-    (void)s;
+    (void)s, (void)source;
     return bench_rows(c, rv_bench_conv);
 }
 
-static int bench_gemm(cli *c, const settings *s)
+static int bench_gemm(cli *c, const settings *s, const char *source)
 {
-    (void)s;
+    (void)s, (void)source;
     return bench_rows(c, rv_bench_gemm);
 }
 
-static int bench_elementwise(cli *c, const settings *s)
+static int bench_elementwise(cli *c, const settings *s, const char *source)
 {
-    (void)s;
+    (void)s, (void)source;
     return bench_rows(c, rv_bench_elementwise);
 }
 
@@ -279,33 +279,64 @@ static int bench_model(cli *c, const settings *s, const char *usual, int size,
     return code;
 }
 
-static int bench_stylize(cli *c, const settings *s)
+static int bench_stylize(cli *c, const settings *s, const char *source)
 {
+    (void)source;
     return bench_model(c, s, "vgg19", 0, measure_stylize);
 }
 
-static int bench_infer(cli *c, const settings *s)
+static int bench_infer(cli *c, const settings *s, const char *source)
 {
+    (void)source;
     return bench_model(c, s, "squeezenet", 0, measure_infer);
 }
 
-static int bench_train(cli *c, const settings *s)
+static int bench_train(cli *c, const settings *s, const char *source)
 {
+    (void)source;
     return bench_model(c, s, "vgg-s", s->size, measure_train);
 }
 
-static const char *const actions[] = {"peak",    "conv",  "gemm",  "elementwise",
-                                      "stylize", "infer", "train", NULL};
+static int bench_augment(cli *c, const settings *s, const char *source)
+{
+    rv_bench_augment_result r;
+    if (source == NULL) {
+        return cli_usage("bench augment needs a folder of pictures");
+    }
+    int code = cli_open_device(c);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_bench_augment(c->device, &r, source, s->recipe, &c->events));
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    set_real(c->json, "images_per_second", r.images_per_second);
+    set_real(c->json, "codec_images_per_second", r.codec_images_per_second);
+    if (!c->globals.json) {
+        printf("%llu pictures: %.0f a second, of the %.0f that reading and writing alone takes: "
+               "%.2f\n",
+               (unsigned long long)r.images, r.images_per_second, r.codec_images_per_second,
+               r.images_per_second / r.codec_images_per_second);
+    }
+    return CLI_DONE;
+}
+
+static const char *const actions[] = {"peak",  "conv",  "gemm",    "elementwise", "stylize",
+                                      "infer", "train", "augment", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    static int (*const measures[])(cli *, const struct settings *) = {
-        bench_peak,    bench_conv,  bench_gemm, bench_elementwise,
-        bench_stylize, bench_infer, bench_train};
+    static int (*const measures[])(cli *, const struct settings *, const char *) = {
+        bench_peak,    bench_conv,  bench_gemm,  bench_elementwise,
+        bench_stylize, bench_infer, bench_train, bench_augment};
+    const char *source = words->n > 1 ? words->items[1] : NULL;
     int code = CLI_DONE;
+    if (source != NULL && strcmp(words->items[0], "augment") != 0) {
+        return cli_usage("bench %s takes no file '%s'", words->items[0], source);
+    }
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
         if (strcmp(actions[i], words->items[0]) == 0) {
-            code = measures[i](c, given);
+            code = measures[i](c, given, source);
         }
     }
     return code == CLI_DONE ? cli_json_print(c, code) : code;
@@ -348,24 +379,32 @@ static const cli_option options[] = {
      .min = 1,
      .max = 65535,
      .help = "pictures that infer and train take at a time"},
+    {.name = "recipe",
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, recipe),
+     .argument = "FILE|light|photo",
+     .initial = "photo",
+     .help = "what augment does to the pictures"},
 };
 
 const cli_command cli_bench = {
     .name = "bench",
     .summary = "measure the device, and how near Reverie comes to its peak",
-    .arguments = "peak | conv | gemm | elementwise | stylize | infer | train",
+    .arguments = "WHAT [FOLDER]",
     .description =
         "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
         "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
         "from double precision. `elementwise` measures what is bound by memory, as shares of the "
         "rate of copying. `stylize` measures an iteration of style transfer, `infer` a "
-        "forward pass, `train` a step of training with momentum and weight decay. Each states its "
+        "forward pass, `train` a step of training with momentum and weight decay, `augment` a copy "
+        "of "
+        "each picture of a folder. Each but the last states its "
         "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
     .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",
     .actions = actions,
     .min_words = 1,
-    .max_words = 1,
+    .max_words = 2,
     .missing = "what to measure",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

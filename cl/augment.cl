@@ -1,0 +1,430 @@
+/* Augmented pictures: one resampling, blur, colours, noise and erasing, B pixels of a row at a time. */
+/* SPDX-License-Identifier: MIT */
+#include "augment.clh"
+#include "common.clh"
+#include "philox.clh"
+
+/* 1: stores floats 0..1 in planes R, G, B; 0: bytes R,G,B side by side. */
+#ifndef PLANES
+#define PLANES 0
+#endif
+#if PLANES
+#define result_t float
+#else
+#define result_t uchar
+#endif
+
+#define ucharB                 RV_PASTE(uchar, B)
+#define uintB                  RV_PASTE(uint, B)
+#define convert_intB           RV_PASTE(convert_int, B)
+#define convert_uintB          RV_PASTE(convert_uint, B)
+#define convert_ucharB_sat_rte RV_PASTE(RV_PASTE(convert_uchar, B), _sat_rte)
+#define as_floatB              RV_PASTE(as_float, B)
+#define as_intB                RV_PASTE(as_int, B)
+
+/* Colours of B pixels that lie side by side. */
+typedef struct pixels {
+    floatB r, g, b;
+} pixels;
+
+/* --- geometry ----------------------------------------------------------------------------------------------- */
+
+/* Positions beyond the centres of the first and last pixel, mirrored there. */
+static inline floatB fold(floatB u, float last)
+{
+    const float period = fmax(2.0f * last, 1.0f);
+    const floatB t = u - period * floor(u * (1.0f / period));
+    return fmin(t, period - t);
+}
+
+/* The share of a pixel of the source, with the border around it, that a position has. */
+static inline floatB cover(floatB u, float size)
+{
+    return clamp(fmin(u + 1.0f, size - u), 0.0f, 1.0f);
+}
+
+/* Channel `c` of B pixels of four floats each. */
+#if B == 16
+#define CHANNEL(q, c)                                                                        \
+    (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c, (q)[4].c, (q)[5].c, (q)[6].c, (q)[7].c, \
+             (q)[8].c, (q)[9].c, (q)[10].c, (q)[11].c, (q)[12].c, (q)[13].c, (q)[14].c, (q)[15].c)
+#elif B == 8
+#define CHANNEL(q, c) \
+    (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c, (q)[4].c, (q)[5].c, (q)[6].c, (q)[7].c)
+#else
+#define CHANNEL(q, c) (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c)
+#endif
+
+/* Bilinear, 0..1, from `column` on. Two pixels side by side come by one load of eight bytes: behind the last source
+ * there are two bytes more. */
+static inline pixels sample(__global const uchar *x, const rv_augment_job *j, int column, int row)
+{
+    const float last_x = (float)(j->source_width - 1), last_y = (float)(j->source_height - 1);
+    const floatB at = convert_floatB(column + RV_LANES) + 0.5f;
+    const float down = (float)row + 0.5f;
+    floatB u = j->matrix[0] * at + (j->matrix[1] * down + j->matrix[2] - 0.5f);
+    floatB v = j->matrix[3] * at + (j->matrix[4] * down + j->matrix[5] - 0.5f);
+    floatB inside = (floatB)(1.0f);
+    if (j->border == RV_BORDER_CONSTANT) {
+        inside = cover(u, (float)j->source_width) * cover(v, (float)j->source_height);
+    } else if (j->border == RV_BORDER_REFLECT) {
+        u = fold(u, last_x);
+        v = fold(v, last_y);
+    }
+    u = clamp(u, 0.0f, last_x);
+    v = clamp(v, 0.0f, last_y);
+    const intB left = max(min(convert_intB(u), j->source_width - 2), 0);
+    const intB top = max(min(convert_intB(v), j->source_height - 2), 0);
+    const floatB share_x = u - convert_floatB(left), share_y = v - convert_floatB(top);
+    const intB from = (top * j->source_width + left) * 3;
+    const int below = j->source_height > 1 ? j->source_width * 3 : 0;
+    int start[B];
+    float right[B], lower[B];
+    RV_PASTE(vstore, B)(from, 0, start);
+    vstoreB(share_x, 0, right);
+    vstoreB(share_y, 0, lower);
+    float4 q[B];
+#pragma unroll
+    for (int l = 0; l < B; l++) {
+        __global const uchar *p = x + start[l];
+        const float8 a = convert_float8(vload8(0, p)), b = convert_float8(vload8(0, p + below));
+        const float8 c = a + lower[l] * (b - a);
+        q[l] = c.s0122 + right[l] * (c.s3455 - c.s0122);
+    }
+    pixels out;
+    const float scale = 1.0f / 255.0f;
+    const floatB outside = (1.0f - inside) * j->fill;
+    inside *= scale;
+    out.r = CHANNEL(q, x) * inside + outside;
+    out.g = CHANNEL(q, y) * inside + outside;
+    out.b = CHANNEL(q, z) * inside + outside;
+    return out;
+}
+
+/* --- colours ------------------------------------------------------------------------------------------------ */
+
+static inline floatB unit(floatB v)
+{
+    return clamp(v, 0.0f, 1.0f);
+}
+
+static inline floatB grey_of(const pixels *p)
+{
+    return 0.299f * p->r + 0.587f * p->g + 0.114f * p->b;
+}
+
+/* a + factor (c - a), for each channel. */
+static inline void blend(pixels *p, floatB a, float factor)
+{
+    p->r = unit(a + factor * (p->r - a));
+    p->g = unit(a + factor * (p->g - a));
+    p->b = unit(a + factor * (p->b - a));
+}
+
+/* One channel from value, chroma and hue (in sixths of the circle, plus the channel's own 5, 3 or 1). */
+static inline floatB from_hue(floatB value, floatB chroma, floatB h)
+{
+    h -= 6.0f * floor(h * (1.0f / 6.0f));
+    return value - chroma * clamp(fmin(h, 4.0f - h), 0.0f, 1.0f);
+}
+
+static inline void shift_hue(pixels *p, float shift)
+{
+    const floatB value = fmax(fmax(p->r, p->g), p->b);
+    const floatB chroma = value - fmin(fmin(p->r, p->g), p->b);
+    const floatB by = select(1.0f / chroma, (floatB)(0.0f), chroma <= 0.0f);
+    const floatB red = (p->g - p->b) * by, green = (p->b - p->r) * by + 2.0f,
+                 blue = (p->r - p->g) * by + 4.0f;
+    const floatB h = select(select(blue, green, value == p->g), red, value == p->r) + 6.0f * shift;
+    p->r = from_hue(value, chroma, h + 5.0f);
+    p->g = from_hue(value, chroma, h + 3.0f);
+    p->b = from_hue(value, chroma, h + 1.0f);
+}
+
+static inline void change_colours(pixels *p, const rv_augment_job *j)
+{
+    if (j->brightness != 1.0f) {
+        blend(p, (floatB)(0.0f), j->brightness);
+    }
+    if (j->contrast != 1.0f) {
+        blend(p, (floatB)(clamp(j->mean_grey * j->brightness, 0.0f, 1.0f)), j->contrast);
+    }
+    if (j->saturation != 1.0f) {
+        blend(p, grey_of(p), j->saturation);
+    }
+    if (j->hue != 0.0f) {
+        shift_hue(p, j->hue);
+    }
+    if (j->grey) {
+        const floatB grey = grey_of(p);
+        p->r = grey;
+        p->g = grey;
+        p->b = grey;
+    }
+}
+
+/* --- noise -------------------------------------------------------------------------------------------------- */
+
+typedef struct words {
+    uintB w[4];
+} words;
+
+/* As rv_philox(), for B counters that differ in their first word. */
+static inline words philox(uintB first, const uint *key)
+{
+    uint key0 = key[3], key1 = 0x6e6f6973u;
+    words c;
+    c.w[0] = first;
+    c.w[1] = (uintB)(key[0]);
+    c.w[2] = (uintB)(key[1]);
+    c.w[3] = (uintB)(key[2]);
+#pragma unroll
+    for (int round = 0; round < 10; round++) {
+        const uintB high0 = mul_hi((uintB)(0xD2511F53u), c.w[0]), low0 = 0xD2511F53u * c.w[0];
+        const uintB high1 = mul_hi((uintB)(0xCD9E8D57u), c.w[2]), low1 = 0xCD9E8D57u * c.w[2];
+        c.w[0] = high1 ^ c.w[1] ^ key0;
+        c.w[1] = low1;
+        c.w[2] = high0 ^ c.w[3] ^ key1;
+        c.w[3] = low0;
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    return c;
+}
+
+/* sqrt(-2 ln((n + 1) / 65536)) for whole n below 65536: the logarithm of the fraction by a polynomial. */
+static inline floatB radius_of(uintB n)
+{
+    const floatB x = convert_floatB(n + 1u);
+    const intB bits = as_intB(x);
+    const floatB exponent = convert_floatB((bits >> 23) - (127 + 16));
+    const floatB t = as_floatB((bits & 0x007fffff) | 0x3f800000) - 1.0f;
+    /* ln(1 + t) on [0, 1), error below 3e-7 */
+    const floatB ln =
+        t * (0.999981138f +
+             t * (-0.499471784f +
+                  t * (0.328242196f +
+                       t * (-0.225897982f +
+                            t * (0.134674479f + t * (-0.0551451515f + t * 0.0107644984f))))));
+    return sqrt(fmax(-2.0f * (exponent * 0.69314718f + ln), 0.0f));
+}
+
+/* sin(2 pi t) for t in [-1/4, 1/4], error below 1e-6. */
+static inline floatB sine(floatB t)
+{
+    const floatB s = t * t;
+    return t * (6.28316404f + s * (-41.3371418f + s * (81.3407472f - s * 70.9931999f)));
+}
+
+/* Adds noise of deviation `scale`. Of the 16 pixels from column 32 k on and the 16 behind them, pixel l of each takes
+ * half of the random words that counter (row, k, l) gives: two normals from each word by Box and Muller. */
+static inline void add_noise(pixels *p, const rv_augment_job *j, int column, int row)
+{
+    const int rows = (j->width + 31) / 32 * 16;
+    const uint first = (uint)(row * rows + column / 32 * 16 + column % 16);
+    const words w = philox(first + convert_uintB(RV_LANES), j->noise_key);
+    const int second = column / 16 % 2;
+    const uintB a = second ? w.w[2] : w.w[0], b = second ? w.w[3] : w.w[1];
+    const floatB radius = j->noise * radius_of(a & 0xffffu),
+                 other = j->noise * radius_of(b & 0xffffu);
+    /* Angles: a half turn of the signed fraction, mirrored into the range of sine(). */
+    const floatB turn = convert_floatB(a >> 16) * 0x1p-16f - 0.5f,
+                 turn_b = convert_floatB(b >> 16) * 0x1p-16f - 0.5f;
+    const floatB sign = select((floatB)(0.5f), (floatB)(-0.5f), turn < 0.0f);
+    const floatB sign_b = select((floatB)(0.5f), (floatB)(-0.5f), turn_b < 0.0f);
+    p->r += radius * sine(select(turn, sign - turn, fabs(turn) > 0.25f));
+    p->g += radius * sine(0.25f - fabs(turn));
+    p->b += other * sine(select(turn_b, sign_b - turn_b, fabs(turn_b) > 0.25f));
+}
+
+/* --- storing ------------------------------------------------------------------------------------------------ */
+
+static inline void erase(pixels *p, const rv_augment_job *j, int column, int row)
+{
+    if (row >= j->erase[1] && row < j->erase[3]) {
+        const intB at = column + RV_LANES;
+        const intB out = at >= j->erase[0] & at < j->erase[2];
+        p->r = select(p->r, (floatB)(j->erase_value), out);
+        p->g = select(p->g, (floatB)(j->erase_value), out);
+        p->b = select(p->b, (floatB)(j->erase_value), out);
+    }
+}
+
+static inline void store_one(__global result_t *y, const rv_augment_job *j, int column, int row,
+                             const result_t *r, const result_t *g, const result_t *b)
+{
+    for (int l = 0; l < B && column + l < j->width; l++) {
+        const int at = row * j->width + column + l;
+#if PLANES
+        y[at] = r[l];
+        y[at + j->width * j->height] = g[l];
+        y[at + 2 * j->width * j->height] = b[l];
+#else
+        y[3 * at] = r[l];
+        y[3 * at + 1] = g[l];
+        y[3 * at + 2] = b[l];
+#endif
+    }
+}
+
+static inline void store(__global result_t *y, const rv_augment_job *j, int column, int row,
+                         const pixels *p)
+{
+    result_t r[B], g[B], b[B];
+#if PLANES
+    const floatB vr = unit(p->r), vg = unit(p->g), vb = unit(p->b);
+    if (column + B <= j->width) {
+        __global float *to = y + row * j->width + column;
+        const int plane = j->width * j->height;
+        vstoreB(vr, 0, to);
+        vstoreB(vg, 0, to + plane);
+        vstoreB(vb, 0, to + 2 * plane);
+        return;
+    }
+    vstoreB(vr, 0, r);
+    vstoreB(vg, 0, g);
+    vstoreB(vb, 0, b);
+#else
+    const ucharB vr = convert_ucharB_sat_rte(p->r * 255.0f),
+                 vg = convert_ucharB_sat_rte(p->g * 255.0f),
+                 vb = convert_ucharB_sat_rte(p->b * 255.0f);
+#if B == 16
+    if (column + B <= j->width) {
+        __global uchar *to = y + 3 * (row * j->width + column);
+        /* Not shuffle2(), which some compilers make a loop of. */
+        vstore16((uchar16)(vr.s0, vg.s0, vb.s0, vr.s1, vg.s1, vb.s1, vr.s2, vg.s2, vb.s2, vr.s3,
+                           vg.s3, vb.s3, vr.s4, vg.s4, vb.s4, vr.s5),
+                 0, to);
+        vstore16((uchar16)(vg.s5, vb.s5, vr.s6, vg.s6, vb.s6, vr.s7, vg.s7, vb.s7, vr.s8, vg.s8,
+                           vb.s8, vr.s9, vg.s9, vb.s9, vr.sa, vg.sa),
+                 0, to + 16);
+        vstore16((uchar16)(vb.sa, vr.sb, vg.sb, vb.sb, vr.sc, vg.sc, vb.sc, vr.sd, vg.sd, vb.sd,
+                           vr.se, vg.se, vb.se, vr.sf, vg.sf, vb.sf),
+                 0, to + 32);
+        return;
+    }
+#endif
+    RV_PASTE(vstore, B)(vr, 0, r);
+    RV_PASTE(vstore, B)(vg, 0, g);
+    RV_PASTE(vstore, B)(vb, 0, b);
+#endif
+    store_one(y, j, column, row, r, g, b);
+}
+
+static inline void finish(__global result_t *y, pixels p, const rv_augment_job *j, int column,
+                          int row)
+{
+    change_colours(&p, j);
+    if (j->noise > 0.0f) {
+        add_noise(&p, j, column, row);
+    }
+    erase(&p, j, column, row);
+    store(y + j->start, j, column, row, &p);
+}
+
+/* --- kernels ------------------------------------------------------------------------------------------------ */
+
+/* The stretches of B pixels of a job that a work-item does: rows one after the other. */
+#define FOR_EACH(j, column, row, per_item)                                                     \
+    const int columns = ((j).width + B - 1) / B, end = columns * (j).height;                   \
+    const int first = (int)get_global_id(0) * (per_item), last = min(first + (per_item), end); \
+    for (int i = first, column = first % columns * B, row = first / columns; i < last;         \
+         i++, column = column + B < (j).width ? column + B : 0, row += column == 0)
+
+/* Everything at once, where nothing is blurred. One work-item: per_item stretches of a job; jobs from first_job on along
+ * dimension 1. */
+__kernel void augment_direct(__global result_t *y, __global const uchar *x,
+                             __global const rv_augment_job *jobs, int first_job, int per_item)
+{
+    const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    FOR_EACH(j, column, row, per_item)
+    {
+        finish(y, sample(x + j.source_start, &j, column, row), &j, column, row);
+    }
+}
+
+/* The resampled picture alone, for a blur: planes R, G, B at `start` floats, rows of `columns` stretches. */
+__kernel void augment_warp(__global floatB *y, __global const uchar *x,
+                           __global const rv_augment_job *jobs, int first_job, int per_item)
+{
+    const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    FOR_EACH(j, column, row, per_item)
+    {
+        const pixels p = sample(x + j.source_start, &j, column, row);
+        y[i] = p.r;
+        y[i + end] = p.g;
+        y[i + 2 * end] = p.b;
+    }
+}
+
+/* Weights of a Gaussian with sum 1; at most four deviations are counted. */
+static inline int blur_reach(float deviation)
+{
+    return min((int)ceil(4.0f * deviation), 80);
+}
+
+/* One direction of the blur; the picture is mirrored at its edges. `along`: floats to the next pixel are 1 along
+ * rows. */
+static inline floatB blur_rows(__global const float *x, const rv_augment_job *j, int column,
+                               int row, int stride)
+{
+    const int reach = blur_reach(j->blur), last = j->width - 1;
+    const float k = -0.5f / (j->blur * j->blur);
+    floatB sum = (floatB)(0.0f);
+    float total = 0.0f;
+    for (int d = -reach; d <= reach; d++) {
+        const float w = exp(k * (float)(d * d));
+        float lane[B];
+        for (int l = 0; l < B; l++) {
+            int at = abs(min(column + l, last) + d) % max(2 * last, 1);
+            lane[l] = x[row * stride + min(at, 2 * last - at)];
+        }
+        sum += w * vloadB(0, lane);
+        total += w;
+    }
+    return sum / total;
+}
+
+static inline floatB blur_columns(__global const floatB *x, const rv_augment_job *j, int stretch,
+                                  int row, int columns)
+{
+    const int reach = blur_reach(j->blur), last = j->height - 1;
+    const float k = -0.5f / (j->blur * j->blur);
+    floatB sum = (floatB)(0.0f);
+    float total = 0.0f;
+    for (int d = -reach; d <= reach; d++) {
+        const float w = exp(k * (float)(d * d));
+        const int at = abs(row + d) % max(2 * last, 1);
+        sum += w * x[min(at, 2 * last - at) * columns + stretch];
+        total += w;
+    }
+    return sum / total;
+}
+
+__kernel void augment_blur(__global floatB *y, __global const floatB *x,
+                           __global const rv_augment_job *jobs, int first_job, int per_item)
+{
+    const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    FOR_EACH(j, column, row, per_item)
+    {
+        for (int c = 0; c < 3; c++) {
+            y[i + c * end] =
+                blur_rows((__global const float *)(x + c * end), &j, column, row, columns * B);
+        }
+    }
+}
+
+/* The blur along columns, and all that follows it. */
+__kernel void augment_finish(__global result_t *y, __global const floatB *x,
+                             __global const rv_augment_job *jobs, int first_job, int per_item)
+{
+    const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    FOR_EACH(j, column, row, per_item)
+    {
+        pixels p;
+        p.r = blur_columns(x, &j, column / B, row, columns);
+        p.g = blur_columns(x + end, &j, column / B, row, columns);
+        p.b = blur_columns(x + 2 * end, &j, column / B, row, columns);
+        finish(y, p, &j, column, row);
+    }
+}

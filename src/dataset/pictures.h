@@ -1,0 +1,20 @@
+/* The pictures of a folder tree. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_DATASET_PICTURES_H
+#define RV_DATASET_PICTURES_H
+
+#include <reverie/status.h>
+#include <stddef.h>
+
+/** Paths below a folder, as "class/file.jpg", in an order that depends on names only. */
+typedef struct rv_pictures {
+    char **paths;
+    size_t n, capacity;
+} rv_pictures;
+
+/** Lists files named .jpg, .jpeg or .png in `folder` and the folders in it; hidden ones are left out.
+ *  @return RV_ERR_NOT_FOUND: no such folder, or there is no picture in it. */
+RV_NODISCARD rv_status rv_pictures_list(rv_pictures *out, const char *folder);
+void rv_pictures_release(rv_pictures *pictures);
+
+#endif
