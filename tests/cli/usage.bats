@@ -172,8 +172,8 @@ complete_words() {
     [ "$(complete_words reverie --progress '')" = "auto none json" ]
     [ "$(complete_words reverie --seed '')" = "" ]
     [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
-    [ "$(complete_words reverie stylize --model vgg)" = "vgg16 vgg19 vgg-s" ]
-    [ "$(complete_words reverie bench '')" = "peak conv gemm elementwise stylize infer train" ]
+    [ "$(complete_words reverie stylize --model vgg)" = "vgg-s vgg16 vgg19" ]
+    [ "$(complete_words reverie bench '')" = "peak conv gemm elementwise stylize infer train augment" ]
     touch "a file.prototxt"
     [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
 }
