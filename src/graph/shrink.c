@@ -5,6 +5,7 @@
 #include "graph/internal.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* What is weighed in one round of the search. */
@@ -16,6 +17,9 @@ enum { SMALLEST_STEP = 50, PARTS = 8 };
 /* Operations that take as long as a byte that is moved: the balance of most devices. */
 #define FLOPS_PER_BYTE 10.0
 
+/* Of the work of an iteration, what any plan may spend on memory: next to nothing. */
+#define SMALL_SHARE 0.01
+
 /* Two decisions for each node; a move changes one of them. */
 typedef struct move {
     int node;
@@ -26,6 +30,8 @@ typedef struct move {
 typedef struct search {
     rv_plan *plan;
     uint64_t limit;  /* of what lives at a time */
+    double budget;   /* of what may be spent */
+    bool packing;    /* packing on use is among the moves */
     int64_t *change; /* by step, of what lives */
     move moves[MAX_MOVES];
     int n_moves;
@@ -55,6 +61,9 @@ static double moved_bytes(const rv_plan_node *p)
 static double again_cost(const rv_plan_node *p)
 {
     const rv_op *op = p->node.op;
+    if (p->merged) {
+        return 0;
+    }
     const double flops = op->flops != NULL ? op->flops(&p->node, RV_PASS_FORWARD) : 0;
     return flops + FLOPS_PER_BYTE * moved_bytes(p);
 }
@@ -163,7 +172,7 @@ static void find_moves(search *s)
         if (can_toggle(plan, p)) {
             add_move(s, (move){i, false, rv_tensor_bytes(p->node.out[0])});
         }
-        if (packed > 0) {
+        if (packed > 0 && s->packing) {
             add_move(s, (move){i, true, packed});
         }
     }
@@ -197,7 +206,7 @@ static rv_status find_best(search *s, const score *now, move *out)
         toggle(s->plan, &s->moves[i]);
         RV_TRY(rate(s, &then));
         toggle(s->plan, &s->moves[i]);
-        if (then.excess < now->excess && worth(now, &then) > best) {
+        if (then.excess < now->excess && then.cost <= s->budget && worth(now, &then) > best) {
             best = worth(now, &then);
             *out = s->moves[i];
         }
@@ -230,9 +239,8 @@ static rv_status give_back(search *s, score *now)
     }
 }
 
-/* Decides until no step needs more than `target`, or nothing more can be done; then takes back what is
- * not needed for `allowed`, if that much is reached (*fits). A lower target leads another way. */
-static rv_status shrink(search *s, uint64_t target, uint64_t allowed, bool *fits)
+/* Decides until no step needs more than `target`, or nothing more can be done. */
+static rv_status descend(search *s, uint64_t target)
 {
     score now;
     rv_plan_keep_all(s->plan);
@@ -247,6 +255,15 @@ static rv_status shrink(search *s, uint64_t target, uint64_t allowed, bool *fits
         toggle(s->plan, &best);
         RV_TRY(rate(s, &now));
     }
+    return rate(s, &now);
+}
+
+/* Then takes back what is not needed for `allowed`, if that much is reached (*fits). A lower target
+ * leads another way. */
+static rv_status shrink(search *s, uint64_t target, uint64_t allowed, bool *fits)
+{
+    score now;
+    RV_TRY(descend(s, target));
     s->limit = allowed;
     RV_TRY(rate(s, &now));
     *fits = !(now.excess > 0);
@@ -273,9 +290,9 @@ static rv_status fit(search *s, uint64_t limit)
         for (uint64_t part = PARTS; part > 0 && !fits; part--) {
             RV_TRY(shrink(s, allowed / PARTS * part, allowed, &fits));
             RV_TRY(place(s, &least));
-        }
-        if (least <= limit) {
-            return RV_OK;
+            if (s->plan->bytes <= limit) {
+                return RV_OK;
+            }
         }
         const uint64_t beyond = least - limit, step = limit / SMALLEST_STEP;
         const uint64_t less = beyond > step ? beyond : step;
@@ -285,17 +302,32 @@ static rv_status fit(search *s, uint64_t limit)
     return RV_OK;
 }
 
+/* What costs next to nothing is computed again in any case. */
+static rv_status save(search *s)
+{
+    rv_plan *plan = s->plan;
+    score now;
+    s->budget = 0;
+    s->packing = false;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        s->budget += SMALL_SHARE * again_cost(&plan->nodes[i]);
+    }
+    RV_TRY(descend(s, 0));
+    RV_TRY(rv_plan_live_bytes(plan, &s->limit));
+    RV_TRY(give_back(s, &now));
+    return rv_plan_place(plan);
+}
+
 rv_status rv_plan_fit(rv_plan *plan, uint64_t limit)
 {
     search s = {.plan = plan};
-    rv_plan_keep_all(plan);
-    RV_TRY(rv_plan_schedule(plan));
-    RV_TRY(rv_plan_place(plan));
-    if (plan->bytes <= limit) {
-        return RV_OK;
-    }
     RV_TRY(rv_alloc(&s.change, 3 * plan->n_nodes + 1, sizeof *s.change, "plan memory"));
-    const rv_status status = fit(&s, limit);
+    rv_status status = save(&s);
+    if (status == RV_OK && plan->bytes > limit) {
+        s.budget = INFINITY;
+        s.packing = true;
+        status = fit(&s, limit);
+    }
     free(s.change);
     return status;
 }
