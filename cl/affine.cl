@@ -43,14 +43,25 @@ __kernel void affine_map(__global floatV *y, __global const floatV *x, __global 
     }
 }
 
+/* dy of the affine map itself where that of its rectified output is given; x is read for a slope other than 1 only. */
+static inline floatV unrectified(floatV dy, __global const floatV *x, floatV middle, floatV factor,
+                                 floatV offset, float slope)
+{
+    if (slope == 1.0f) {
+        return dy;
+    }
+    return select(slope * dy, dy, (*x - middle) * factor + offset > (floatV)(0.0f));
+}
+
 /* dx = dy * weight / sqrt(variance + epsilon), and where the statistics are the batch's own, whose two sums are
  * given: dx = (dy - mean dy - x^ * mean (dy x^)) * that, x^ the normalised x. sums: [2,c], NULL for fixed ones.
  * dx may lie over dy. */
 __kernel void affine_back(__global floatV *dx, __global const floatV *dy, __global const floatV *x,
                           __global const float *mean, __global const float *variance,
-                          __global const float *weight, __global const float *sums, int n, int c,
-                          int pixels, int run, int mean_at, int variance_at, int sums_at,
-                          float epsilon, int accumulate)
+                          __global const float *weight, __global const float *bias,
+                          __global const float *sums, int n, int c, int pixels, int run,
+                          int mean_at, int variance_at, int sums_at, float epsilon, int accumulate,
+                          float slope)
 {
     const rv_run r = rv_run_of(rv_index(), pixels, run);
     const int blocks = rv_blocks(c), block = r.plane % blocks;
@@ -59,19 +70,22 @@ __kernel void affine_back(__global floatV *dx, __global const floatV *dy, __glob
     }
     const floatV inverse = inverse_deviation(variance, variance_at, block, c, epsilon);
     const floatV factor = vector_or(weight, 1.0f, block, c) * inverse;
+    const floatV offset = vector_or(bias, 0.0f, block, c);
+    const floatV middle = mean_of(mean, mean_at, block, c);
     const int begin = r.plane * pixels + r.begin, end = r.plane * pixels + r.end;
     if (sums == 0) {
         for (int p = begin; p < end; p++) {
-            dx[p] = rv_accumulateV(dx + p, dy[p] * factor, accumulate);
+            const floatV v = unrectified(dy[p], x + p, middle, factor, offset, slope) * factor;
+            dx[p] = rv_accumulateV(dx + p, v, accumulate);
         }
         return;
     }
     const float share = 1.0f / ((float)n * (float)pixels);
-    const floatV middle = mean_of(mean, mean_at, block, c);
     const floatV mean_dy = rv_channelsV(sums + sums_at, block, c) * share;
-    const floatV slope = rv_channelsV(sums + sums_at + c, block, c) * share * inverse;
+    const floatV tilt = rv_channelsV(sums + sums_at + c, block, c) * share * inverse;
     for (int p = begin; p < end; p++) {
-        const floatV v = (dy[p] - mean_dy - (x[p] - middle) * slope) * factor;
+        const floatV d = unrectified(dy[p], x + p, middle, factor, offset, slope);
+        const floatV v = (d - mean_dy - (x[p] - middle) * tilt) * factor;
         dx[p] = rv_accumulateV(dx + p, v, accumulate);
     }
 }
@@ -138,19 +152,26 @@ __kernel void affine_statistics(__global float *statistics, __global float *runn
 
 /* Sums of dy and of dy (x - mean) over each part of each plane, parts [n * blocks, n_parts, 2]. */
 __kernel void affine_products(__global floatV *parts, __global const floatV *dy,
-                              __global const floatV *x, __global const float *mean, int n, int c,
-                              int pixels, int n_parts, int mean_at)
+                              __global const floatV *x, __global const float *mean,
+                              __global const float *variance, __global const float *weight,
+                              __global const float *bias, int n, int c, int pixels, int n_parts,
+                              int mean_at, int variance_at, float epsilon, float slope)
 {
     const int i = rv_index(), plane = i / n_parts, blocks = rv_blocks(c);
     if (plane >= n * blocks) {
         return;
     }
     const floatV middle = mean_of(mean, mean_at, plane % blocks, c);
+    const floatV factor =
+        vector_or(weight, 1.0f, plane % blocks, c) *
+        inverse_deviation(variance, variance_at, plane % blocks, c, epsilon);
+    const floatV offset = vector_or(bias, 0.0f, plane % blocks, c);
     const rv_share share = rv_share_of(i % n_parts, n_parts, pixels);
     floatV sum = (floatV)(0.0f), products = (floatV)(0.0f);
     for (int p = plane * pixels + share.begin; p < plane * pixels + share.end; p += share.step) {
-        sum += dy[p];
-        products += dy[p] * (x[p] - middle);
+        const floatV d = unrectified(dy[p], x + p, middle, factor, offset, slope);
+        sum += d;
+        products += d * (x[p] - middle);
     }
     parts[2 * i] = sum;
     parts[2 * i + 1] = products;
@@ -184,4 +205,27 @@ __kernel void affine_sums(__global float *d_weight, __global float *d_bias, __gl
     if (d_weight != 0) {
         rv_store_channelsV(d_weight, block, c, products, accumulate_weight);
     }
+}
+
+/* --- into the parameters of what comes before -------------------------------------------------------------- */
+
+/* to = factor * from for each row, to_bias = (from_bias - mean) * factor + bias: the map after a weighted sum. In place
+ * if `to` is `from`; from_bias may be NULL. One work-item: one row, which is one channel. */
+__kernel void affine_fold(__global float *to, __global float *to_bias, __global const float *from,
+                          __global const float *from_bias, __global const float *mean,
+                          __global const float *variance, __global const float *weight,
+                          __global const float *bias, int rows, int row, float epsilon)
+{
+    const int k = rv_index();
+    if (k >= rows) {
+        return;
+    }
+    const float inverse = variance == 0 ? 1.0f : 1.0f / sqrt(variance[k] + epsilon);
+    const float factor = (weight == 0 ? 1.0f : weight[k]) * inverse;
+    for (int i = k * row; i < (k + 1) * row; i++) {
+        to[i] = factor * from[i];
+    }
+    const float middle = mean == 0 ? 0.0f : mean[k];
+    to_bias[k] = ((from_bias == 0 ? 0.0f : from_bias[k]) - middle) * factor +
+                 (bias == 0 ? 0.0f : bias[k]);
 }

@@ -1,4 +1,4 @@
-/* Merges a rectifier into the launch that makes its input, where nobody else reads that input. */
+/* Leaves out nodes whose work the node before them does too: rectifiers, and in inference affine maps per channel. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
@@ -17,40 +17,129 @@ static void count_readers(const rv_plan *plan, int *readers)
     }
 }
 
-/* A value that is wanted, or that backward of its maker or of the rectifier reads, has to exist. */
-static bool may_vanish(const rv_plan *plan, const rv_plan_node *rectifier, const int *readers)
+/* The node that makes what p takes, if nobody else sees that; NULL otherwise. */
+static rv_plan_node *maker_of(const rv_plan *plan, const rv_plan_node *p, const int *readers)
 {
-    const rv_plan_value *in = &plan->values[rectifier->in[0]];
-    if (in->producer < 0 || in->output || readers[rectifier->in[0]] != 1) {
-        return false;
-    }
-    const rv_node *maker = &plan->nodes[in->producer].node;
-    const bool maker_reads =
-        maker->wanted != 0 && (maker->op->traits & RV_OP_BWD_READS_OUTPUT) != 0;
-    const bool reads = rectifier->node.wanted != 0 && rv_backward_reads_input(&rectifier->node);
-    return (maker->op->traits & RV_OP_RECTIFIES) != 0 && !maker_reads && !reads;
+    const rv_plan_value *in = &plan->values[p->in[0]];
+    const bool seen = in->output || readers[p->in[0]] != 1;
+    return p->node.n_in == 1 && in->producer >= 0 && !seen ? &plan->nodes[in->producer] : NULL;
 }
 
-/* Its input's layout is its output's: the pair shares memory, since it may be done in place. */
-static bool is_rectifier(const rv_node *n, float *slope)
+/* The maker's output becomes p's: p has nothing left to do. */
+static void leave_out(rv_plan *plan, rv_plan_node *p, rv_plan_node *maker)
 {
-    return n->op->rectifier != NULL && (n->op->traits & RV_OP_INPLACE) != 0 &&
-           n->op->rectifier(n, slope);
+    maker->out[0] = p->out[0];
+    plan->values[p->out[0]].producer = (int)(maker - plan->nodes);
+    p->left_out = true;
+}
+
+/* --- rectifiers ------------------------------------------------------------------------------ */
+
+/* What backward of the maker or of the rectifier reads has to exist. */
+static bool may_rectify(const rv_plan_node *maker, const rv_plan_node *p)
+{
+    const bool maker_reads = rv_runs_backward(maker) && rv_has_trait(maker, RV_OP_BWD_READS_OUTPUT);
+    const bool reads = rv_runs_backward(p) && rv_backward_reads_input(&p->node);
+    return rv_has_trait(maker, RV_OP_RECTIFIES) && maker->node.slope == 1 && !maker_reads && !reads;
+}
+
+/* Its input's layout is its output's: where its backward stays, the pair shares memory, since it may be done in
+ * place. */
+static void merge_rectifier(rv_plan *plan, rv_plan_node *p, const int *readers)
+{
+    rv_plan_node *maker = maker_of(plan, p, readers);
+    float slope;
+    if (maker == NULL || p->node.op->rectifier == NULL || !rv_has_trait(p, RV_OP_INPLACE) ||
+        !p->node.op->rectifier(&p->node, &slope) || !may_rectify(maker, p)) {
+        return;
+    }
+    maker->node.slope = slope;
+    if (!rv_runs_backward(p) || rv_has_trait(maker, RV_OP_BWD_RECTIFIES)) {
+        leave_out(plan, p, maker);
+    } else {
+        p->merged = true;
+    }
+}
+
+/* --- affine maps per channel ----------------------------------------------------------------- */
+
+static bool wants_params(const rv_plan_node *p)
+{
+    return (p->node.wanted & ~(RV_WANT_INPUT(RV_MAX_INPUTS) - 1)) != 0;
+}
+
+static rv_status fold_affine(rv_plan *plan, rv_plan_node *p, const int *readers)
+{
+    rv_plan_node *maker = maker_of(plan, p, readers);
+    if (plan->mode != RV_INFER || p->node.op->fold == NULL || maker == NULL ||
+        !rv_has_trait(maker, RV_OP_FOLDS) || maker->node.slope != 1 || wants_params(maker) ||
+        wants_params(p)) {
+        return RV_OK;
+    }
+    RV_TRY(rv_grow(&plan->folds, &plan->folds_capacity, plan->n_folds + 1, sizeof *plan->folds,
+                   "plan nodes"));
+    plan->folds[plan->n_folds++] = (rv_plan_fold){*p, (int)(maker - plan->nodes), !maker->folds};
+    leave_out(plan, p, maker);
+    p->memory = NULL; /* the fold's by now */
+    maker->folds = true;
+    return RV_OK;
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+/* Closes the gaps; moved[i] is the new number of node i. */
+static void close_gaps(rv_plan *plan, int *moved)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        moved[i] = (int)kept;
+        if (plan->nodes[i].left_out) {
+            free(plan->nodes[i].memory);
+        } else {
+            plan->nodes[kept++] = plan->nodes[i];
+        }
+    }
+    plan->n_nodes = kept;
+    for (size_t v = 0; v < plan->n_values; v++) {
+        rv_plan_value *value = &plan->values[v];
+        value->producer = value->producer >= 0 ? moved[value->producer] : -1;
+    }
+    for (size_t i = 0; i < plan->n_folds; i++) {
+        plan->folds[i].maker = moved[plan->folds[i].maker];
+    }
 }
 
 rv_status rv_plan_fuse(rv_plan *plan)
 {
-    int *readers;
-    RV_TRY(rv_alloc(&readers, plan->n_values + 1, sizeof *readers, "plan"));
-    count_readers(plan, readers);
-    for (size_t i = 0; i < plan->n_nodes; i++) {
-        rv_plan_node *p = &plan->nodes[i];
-        float slope;
-        if (is_rectifier(&p->node, &slope) && may_vanish(plan, p, readers)) {
-            plan->nodes[plan->values[p->in[0]].producer].node.slope = slope;
-            p->merged = true;
+    const size_t n = plan->n_values > plan->n_nodes ? plan->n_values : plan->n_nodes;
+    int *numbers;
+    RV_TRY(rv_alloc(&numbers, n + 1, sizeof *numbers, "plan"));
+    count_readers(plan, numbers);
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < plan->n_nodes && status == RV_OK; i++) {
+        status = fold_affine(plan, &plan->nodes[i], numbers);
+        if (status == RV_OK && !plan->nodes[i].left_out) {
+            merge_rectifier(plan, &plan->nodes[i], numbers);
         }
     }
-    free(readers);
+    if (status == RV_OK) {
+        close_gaps(plan, numbers);
+    }
+    free(numbers);
+    return status;
+}
+
+/* The parameters of a node with all that follows folded in: from its own by the first map, then in place. */
+rv_status rv_plan_fold_params(rv_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_folds; i++) {
+        const rv_node *affine = &plan->folds[i].affine.node;
+        rv_plan_node *maker = &plan->nodes[plan->folds[i].maker];
+        rv_tensor *from[2] = {&maker->folded[0], &maker->folded[1]};
+        for (int k = 0; plan->folds[i].first && k < 2; k++) {
+            from[k] = rv_params_tensor(plan->params, maker->graph_node, k);
+        }
+        RV_TRY(affine->op->fold(affine, plan->device, maker->folded, from));
+    }
     return RV_OK;
 }

@@ -41,7 +41,10 @@ typedef struct rv_plan_node {
     void *memory;     /**< the arrays of this struct and of `node`, its attributes and its name */
     rv_tensor absent; /**< stands for parameters that the node has not: rank 0 */
     rv_tensor saved[RV_MAX_SAVED];
-    bool merged;         /**< the node before does its forward: output 0 lies over input 0 */
+    bool merged;   /**< the node before does its forward: output 0 lies over input 0 */
+    bool left_out; /**< the node before does all of it: gone once fuse.c is through */
+    bool folds;    /**< its parameters 0 and 1 are `folded`, with the maps that followed it */
+    rv_tensor folded[2];
     uint32_t accumulate; /**< inputs whose gradient another node has written before */
 
     /* Decisions: shrink.c changes them where memory is short. */
@@ -51,8 +54,17 @@ typedef struct rv_plan_node {
     int at[RV_STEP_KINDS]; /**< its steps, -1: none */
     int saved_storage[RV_MAX_SAVED];
     int workspace[RV_STEP_KINDS], packed[RV_STEP_KINDS]; /**< storages */
+    int folded_storage[2];
     rv_buffer *workspace_view[RV_STEP_KINDS], *packed_view[RV_STEP_KINDS];
 } rv_plan_node;
+
+/** An affine map that is folded into the parameters of a node before it; several of one node stand in
+ *  their order. */
+typedef struct rv_plan_fold {
+    rv_plan_node affine; /**< prepared, but never run */
+    int maker;           /**< node of the plan */
+    bool first;          /**< of that node */
+} rv_plan_fold;
 
 typedef struct rv_storage {
     size_t bytes;    /**< rounded up to where a view may start */
@@ -75,6 +87,8 @@ struct rv_plan {
     size_t n_values, values_capacity;
     rv_plan_node *nodes;
     size_t n_nodes, nodes_capacity;
+    rv_plan_fold *folds;
+    size_t n_folds, folds_capacity;
     int *value_of; /**< by graph value: value of the plan, -1: not needed */
     size_t n_value_of;
 
@@ -110,8 +124,10 @@ RV_NODISCARD rv_status rv_plan_select(rv_plan *plan, const rv_plan_options *opti
 RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_options *options);
 /** select.c: whether the value is one of the wanted losses. */
 bool rv_plan_is_loss(const rv_plan *plan, int value);
-/** fuse.c: rectifiers go into the launch that makes their input. */
+/** fuse.c: rectifiers go into the launch that makes their input, affine maps into parameters. */
 RV_NODISCARD rv_status rv_plan_fuse(rv_plan *plan);
+/** fuse.c: computes the folded parameters. */
+RV_NODISCARD rv_status rv_plan_fold_params(rv_plan *plan);
 /** order.c: brings the nodes into an order in which values live short. */
 RV_NODISCARD rv_status rv_plan_order(rv_plan *plan);
 

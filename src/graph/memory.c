@@ -75,6 +75,9 @@ static void wire_nodes(rv_plan *plan)
         for (int k = 0; k < RV_MAX_SAVED; k++) {
             p->saved[k].buffer = view_of(plan, p->saved_storage[k]);
         }
+        for (int k = 0; k < 2; k++) {
+            p->folded[k].buffer = view_of(plan, p->folded_storage[k]);
+        }
         for (int kind = 0; kind < RV_STEP_KINDS; kind++) {
             p->workspace_view[kind] = view_of(plan, p->workspace[kind]);
             p->packed_view[kind] = view_of(plan, p->packed[kind]);

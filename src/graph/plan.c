@@ -39,24 +39,45 @@ static rv_status point_params(rv_plan *plan, rv_plan_node *p)
     return RV_OK;
 }
 
+/* A row per channel in parameter 0, and in any case something to add. */
+static void point_folded(rv_plan_node *p)
+{
+    rv_node *n = &p->node;
+    p->folded[0] = *n->param[0];
+    p->folded[1] = (rv_tensor){rv_shape_1(n->param[0]->shape.dim[0]), RV_PLAIN, 1, NULL};
+    for (int k = 0; k < 2; k++) {
+        n->param[k] = &p->folded[k];
+    }
+}
+
+static rv_status point_node(rv_plan *plan, rv_plan_node *p)
+{
+    rv_node *n = &p->node;
+    for (int k = 0; k < n->n_in; k++) {
+        n->in[k] = &plan->values[p->in[k]].tensor;
+    }
+    for (int k = 0; k < n->n_out; k++) {
+        n->out[k] = &plan->values[p->out[k]].tensor;
+    }
+    for (int k = 0; k < n->op->n_saved; k++) {
+        p->saved[k].block = p->saved[k].layout == RV_BLOCKED ? rv_device_block(plan->device) : 1;
+        n->saved[k] = &p->saved[k];
+    }
+    RV_TRY(point_params(plan, p));
+    if (p->folds) {
+        point_folded(p);
+    }
+    return RV_OK;
+}
+
 /* From here on neither nodes nor values move, so that tensors can be pointed to. */
 static rv_status point_tensors(rv_plan *plan)
 {
     for (size_t i = 0; i < plan->n_nodes; i++) {
-        rv_plan_node *p = &plan->nodes[i];
-        rv_node *n = &p->node;
-        for (int k = 0; k < n->n_in; k++) {
-            n->in[k] = &plan->values[p->in[k]].tensor;
-        }
-        for (int k = 0; k < n->n_out; k++) {
-            n->out[k] = &plan->values[p->out[k]].tensor;
-        }
-        for (int k = 0; k < n->op->n_saved; k++) {
-            p->saved[k].block =
-                p->saved[k].layout == RV_BLOCKED ? rv_device_block(plan->device) : 1;
-            n->saved[k] = &p->saved[k];
-        }
-        RV_TRY(point_params(plan, p));
+        RV_TRY(point_node(plan, &plan->nodes[i]));
+    }
+    for (size_t i = 0; i < plan->n_folds; i++) {
+        RV_TRY(point_node(plan, &plan->folds[i].affine));
     }
     return RV_OK;
 }
@@ -67,6 +88,10 @@ static rv_status prepare(rv_plan *plan)
         rv_plan_node *p = &plan->nodes[i];
         RV_TRY(rv_node_tuned(&p->node, plan->device));
         RV_TRY(p->node.op->prepare(&p->node, plan->device));
+    }
+    for (size_t i = 0; i < plan->n_folds; i++) {
+        rv_node *n = &plan->folds[i].affine.node;
+        RV_TRY(n->op->prepare(n, plan->device));
     }
     return RV_OK;
 }
@@ -142,6 +167,10 @@ void rv_plan_destroy(rv_plan *plan)
         free(plan->nodes[i].node.priv);
         free(plan->nodes[i].memory);
     }
+    for (size_t i = 0; i < plan->n_folds; i++) {
+        free(plan->folds[i].affine.node.priv);
+        free(plan->folds[i].affine.memory);
+    }
     for (size_t i = 0; i < plan->n_storages; i++) {
         rv_buffer_destroy(plan->storages[i].view);
     }
@@ -160,6 +189,7 @@ void rv_plan_destroy(rv_plan *plan)
     free(plan->arenas);
     free(plan->arena_bytes);
     free(plan->nodes);
+    free(plan->folds);
     free(plan->values);
     free(plan->value_of);
     free(plan);
@@ -244,6 +274,7 @@ static rv_status pack_all(rv_plan *plan)
     if (plan->params == NULL || plan->packed_version == rv_params_version(plan->params)) {
         return RV_OK;
     }
+    RV_TRY(rv_plan_fold_params(plan));
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
         if (!p->pack_on_use) {

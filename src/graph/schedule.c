@@ -312,6 +312,10 @@ static rv_status store_extras(rv_plan *plan)
             }
         }
         RV_TRY(store_packed(plan, p));
+        for (int k = 0; p->folds && k < 2; k++) {
+            RV_TRY(add_storage(plan, &p->folded_storage[k], rv_tensor_bytes(&p->folded[k]), 0,
+                               INT_MAX));
+        }
     }
     return RV_OK;
 }
@@ -328,6 +332,7 @@ static void forget_storages(rv_plan *plan)
         for (int k = 0; k < RV_MAX_SAVED; k++) {
             p->saved_storage[k] = RV_NO_STORAGE;
         }
+        p->folded_storage[0] = p->folded_storage[1] = RV_NO_STORAGE;
         for (int kind = 0; kind < RV_STEP_KINDS; kind++) {
             p->workspace[kind] = p->packed[kind] = RV_NO_STORAGE;
         }

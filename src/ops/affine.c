@@ -10,7 +10,7 @@ enum { MEAN, VARIANCE };
 /* --- what both share ------------------------------------------------------------------------- */
 
 typedef struct plan {
-    rv_kernel *map, *back, *products, *sums;
+    rv_kernel *map, *back, *products, *sums, *fold;
     rv_kernel *moments, *statistics; /* of batch_norm */
     int32_t n_parts;                 /* of the sum over one plane */
 } plan;
@@ -58,6 +58,7 @@ static rv_status get_kernels(rv_node *n, rv_device *device)
         {&p->map, "affine_map"},           {&p->back, "affine_back"},
         {&p->products, "affine_products"}, {&p->sums, "affine_sums"},
         {&p->moments, "affine_moments"},   {&p->statistics, "affine_statistics"},
+        {&p->fold, "affine_fold"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         RV_TRY(rv_kernel_get(table[i].kernel, device, "affine", table[i].name,
@@ -79,6 +80,12 @@ static rv_status map(const rv_node *n, const rv_exec *e, statistics s)
                 RV_ARG(s.variance_at), RV_ARG(s.epsilon), RV_ARG(n->slope)));
 }
 
+/* What backward rectifies with: only where it reads the input anyway, as the sign of the output follows from that. */
+static float slope_of(const rv_node *n)
+{
+    return (n->op->traits & RV_OP_BWD_RECTIFIES) != 0 ? n->slope : 1.0f;
+}
+
 /* Gradients of the parameters that are wanted, and where the statistics are the batch's own, the two sums that the
  * gradient of the input needs, behind the parts in the workspace. */
 static rv_status reduce(const rv_node *n, const rv_exec *e, uint32_t wanted, statistics s)
@@ -96,8 +103,10 @@ static rv_status reduce(const rv_node *n, const rv_exec *e, uint32_t wanted, sta
     RV_TRY(rv_launch(e->device, p->products,
                      rv_grid_items(e->device, z.planes * (size_t)p->n_parts),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer),
-                             RV_ARG(n->in[0]->buffer), RV_ARG(s.mean), RV_ARG(z.n), RV_ARG(z.c),
-                             RV_ARG(z.pixels), RV_ARG(p->n_parts), RV_ARG(s.mean_at))));
+                             RV_ARG(n->in[0]->buffer), RV_ARG(s.mean), RV_ARG(s.variance),
+                             RV_ARG(param_of(n, WEIGHT)), RV_ARG(param_of(n, BIAS)), RV_ARG(z.n),
+                             RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(p->n_parts), RV_ARG(s.mean_at),
+                             RV_ARG(s.variance_at), RV_ARG(s.epsilon), RV_ARG(slope_of(n)))));
     return rv_launch(e->device, p->sums, rv_grid_items(e->device, z.planes / (size_t)z.n),
                      RV_ARGS(RV_ARG(d_weight), RV_ARG(d_bias), RV_ARG(sums), RV_ARG(n->workspace),
                              RV_ARG(s.variance), RV_ARG(z.n), RV_ARG(z.c), RV_ARG(p->n_parts),
@@ -122,9 +131,24 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted, s
     return rv_launch(
         e->device, p->back, rv_grid_items(e->device, rv_lanes_items(e->device, z.planes, z.pixels)),
         RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(n->in[0]->buffer),
-                RV_ARG(s.mean), RV_ARG(s.variance), RV_ARG(param_of(n, WEIGHT)), RV_ARG(sums),
-                RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels), RV_ARG(run), RV_ARG(s.mean_at),
-                RV_ARG(s.variance_at), RV_ARG(sums_at), RV_ARG(s.epsilon), RV_ARG(accumulate)));
+                RV_ARG(s.mean), RV_ARG(s.variance), RV_ARG(param_of(n, WEIGHT)),
+                RV_ARG(param_of(n, BIAS)), RV_ARG(sums), RV_ARG(z.n), RV_ARG(z.c), RV_ARG(z.pixels),
+                RV_ARG(run), RV_ARG(s.mean_at), RV_ARG(s.variance_at), RV_ARG(sums_at),
+                RV_ARG(s.epsilon), RV_ARG(accumulate), RV_ARG(slope_of(n))));
+}
+
+static rv_status fold(const rv_node *n, rv_device *device, rv_tensor to[2], rv_tensor *from[2],
+                      statistics s)
+{
+    const plan *p = n->priv;
+    rv_buffer *from_bias = from[1] != NULL ? from[1]->buffer : NULL;
+    const int32_t rows = to[1].shape.dim[0];
+    const int32_t row = (int32_t)(rv_tensor_floats(&to[0]) / (size_t)rows);
+    return rv_launch(device, p->fold, rv_grid_items(device, (size_t)rows),
+                     RV_ARGS(RV_ARG(to[0].buffer), RV_ARG(to[1].buffer), RV_ARG(from[0]->buffer),
+                             RV_ARG(from_bias), RV_ARG(s.mean), RV_ARG(s.variance),
+                             RV_ARG(param_of(n, WEIGHT)), RV_ARG(param_of(n, BIAS)), RV_ARG(rows),
+                             RV_ARG(row), RV_ARG(s.epsilon)));
 }
 
 /* --- scale: y = weight x + bias -------------------------------------------------------------- */
@@ -168,6 +192,12 @@ static rv_status scale_backward(const rv_node *n, const rv_exec *e, uint32_t wan
     return backward(n, e, wanted, (statistics){0});
 }
 
+static rv_status scale_fold(const rv_node *n, rv_device *device, rv_tensor to[2],
+                            rv_tensor *from[2])
+{
+    return fold(n, device, to, from, (statistics){0});
+}
+
 const rv_op rv_op_scale = {
     .name = "scale",
     .summary = "multiply each channel by a number, and add one",
@@ -185,6 +215,7 @@ const rv_op rv_op_scale = {
     .prepare = scale_prepare,
     .forward = scale_forward,
     .backward = scale_backward,
+    .fold = scale_fold,
 };
 
 /* --- batch_norm ------------------------------------------------------------------------------ */
@@ -283,13 +314,19 @@ static rv_status batch_norm_backward(const rv_node *n, const rv_exec *e, uint32_
     return backward(n, e, wanted, statistics_of(n));
 }
 
+static rv_status batch_norm_fold(const rv_node *n, rv_device *device, rv_tensor to[2],
+                                 rv_tensor *from[2])
+{
+    return fold(n, device, to, from, statistics_of(n));
+}
+
 const rv_op rv_op_batch_norm = {
     .name = "batch_norm",
     .summary = "bring each channel to mean 0 and variance 1",
     .attrs = batch_norm_attributes,
     .attr_size = sizeof(batch_norm_attrs),
     .traits = RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE | RV_OP_AFFINE_PER_CHANNEL |
-              RV_OP_RECTIFIES,
+              RV_OP_RECTIFIES | RV_OP_BWD_RECTIFIES,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -305,4 +342,5 @@ const rv_op rv_op_batch_norm = {
     .prepare = batch_norm_prepare,
     .forward = batch_norm_forward,
     .backward = batch_norm_backward,
+    .fold = batch_norm_fold,
 };

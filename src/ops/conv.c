@@ -151,9 +151,8 @@ static rv_status pack(const rv_node *n, const rv_exec *e, bool backward)
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const state *s = n->priv;
-    const rv_conv_attrs *a = n->attrs;
     return rv_conv_gather_run(&s->forward, n, e, n->out[0], n->in[0],
-                              a->bias ? n->param[BIAS] : NULL, false);
+                              rv_node_has_param(n, BIAS) ? n->param[BIAS] : NULL, false);
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -185,7 +184,7 @@ const rv_op rv_op_conv = {
     .summary = "convolution with stride, dilation, groups and three kinds of padding",
     .attrs = attrs,
     .attr_size = sizeof(rv_conv_attrs),
-    .traits = RV_OP_PARAMS_READ_INPUT | RV_OP_RECTIFIES,
+    .traits = RV_OP_PARAMS_READ_INPUT | RV_OP_RECTIFIES | RV_OP_FOLDS,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

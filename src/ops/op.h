@@ -29,7 +29,12 @@ enum {
     RV_OP_REORDER = 1u << 7, /**< changes the layout only; inserted by the planner */
     RV_OP_PARAMS_READ_INPUT =
         1u << 8, /**< backward reads the inputs, but only for gradients of parameters */
-    RV_OP_RECTIFIES = 1u << 9 /**< forward honours rv_node.slope */
+    RV_OP_RECTIFIES = 1u << 9, /**< forward honours rv_node.slope */
+    RV_OP_BWD_RECTIFIES =
+        1u << 10, /**< and so does backward: d_out belongs to the rectified output */
+    RV_OP_FOLDS =
+        1u << 11 /**< parameter 0 has a row per channel of the output, parameter 1 is what is
+                                added to each, or absent: what may be changed to fold in an affine map */
 };
 
 /** Bits of `wanted` and `accumulate`. */
@@ -66,7 +71,8 @@ typedef struct rv_node {
     rv_mode mode;
     uint32_t wanted; /**< gradients that backward will be asked for; 0: no backward */
     float slope;     /**< with RV_OP_RECTIFIES: forward stores y where y >= 0, else slope * y; 1:
-                          nothing to do. Backward is that of the operation alone */
+                          nothing to do. Backward is that of the operation alone, unless
+                          RV_OP_BWD_RECTIFIES */
     const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the
                                            operation chooses; after prepare the one that runs, where
                                            there is more than one way */
@@ -141,6 +147,9 @@ struct rv_op {
     /** Whether this node is x where x >= 0, else *slope * x, from input 0 to output 0: then a producer
      *  with RV_OP_RECTIFIES can do it in its own launch. NULL: never. */
     bool (*rectifier)(const rv_node *n, float *slope);
+    /** With RV_OP_AFFINE_PER_CHANNEL: y = a_c x + b_c in inference. to[0] = a_k from[0], row by row, and
+     *  to[1] = a_k from[1] + b_k; from[1] may be NULL, and `to` may be `from`. Enqueues only. */
+    rv_status (*fold)(const rv_node *n, rv_device *device, rv_tensor to[2], rv_tensor *from[2]);
     /** A multiply-add counts as two; NULL: bound by memory, counted as none. */
     double (*flops)(const rv_node *n, rv_pass pass);
 };

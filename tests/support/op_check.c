@@ -132,12 +132,8 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
         status = RV_OK;
     } else {
         for (int i = 0; i < n_devices; i++) {
-            rv_form_check ck = {.op = op,
-                                .cases = cases,
-                                .problem = &p,
-                                .device = devices[i],
-                                .slope = 1,
-                                .report = report};
+            rv_form_check ck = {
+                .op = op, .cases = cases, .problem = &p, .device = devices[i], .report = report};
             check_device(&ck, i == CPU_OTHER ? 1 : ALL_OFFERS);
         }
     }

@@ -73,7 +73,7 @@ static bool check_forward(rv_form_check *c, const rv_rig_result *r)
     const rv_problem *p = c->problem;
     for (int i = 0; i < p->node.n_out; i++) {
         if (!close_to_twin(c, "output", i, &p->out[i].shape, r->out[i], p->out_twin[i],
-                           (double)c->slope)) {
+                           (double)rv_rig_slopes[c->slope])) {
             return false;
         }
     }
@@ -99,6 +99,8 @@ static bool check_gradient(rv_form_check *c, const rv_rig_result *r, int bit)
     const rv_problem *p = c->problem;
     const double given = p->c->grad_tolerance;
     const size_t n = rv_shape_count(rv_problem_shape(p, bit));
+    const bool rectifies = (c->op->traits & RV_OP_BWD_RECTIFIES) != 0;
+    const double *expected = p->slope[rectifies ? c->slope : 0][bit];
     for (int k = 0; k < RV_RIG_DIRECTIONS; k++) {
         double slope = 0, square = 0;
         for (size_t i = 0; i < n; i++) {
@@ -108,12 +110,12 @@ static bool check_gradient(rv_form_check *c, const rv_rig_result *r, int bit)
         }
         const double allowed =
             (given > 0 ? given : GRADIENT_TOLERANCE) * sqrt(square) + p->slope_noise;
-        if (!(fabs(slope - p->slope[bit][k]) <= allowed)) {
+        if (!(fabs(slope - expected[k]) <= allowed)) {
             char name[32];
             name_of_bit(name, bit);
             rv_form_fail(c,
                          "%s along direction %d: %.9g, the twin's difference %.9g, allowed is %.3g",
-                         name, k, slope, p->slope[bit][k], allowed);
+                         name, k, slope, expected[k], allowed);
             return false;
         }
     }
@@ -195,8 +197,8 @@ static void with_rig(rv_form_check *c, uint32_t wanted, bool inplace, bool backw
                      void (*body)(rv_form_check *c, rv_rig *rig))
 {
     rv_rig rig;
-    const rv_rig_options options = {c->layouts,       wanted,   inplace,
-                                    backward_inplace, c->slope, c->algorithm};
+    const rv_rig_options options = {
+        c->layouts, wanted, inplace, backward_inplace, rv_rig_slopes[c->slope], c->algorithm};
     if (c->failed) {
         return;
     }
@@ -332,21 +334,20 @@ static bool may_share(const rv_form_check *c)
                 : rv_shape_equal(&p->in[0].shape, &p->out[0].shape));
 }
 
-/* Forward with a rectifier in its launch; backward is the same with it and without, as it has a step of its own. */
+/* With a rectifier in its launch. Where backward has none in its own, it is the same as without. */
 static void check_slopes(rv_form_check *c)
 {
-    static const float slopes[] = {0, 0.1f};
     char *end = c->where + strlen(c->where);
-    for (size_t i = 0; i < sizeof slopes / sizeof slopes[0]; i++) {
-        c->slope = slopes[i];
-        snprintf(end, sizeof c->where - (size_t)(end - c->where), ", slope %g", (double)c->slope);
+    for (c->slope = 1; c->slope < RV_RIG_SLOPES; c->slope++) {
+        snprintf(end, sizeof c->where - (size_t)(end - c->where), ", slope %g",
+                 (double)rv_rig_slopes[c->slope]);
         with_rig(c, 0, false, false, forward_only);
-        if (i == 0 && c->problem->offered != 0) {
+        if ((c->slope == 1 || has_trait(c, RV_OP_BWD_RECTIFIES)) && c->problem->offered != 0) {
             with_rig(c, c->problem->offered, false, false, backward_all);
         }
     }
     *end = '\0';
-    c->slope = 1;
+    c->slope = 0;
 }
 
 void rv_form_check_run(rv_form_check *c)

@@ -11,7 +11,7 @@ typedef struct rv_form_check {
     const rv_problem *problem;
     rv_device *device;
     rv_rig_layouts layouts;
-    float slope;           /**< that forward is asked to rectify with; 1: not at all */
+    int slope;             /**< index into rv_rig_slopes: what forward is asked to rectify with */
     const char *algorithm; /**< NULL: as the operation chooses */
     char where[192];       /**< form, layouts, slope and algorithm, for messages */
     rv_text *report;

@@ -304,20 +304,33 @@ static rv_status evaluate(const rv_problem *p, twin_run *r, int bit, int k, doub
     return RV_OK;
 }
 
-static rv_status slope(const rv_problem *p, double *out, int bit, int k)
+const float rv_rig_slopes[RV_RIG_SLOPES] = {1, 0, 0.1f};
+
+static double rectified(double y, double slope)
+{
+    return y < 0 ? slope * y : y;
+}
+
+/* For each of rv_rig_slopes. */
+static rv_status slope(rv_problem *p, int bit, int k)
 {
     twin_run plus = {0}, minus = {0};
     rv_status status = evaluate(p, &plus, bit, k, 1);
     if (status == RV_OK) {
         status = evaluate(p, &minus, bit, k, -1);
     }
-    double sum = 0;
-    for (int o = 0; o < p->node.n_out && status == RV_OK; o++) {
-        for (size_t i = 0; i < rv_shape_count(&p->out[o].shape); i++) {
-            sum += (plus.out[o][i] - minus.out[o][i]) * (double)p->d_out_data[o][i];
+    for (int s = 0; s < RV_RIG_SLOPES && status == RV_OK; s++) {
+        const double factor = (double)rv_rig_slopes[s];
+        double sum = 0;
+        for (int o = 0; o < p->node.n_out; o++) {
+            for (size_t i = 0; i < rv_shape_count(&p->out[o].shape); i++) {
+                const double a = rectified(plus.out[o][i], factor);
+                const double b = rectified(minus.out[o][i], factor);
+                sum += (a - b) * (double)p->d_out_data[o][i];
+            }
         }
+        p->slope[s][bit][k] = sum / (2 * STEP);
     }
-    *out = sum / (2 * STEP);
     release_run(&plus);
     release_run(&minus);
     return status;
@@ -335,7 +348,7 @@ rv_status rv_problem_slopes(rv_problem *p)
     p->slope_noise = 1e-8 * sqrt(square);
     for (int bit = 0; bit < 32; bit++) {
         for (int k = 0; k < RV_RIG_DIRECTIONS && ((p->offered >> bit) & 1) != 0; k++) {
-            RV_TRY(slope(p, &p->slope[bit][k], bit, k));
+            RV_TRY(slope(p, bit, k));
         }
     }
     return RV_OK;

@@ -9,6 +9,10 @@
 
 enum { RV_RIG_TENSORS = 4, RV_RIG_DIRECTIONS = 8, RV_RIG_END_BYTES = 64 };
 
+/** Slopes of rectifiers that a node is asked to merge; the first is none. */
+enum { RV_RIG_SLOPES = 3 };
+extern const float rv_rig_slopes[RV_RIG_SLOPES];
+
 /** The random numbers that the harness hands to operations and twins. */
 enum { RV_RIG_SEED = 2718, RV_RIG_STEP = 3, RV_RIG_STREAM = 5 };
 
@@ -28,8 +32,9 @@ typedef struct rv_problem {
     float *in_data[RV_RIG_TENSORS], *d_out_data[RV_RIG_TENSORS];
     float *param_data[RV_MAX_PARAMS], *state_data[RV_MAX_STATE];
     double *out_twin[RV_RIG_TENSORS], *state_twin[RV_MAX_STATE];
-    /** By bit of `offered`: derivative of sum(out * d_out) along each direction. */
-    double slope[32][RV_RIG_DIRECTIONS];
+    /** By slope that the output is rectified with, and bit of `offered`: derivative of
+     *  sum(out * d_out) along each direction. */
+    double slope[RV_RIG_SLOPES][32][RV_RIG_DIRECTIONS];
     double slope_noise; /**< what a slope of zero may come out as */
 } rv_problem;
 
