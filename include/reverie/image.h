@@ -35,10 +35,12 @@ typedef struct rv_image_write_options {
     bool strip;     /**< write no EXIF, XMP or settings; default false */
     const char
         *settings; /**< UTF-8 text kept in the file (JPEG: comment, PNG: iTXt "reverie"), or NULL */
+    bool
+        unsynced; /**< do not wait until the disk has it: for many files that can be made again; default false */
 } rv_image_write_options;
-#define RV_IMAGE_WRITE_OPTIONS_INIT                                   \
-    {                                                                 \
-        sizeof(rv_image_write_options), 95, false, false, false, NULL \
+#define RV_IMAGE_WRITE_OPTIONS_INIT                                          \
+    {                                                                        \
+        sizeof(rv_image_write_options), 95, false, false, false, NULL, false \
     }
 
 /** Zeroed picture of channels 3 or 4, bits 8 or 16. */

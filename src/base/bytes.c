@@ -27,7 +27,10 @@ static rv_status check(const struct stat *info, const char *path, size_t limit)
     return RV_OK;
 }
 
-/* For file systems that cannot map. */
+/* Below this, pages cost more than copying. */
+enum { SMALLEST_MAP = 1 << 18 };
+
+/* For small files, and file systems that cannot map. */
 static rv_status read_all(rv_bytes *out, int fd, size_t size, const char *path)
 {
     uint8_t *data = malloc(size);
@@ -66,7 +69,8 @@ rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
                            : rv_fail(RV_ERR_IO, "cannot read %s: %s", path, strerror(errno));
     if (status == RV_OK && info.st_size > 0) {
         const size_t size = (size_t)info.st_size;
-        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *data =
+            size < SMALLEST_MAP ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data != MAP_FAILED) {
             *out = (rv_bytes){.data = data, .size = size, .mapped = true};
         } else {

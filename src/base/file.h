@@ -30,6 +30,8 @@ typedef struct rv_output rv_output;
  *  @return RV_ERR_IO where the folder is missing, read-only or `path` is a folder. */
 RV_NODISCARD rv_status rv_output_open(rv_output **out, const char *path, bool overwrite);
 FILE *rv_output_stream(rv_output *output); /**< borrowed */
+/** Commit will not wait until the disk has the file: a power cut may take it, an end of the process not. */
+void rv_output_leave_unsynced(rv_output *output);
 /** Flushes, syncs and renames; frees `output` in any case. RV_ERR_IO says "disk full" where it was. */
 RV_NODISCARD rv_status rv_output_commit(rv_output *output);
 /** Removes the temporary file and frees; NULL is fine. */

@@ -1,5 +1,6 @@
 /* Output files that appear whole or not at all. */
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* renameat2 */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -17,7 +18,7 @@ struct rv_output {
     char *path;
     char *temporary; /* in the folder of `path`, so that renaming moves no bytes */
     FILE *stream;
-    bool overwrite;
+    bool overwrite, unsynced;
 };
 
 #define TEMPORARY_START ".reverie-"
@@ -141,30 +142,55 @@ static int ask_again(FILE *stream)
     return EIO;
 }
 
-/* @return 0 or errno of what went wrong, also when that was at an earlier write */
-static int flush(FILE *stream)
+void rv_output_leave_unsynced(rv_output *output)
 {
+    output->unsynced = true;
+}
+
+/* @return 0 or errno of what went wrong, also when that was at an earlier write */
+static int flush(const rv_output *output)
+{
+    FILE *stream = output->stream;
     if (ferror(stream)) {
         return ask_again(stream);
     }
     if (fflush(stream) != 0) {
         return errno;
     }
+    if (output->unsynced) {
+        return 0;
+    }
     /* Some network file systems cannot sync; their writes have succeeded. */
     return fsync(fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
 }
 
-/* Moves the complete file to its place. Without leave to overwrite by a hard link, which fails where another
- * process was quicker; file systems without hard links get the small race instead. */
+/* To a name that nobody has taken meanwhile: by renaming where the system can do that, else by a hard link.
+ * @return 0 or errno, EEXIST among them */
+static int move_new(const rv_output *output)
+{
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno == EEXIST) {
+        return errno;
+    }
+#endif
+    if (link(output->temporary, output->path) != 0) {
+        return errno;
+    }
+    unlink(output->temporary);
+    return 0;
+}
+
+/* Moves the complete file to its place. File systems that can neither rename carefully nor link get a small race
+ * instead. */
 static rv_status move(const rv_output *output)
 {
     if (!output->overwrite) {
-        if (link(output->temporary, output->path) == 0) {
-            unlink(output->temporary);
-            return RV_OK;
-        }
-        if (errno == EEXIST) {
-            return fail_exists(output->path);
+        const int error = move_new(output);
+        if (error == 0 || error == EEXIST) {
+            return error == 0 ? RV_OK : fail_exists(output->path);
         }
     }
     RV_TRY(check_place(output->path, output->overwrite));
@@ -176,7 +202,7 @@ static rv_status move(const rv_output *output)
 
 rv_status rv_output_commit(rv_output *output)
 {
-    int error = flush(output->stream);
+    int error = flush(output);
     if (fclose(output->stream) != 0 && error == 0) {
         error = errno;
     }

@@ -242,6 +242,9 @@ rv_status rv_image_write(const rv_image *image, const char *path,
     if (status != RV_OK) {
         goto cleanup;
     }
+    if (o.unsynced) {
+        rv_output_leave_unsynced(output);
+    }
     FILE *file = rv_output_stream(output);
     status = jpeg ? rv_jpeg_encode(file, path, image, &metadata, &o)
                   : rv_png_encode(file, path, image, &metadata);

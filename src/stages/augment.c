@@ -5,7 +5,6 @@
 #include "base/event.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/philox.h"
 #include "base/pool.h"
 #include "base/system.h"
 #include "base/text.h"
@@ -16,169 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Copies that are made at a time: a bound on memory. */
-enum { BATCH = 8, DEEPEST = 32 };
-
-/* --- what is to be written --------------------------------------------------------------------------------- */
-
-static size_t stem_length(const char *path)
-{
-    return (size_t)(rv_path_extension(path) - path);
-}
-
-static int compare_stems(const void *a, const void *b)
-{
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    const size_t m = stem_length(x), n = stem_length(y);
-    const int order = memcmp(x, y, m < n ? m : n);
-    return order != 0 ? order : m < n ? -1 : m > n;
-}
-
-/* Names that more than one picture would have keep their extension. */
-static rv_status name_outputs(rv_augment_run *run)
-{
-    const size_t n = run->pictures.n;
-    char **sorted = NULL;
-    RV_TRY(rv_alloc(&run->stems, n, sizeof *run->stems, "names"));
-    RV_TRY(rv_alloc(&sorted, n, sizeof *sorted, "names"));
-    memcpy(sorted, run->pictures.paths, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_stems);
-    rv_status status = RV_OK;
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        char *path = run->pictures.paths[i];
-        char **at = bsearch(&path, sorted, n, sizeof *sorted, compare_stems);
-        const bool before = at > sorted && compare_stems(at, at - 1) == 0;
-        const bool behind = at + 1 < sorted + n && compare_stems(at, at + 1) == 0;
-        const size_t length = before || behind ? strlen(path) : stem_length(path);
-        status = rv_format(&run->stems[i], "%.*s", (int)length, path);
-    }
-    free(sorted);
-    return status;
-}
-
-/* Of `total` outputs the first pictures of a drawn order get one more. */
-uint64_t rv_augment_copies(const rv_augment_run *run, size_t picture)
-{
-    const uint64_t n = run->pictures.n, total = run->options.total;
-    if (total == 0) {
-        return (uint64_t)run->options.copies;
-    }
-    return total / n + (run->rank[picture] < total % n);
-}
-
-typedef struct drawn {
-    uint32_t value;
-    size_t picture;
-} drawn;
-
-static int compare_drawn(const void *a, const void *b)
-{
-    const drawn *x = a, *y = b;
-    if (x->value != y->value) {
-        return x->value < y->value ? -1 : 1;
-    }
-    return x->picture < y->picture ? -1 : 1;
-}
-
-static rv_status rank_pictures(rv_augment_run *run)
-{
-    const size_t n = run->pictures.n;
-    drawn *order;
-    RV_TRY(rv_alloc(&run->rank, n, sizeof *run->rank, "pictures"));
-    RV_TRY(rv_alloc(&order, n, sizeof *order, "pictures"));
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t key = rv_picture_key(run->pictures.paths[i]);
-        order[i] = (drawn){rv_philox_block(run->options.seed, key, 0).w[0], i};
-    }
-    qsort(order, n, sizeof *order, compare_drawn);
-    for (size_t i = 0; i < n; i++) {
-        run->rank[order[i].picture] = i;
-    }
-    free(order);
-    return RV_OK;
-}
-
-static rv_status check_options(rv_augment_run *run, const rv_augment_options *given)
-{
-    run->options = (rv_augment_options)RV_AUGMENT_OPTIONS_INIT;
-    if (given != NULL) {
-        const size_t size =
-            given->struct_size < sizeof run->options ? given->struct_size : sizeof run->options;
-        memcpy(&run->options, given, size);
-    }
-    const rv_augment_options *o = &run->options;
-    if (o->total == 0 && o->copies < 1) {
-        return rv_fail(RV_ERR_USAGE, "%d copies of each picture: at least 1 is needed", o->copies);
-    }
-    if (o->quality < 1 || o->quality > 100) {
-        return rv_fail(RV_ERR_USAGE, "JPEG quality %d: it goes from 1 to 100", o->quality);
-    }
-    return RV_OK;
-}
-
-rv_status rv_augment_prepare(rv_augment_run *run, rv_device *device, const char *source,
-                             const rv_augment_options *options)
-{
-    run->device = device;
-    run->source = source;
-    RV_TRY(check_options(run, options));
-    RV_TRY(
-        rv_recipe_load(&run->recipe, run->options.recipe != NULL ? run->options.recipe : "photo"));
-    RV_TRY(rv_pictures_list(&run->pictures, source));
-    RV_TRY(rank_pictures(run));
-    return name_outputs(run);
-}
-
-void rv_augment_release(rv_augment_run *run)
-{
-    for (size_t i = 0; run->stems != NULL && i < run->pictures.n; i++) {
-        free(run->stems[i]);
-    }
-    free(run->stems);
-    free(run->rank);
-    rv_pictures_release(&run->pictures);
-    rv_augmenter_destroy(run->augmenter);
-}
-
-/* --- one picture ------------------------------------------------------------------------------------------- */
-
-rv_status rv_augment_read(rv_source *out, const rv_augment_run *run, size_t picture)
-{
-    char *path = NULL;
-    rv_image *image = NULL;
-    *out = (rv_source){0};
-    RV_TRY(rv_path_join(&path, run->source, run->pictures.paths[picture]));
-    rv_image_read_options read = run->options.read;
-    read.events = NULL; /* its callbacks are of another thread */
-    rv_status status = rv_image_read(&image, path, &read);
-    if (status == RV_OK) {
-        status = rv_source_from_image(out, image);
-    }
-    rv_image_destroy(image);
-    free(path);
-    return status;
-}
-
-void rv_levels_release(rv_augment_levels *levels)
-{
-    for (int i = 0; i < RV_AUGMENT_LEVELS; i++) {
-        rv_source_release(&levels->of[i]);
-    }
-}
-
-const rv_source *rv_levels_get(rv_augment_levels *levels, rv_augment_job *job, rv_status *status)
-{
-    const int halvings = rv_augment_halvings(job);
-    const int level = halvings < RV_AUGMENT_LEVELS ? halvings : RV_AUGMENT_LEVELS - 1;
-    *status = RV_OK;
-    for (int i = 1; i <= level && *status == RV_OK; i++) {
-        if (levels->of[i].rgb == NULL) {
-            *status = rv_source_halve(&levels->of[i], &levels->of[i - 1]);
-        }
-    }
-    rv_augment_set_source(job, &levels->of[level], level);
-    return &levels->of[level];
-}
+/* Of pictures and copies that are made in one go, and bytes of results: bounds on memory. */
+enum { MOST_PICTURES = 16, MOST_COPIES = 64, ENOUGH_BYTES = 4 << 20 };
+enum { GROUPS_PER_THREAD = 8, DEEPEST = 32 /* folders in folders */ };
 
 /* --- the run ----------------------------------------------------------------------------------------------- */
 
@@ -187,6 +26,7 @@ typedef struct work {
     rv_manifest *manifest;
     const char *target;
     rv_augment_result *result;
+    size_t group;           /* pictures that a thread takes at a time */
     pthread_mutex_t device; /* held while the device is asked for something */
     pthread_mutex_t lock;   /* of what follows, and of the result */
     pthread_t caller;
@@ -198,11 +38,20 @@ typedef struct work {
 
 /* One copy on its way. */
 typedef struct copy {
+    size_t picture;
     uint32_t number;
     char *output; /* below the target */
     rv_augment_draw draw;
     const rv_source *source;
 } copy;
+
+/* What the device makes in one go: copies of one picture or of several small ones. */
+typedef struct batch {
+    work *w;
+    rv_augment_levels pictures[MOST_PICTURES];
+    copy copies[MOST_COPIES];
+    size_t n_pictures, n, bytes;
+} batch;
 
 static rv_status skip(work *w, size_t picture)
 {
@@ -241,13 +90,30 @@ static json_t *describe(const rv_augment_run *run, const copy *c)
     return steps;
 }
 
-static rv_status write_copy(work *w, size_t picture, const copy *c, const uint8_t *pixels)
+static rv_status note(const work *w, const copy *c)
+{
+    json_t *entry =
+        json_pack("{s:s, s:s, s:I, s:I, s:o}", "output", c->output, "source",
+                  w->run->pictures.paths[c->picture], "copy", (json_int_t)c->number, "seed",
+                  (json_int_t)w->run->options.seed, "transforms", describe(w->run, c));
+    if (entry == NULL) {
+        return rv_fail(RV_ERR_UNSUPPORTED,
+                       "'%s': the name is not UTF-8, which the manifest needs; rename it",
+                       c->output);
+    }
+    const rv_status status = rv_manifest_add(w->manifest, entry);
+    json_decref(entry);
+    return status;
+}
+
+static rv_status write_copy(const work *w, const copy *c, const uint8_t *pixels)
 {
     char *path = NULL;
     rv_image *image = NULL;
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.quality = w->run->options.quality;
     options.subsample = true;
+    options.unsynced = true; /* what a power cut takes can be made again */
     /* What the manifest does not know was left by a run that was killed, and will be the same again. */
     options.overwrite = w->run->options.overwrite || rv_manifest_resumed(w->manifest);
     rv_status status = rv_image_create(&image, c->draw.job.width, c->draw.job.height, 3, 8);
@@ -258,135 +124,120 @@ static rv_status write_copy(work *w, size_t picture, const copy *c, const uint8_
     if (status == RV_OK) {
         status = rv_image_write(image, path, &options);
     }
-    if (status == RV_OK) {
-        json_t *entry =
-            json_pack("{s:s, s:s, s:I, s:I, s:o}", "output", c->output, "source",
-                      w->run->pictures.paths[picture], "copy", (json_int_t)c->number, "seed",
-                      (json_int_t)w->run->options.seed, "transforms", describe(w->run, c));
-        status = entry != NULL ? rv_manifest_add(w->manifest, entry)
-                               : rv_fail(RV_ERR_UNSUPPORTED,
-                                         "'%s': the name is not UTF-8, which "
-                                         "the manifest needs; rename it",
-                                         c->output);
-        json_decref(entry);
-    }
     rv_image_destroy(image);
     free(path);
-    return status;
+    return status == RV_OK ? note(w, c) : status;
 }
 
-/* Makes and writes up to BATCH copies. */
-static rv_status make_batch(work *w, size_t picture, copy *copies, size_t n)
+static rv_status make(batch *b, uint8_t *pixels)
 {
-    rv_augment_job jobs[BATCH];
-    const rv_source *sources[BATCH];
-    uint8_t *pixels = NULL;
-    size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        jobs[i] = copies[i].draw.job;
-        sources[i] = copies[i].source;
-        bytes += rv_augment_values(&jobs[i]);
+    work *w = b->w;
+    rv_augment_job jobs[MOST_COPIES];
+    const rv_source *sources[MOST_COPIES];
+    for (size_t i = 0; i < b->n; i++) {
+        jobs[i] = b->copies[i].draw.job;
+        sources[i] = b->copies[i].source;
     }
-    RV_TRY(rv_alloc(&pixels, bytes, 1, "pictures"));
     pthread_mutex_lock(&w->device);
-    rv_status status = rv_augmenter_run(w->run->augmenter, sources, jobs, n, NULL);
+    rv_status status = rv_augmenter_run(w->run->augmenter, sources, jobs, b->n, NULL);
     if (status == RV_OK) {
-        status = rv_augmenter_read(w->run->augmenter, pixels, bytes);
+        status = rv_augmenter_read(w->run->augmenter, pixels, b->bytes);
     }
     pthread_mutex_unlock(&w->device);
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        status = write_copy(w, picture, &copies[i], pixels + jobs[i].start);
-    }
-    free(pixels);
-    if (status == RV_OK) {
-        pthread_mutex_lock(&w->lock);
-        w->result->written += n;
-        pthread_mutex_unlock(&w->lock);
-    }
-    return status;
-}
-
-/* Names the copies that are still to be made. */
-static rv_status list_copies(work *w, size_t picture, copy **out, size_t *n)
-{
-    const uint64_t all = rv_augment_copies(w->run, picture);
-    rv_status status = rv_alloc(out, (size_t)all + 1, sizeof **out, "copies");
-    *n = 0;
-    for (uint64_t k = 0; k < all && status == RV_OK; k++) {
-        copy *c = &(*out)[*n];
-        c->number = (uint32_t)k;
-        status =
-            rv_format(&c->output, "%s__aug%llu.jpg", w->run->stems[picture], (unsigned long long)k);
-        if (status == RV_OK && rv_manifest_has(w->manifest, c->output)) {
-            free(c->output);
-            c->output = NULL;
-            continue;
-        }
-        *n += status == RV_OK;
+    size_t written = 0;
+    while (written < b->n && status == RV_OK) {
+        status = write_copy(w, &b->copies[written], pixels + jobs[written].start);
+        written += status == RV_OK;
     }
     pthread_mutex_lock(&w->lock);
-    w->result->existing += all - *n;
+    w->result->written += written;
     pthread_mutex_unlock(&w->lock);
     return status;
 }
 
-static rv_status make_copies(work *w, size_t picture, rv_augment_levels *levels, copy *copies,
-                             size_t n)
+static void forget_copies(batch *b)
 {
-    for (size_t i = 0; i < n; i++) {
-        copy *c = &copies[i];
-        rv_status status;
-        const rv_draw_key key = {w->run->options.seed,
-                                 rv_picture_key(w->run->pictures.paths[picture]), c->number};
-        rv_recipe_draw(&c->draw, &w->run->recipe, key, levels->of[0].width, levels->of[0].height);
-        c->source = rv_levels_get(levels, &c->draw.job, &status);
-        RV_TRY(status);
+    for (size_t i = 0; i < b->n; i++) {
+        free(b->copies[i].output);
     }
-    for (size_t i = 0; i < n; i += BATCH) {
-        RV_TRY(make_batch(w, picture, copies + i, n - i < BATCH ? n - i : BATCH));
-    }
-    return RV_OK;
+    b->n = b->bytes = 0;
 }
 
-static rv_status make_folder(const work *w, const char *output)
+/* Makes and writes what has gathered. */
+static rv_status flush(batch *b)
 {
-    char *path = NULL, *folder = NULL;
-    rv_status status = rv_path_join(&path, w->target, output);
-    if (status == RV_OK) {
-        status = rv_path_folder(&folder, path);
+    uint8_t *pixels = NULL;
+    if (b->n == 0) {
+        return RV_OK;
     }
-    if (status == RV_OK) {
-        status = rv_folder_make(folder, 0777);
-    }
-    free(path);
-    free(folder);
+    RV_TRY(rv_alloc(&pixels, b->bytes, 1, "pictures"));
+    const rv_status status = make(b, pixels);
+    free(pixels);
+    forget_copies(b);
     return status;
 }
 
-static rv_status do_picture(work *w, size_t picture)
+static void forget_pictures(batch *b)
 {
-    rv_augment_levels levels = {{{0}}};
-    copy *copies = NULL;
-    size_t n = 0;
-    rv_status status = list_copies(w, picture, &copies, &n);
-    if (status == RV_OK && n > 0) {
-        status = rv_augment_read(&levels.of[0], w->run, picture);
-        if (status != RV_OK && status != RV_ERR_CANCELLED && !w->run->options.strict) {
-            pthread_mutex_lock(&w->lock);
-            status = skip(w, picture);
-            pthread_mutex_unlock(&w->lock);
-        } else if (status == RV_OK) {
-            status = make_folder(w, copies[0].output);
-            if (status == RV_OK) {
-                status = make_copies(w, picture, &levels, copies, n);
+    for (size_t i = 0; i < b->n_pictures; i++) {
+        rv_levels_release(&b->pictures[i]);
+    }
+    b->n_pictures = 0;
+}
+
+/* Draws a copy of the last picture. Takes its name. */
+static rv_status add_copy(batch *b, size_t picture, uint32_t number, char *output)
+{
+    rv_augment_levels *levels = &b->pictures[b->n_pictures - 1];
+    copy *c = &b->copies[b->n++];
+    rv_status status;
+    const rv_draw_key key = {b->w->run->options.seed,
+                             rv_picture_key(b->w->run->pictures.paths[picture]), number};
+    *c = (copy){.picture = picture, .number = number, .output = output};
+    rv_recipe_draw(&c->draw, &b->w->run->recipe, key, levels->of[0].width, levels->of[0].height);
+    c->source = rv_levels_get(levels, &c->draw.job, &status);
+    b->bytes += rv_augment_values(&c->draw.job);
+    return status == RV_OK && (b->n == MOST_COPIES || b->bytes > ENOUGH_BYTES) ? flush(b) : status;
+}
+
+/* The copies of a picture that are not there yet; the picture is read for the first of them. */
+static rv_status add_picture(batch *b, size_t picture)
+{
+    work *w = b->w;
+    const uint64_t all = rv_augment_copies(w->run, picture);
+    uint64_t existing = 0;
+    bool read = false;
+    rv_status status = RV_OK;
+    for (uint64_t k = 0; k < all && status == RV_OK; k++) {
+        char *output = NULL;
+        status =
+            rv_format(&output, "%s__aug%llu.jpg", w->run->stems[picture], (unsigned long long)k);
+        if (status == RV_OK && rv_manifest_has(w->manifest, output)) {
+            free(output);
+            existing++;
+            continue;
+        }
+        if (status == RV_OK && !read) {
+            b->pictures[b->n_pictures] = (rv_augment_levels){{{0}}};
+            status = rv_augment_read(&b->pictures[b->n_pictures++].of[0], w->run, picture);
+            read = true;
+            if (status != RV_OK && !w->run->options.strict) {
+                free(output);
+                pthread_mutex_lock(&w->lock);
+                status = skip(w, picture);
+                pthread_mutex_unlock(&w->lock);
+                break;
             }
         }
+        if (status == RV_OK) {
+            status = add_copy(b, picture, (uint32_t)k, output);
+        } else {
+            free(output);
+        }
     }
-    for (size_t i = 0; copies != NULL && i < n; i++) {
-        free(copies[i].output);
-    }
-    free(copies);
-    rv_levels_release(&levels);
+    pthread_mutex_lock(&w->lock);
+    w->result->existing += existing;
+    pthread_mutex_unlock(&w->lock);
     return status;
 }
 
@@ -420,11 +271,32 @@ static rv_status tell(work *w)
     return RV_OK;
 }
 
-static rv_status job(void *payload, size_t picture)
+static rv_status do_group(batch *b, size_t group)
 {
-    work *w = payload;
-    RV_TRY(do_picture(w, picture));
-    return tell(w);
+    const work *w = b->w;
+    const size_t first = group * w->group, n = w->run->pictures.n,
+                 last = first + w->group < n ? first + w->group : n;
+    for (size_t i = first; i < last; i++) {
+        RV_TRY(add_picture(b, i));
+        if (b->n_pictures == MOST_PICTURES || b->bytes > ENOUGH_BYTES / 2 || i + 1 == last) {
+            RV_TRY(flush(b));
+            forget_pictures(b);
+        }
+        RV_TRY(tell(b->w));
+    }
+    return RV_OK;
+}
+
+static rv_status job(void *payload, size_t group)
+{
+    batch *b;
+    RV_TRY(rv_alloc(&b, 1, sizeof *b, "pictures"));
+    b->w = payload;
+    const rv_status status = do_group(b, group);
+    forget_copies(b);
+    forget_pictures(b);
+    free(b);
+    return status;
 }
 
 /* --- where it goes ----------------------------------------------------------------------------------------- */
@@ -443,6 +315,27 @@ static rv_status check_target(const char *source, const char *target)
                             "beside it",
                             target, source)
                   : RV_OK;
+}
+
+static rv_status make_folders(const work *w)
+{
+    char *last = NULL;
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < w->run->pictures.n && status == RV_OK; i++) {
+        char *path = NULL, *folder = NULL;
+        status = rv_path_join(&path, w->target, w->run->stems[i]);
+        if (status == RV_OK) {
+            status = rv_path_folder(&folder, path);
+        }
+        if (status == RV_OK && (last == NULL || strcmp(folder, last) != 0)) {
+            status = rv_folder_make(folder, 0777);
+        }
+        free(path);
+        free(last);
+        last = folder;
+    }
+    free(last);
+    return status;
 }
 
 /* What a killed run was writing. Only this run writes here: it holds the manifest. */
@@ -489,12 +382,17 @@ static rv_status write_all(rv_augment_run *run, work *w)
         status = remove_left_over(w->target, 0);
     }
     if (status == RV_OK) {
+        status = make_folders(w);
+    }
+    if (status == RV_OK) {
         status = rv_augmenter_create(&run->augmenter, run->device, false);
     }
     if (status == RV_OK) {
         /* One more than there are processors: one may wait for the device. */
         const int threads = run->options.threads > 0 ? run->options.threads : rv_cpu_count() + 1;
-        status = rv_parallel_for(run->pictures.n, threads, job, w);
+        const size_t share = run->pictures.n / ((size_t)threads * GROUPS_PER_THREAD) + 1;
+        w->group = share < MOST_PICTURES ? share : MOST_PICTURES;
+        status = rv_parallel_for((run->pictures.n + w->group - 1) / w->group, threads, job, w);
     }
     rv_error error;
     rv_error_save(&error, status);

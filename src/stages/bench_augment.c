@@ -47,7 +47,7 @@ static rv_status work(void *payload, size_t i)
     rv_source source;
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.quality = c->run->options.quality;
-    options.subsample = true;
+    options.subsample = options.unsynced = true;
     if (c->results[i] == NULL) {
         return RV_OK;
     }
