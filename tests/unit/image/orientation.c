@@ -180,10 +180,12 @@ static void stays(const char *path, int warnings, const char *words)
     if (warnings > 0) {
         cr_assert(strstr(h.text, words) != NULL && strstr(h.text, path) != NULL, "%s", h.text);
     }
-    cr_assert_eq(rv_image_write(image, rv_test_path("out.jpg"),
-                                &(rv_image_write_options){sizeof(rv_image_write_options), 95, false,
-                                                          true, false, NULL}),
-                 RV_OK, "%s", rv_error_message());
+    cr_assert_eq(
+        rv_image_write(image, rv_test_path("out.jpg"),
+                       &(rv_image_write_options){.struct_size = sizeof(rv_image_write_options),
+                                                 .quality = 95,
+                                                 .overwrite = true}),
+        RV_OK, "%s", rv_error_message());
     rv_image_destroy(image);
 }
 
