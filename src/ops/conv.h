@@ -102,7 +102,9 @@ typedef struct rv_conv_params {
     rv_kernel *weight, *sum;
     rv_kernel *bias, *bias_sum; /**< the last NULL: `sum` does it */
     rv_grid weight_grid, sum_grid;
-    rv_int4 work;                     /**< of conv_cpu_params.cl: parts, rows at a time, units */
+    rv_kernel *gpu_weight, *gpu_sum, *gpu_bias; /**< of conv_gpu_params.c, or NULL */
+    rv_int4
+        work; /**< of conv_cpu_params.cl: parts, rows at a time, units; or of conv_gpu_params.cl */
     int32_t weight_parts, bias_parts; /**< partial sums, in the workspace */
     size_t weight_floats, bias_floats;
     size_t workspace_bytes;
@@ -114,5 +116,14 @@ RV_NODISCARD rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_n
                                              const rv_exec *e, bool accumulate);
 RV_NODISCARD rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n,
                                            const rv_exec *e, bool accumulate);
+
+/** conv_gpu_params.c: whether there are channels enough for its tiles. */
+bool rv_conv_gpu_params_suits(const rv_conv_geometry *o);
+RV_NODISCARD rv_status rv_conv_gpu_params_prepare(rv_conv_params *p, rv_device *device);
+RV_NODISCARD rv_status rv_conv_gpu_params_weight(const rv_conv_params *p, const rv_node *n,
+                                                 const rv_exec *e, int32_t accumulate);
+/** Partial sums only, bias_parts of them in the workspace. */
+RV_NODISCARD rv_status rv_conv_gpu_params_bias(const rv_conv_params *p, const rv_node *n,
+                                               const rv_exec *e);
 
 #endif

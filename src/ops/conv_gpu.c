@@ -46,22 +46,22 @@ rv_status rv_conv_product_prepare(rv_conv_product *p, const rv_conv_geometry *g,
     /* Pad lanes count as targets of the last group. */
     const int32_t targets =
         g->target.s[1] / groups + rv_divide_up(g->target.s[1], 4) * 4 - g->target.s[1];
-    const rv_gpu_tile *t = tile != NULL ? tile : rv_gpu_tile_choose(device, pixels, targets);
+    const rv_gpu_tile *t = tile != NULL ? tile : rv_gpu_tile_choose(device, pixels, targets, 0);
     const int32_t terms = t->terms, taps = g->window.s[0] * g->window.s[1];
     const int32_t chunks = rv_divide_up(count_blocks(g) * 4, terms);
     const int32_t down = rv_divide_up(pixels, rv_gpu_tile_rows(t)),
                   across = rv_divide_up(targets, rv_gpu_tile_columns(t));
     const int32_t width = across * rv_gpu_tile_columns(t);
-    const int32_t parts = phases > 1 ? 1
-                                     : rv_gpu_tile_parts((double)down * across * groups,
-                                                         (double)taps * chunks * terms);
+    const size_t sums = (size_t)pixels * (size_t)(rv_divide_up(g->target.s[1], 4) * 4);
+    const int32_t parts = phases > 1
+                              ? 1
+                              : rv_gpu_tile_parts((double)down * across * groups,
+                                                  (double)taps * chunks * terms, (double)sums);
     p->tile = t;
     p->work = (rv_int4){{parts, chunks, width, 0}};
     p->rows = chunks * terms;
     p->packed_floats = (size_t)groups * (size_t)taps * (size_t)p->rows * (size_t)width;
-    p->partial_floats =
-        parts == 1 ? 0
-                   : (size_t)parts * (size_t)pixels * (size_t)(rv_divide_up(g->target.s[1], 4) * 4);
+    p->partial_floats = parts > 1 ? (size_t)parts * sums : 0;
     p->grid = rv_grid_groups((size_t)down, (size_t)across, (size_t)(groups * phases * parts),
                              (size_t)rv_gpu_tile_items(t), 1, 1);
     char defines[RV_GPU_TILE_DEFINES];

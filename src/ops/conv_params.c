@@ -180,10 +180,14 @@ static rv_status sum_up(const rv_conv_params *p, const rv_node *n, const rv_exec
 rv_status rv_conv_params_prepare(rv_conv_params *p, const rv_node *n, rv_device *device)
 {
     p->geometry = rv_conv_geometry_of(n, false);
-    if (!rv_device_gpu_form(device) && p->geometry.target_lanes > 1) {
+    const bool gpu = rv_device_gpu_form(device);
+    if (!gpu && p->geometry.target_lanes > 1) {
         RV_TRY(prepare_blocked(p, device));
     } else {
         RV_TRY(prepare_values(p, n, device));
+    }
+    if (gpu && rv_conv_gpu_params_suits(&p->geometry)) {
+        RV_TRY(rv_conv_gpu_params_prepare(p, device));
     }
     const size_t floats = (n->wanted & RV_WANT_PARAM(WEIGHT)) != 0 ? p->weight_floats : 0;
     const size_t bias_floats = (n->wanted & RV_WANT_PARAM(BIAS)) != 0 ? p->bias_floats : 0;
@@ -197,6 +201,9 @@ rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_node *n, const
     const rv_conv_geometry *o = &p->geometry;
     if (p->bias_sum != NULL) {
         return weight_blocked(p, n, e, accumulate);
+    }
+    if (p->gpu_weight != NULL) {
+        return rv_conv_gpu_params_weight(p, n, e, accumulate);
     }
     RV_TRY(rv_launch(e->device, p->weight, p->weight_grid,
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer),
@@ -213,6 +220,10 @@ rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n, const r
     const rv_conv_geometry *o = &p->geometry;
     if (p->bias_sum != NULL) {
         return bias_blocked(p, n, e, accumulate);
+    }
+    if (p->gpu_bias != NULL) {
+        RV_TRY(rv_conv_gpu_params_bias(p, n, e));
+        return sum_up(p, n, e, BIAS, p->bias_parts, accumulate);
     }
     const size_t items = (size_t)o->target.s[1] * (size_t)p->bias_parts;
     RV_TRY(rv_launch(e->device, p->bias, rv_grid_items(e->device, items),

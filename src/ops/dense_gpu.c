@@ -5,18 +5,17 @@
 #include "base/error.h"
 #include "tensor/tensor.h"
 
-/* Columns of the narrowest tile: narrower ones would load so much per work-item that registers run out. */
-enum { NARROWEST = 32 };
+enum { LEAST_ITEMS = 128 }; /* of a work-group: with fewer, registers run out */
 
 rv_status rv_dense_product_prepare(rv_dense_product *p, rv_device *device, int32_t rows,
                                    int32_t inner, int32_t columns)
 {
     /* A tile's rows lie along the columns of the product, where neighbouring work-items then write side by side. */
-    const rv_gpu_tile *t = rv_gpu_tile_choose(device, columns, rows < NARROWEST ? NARROWEST : rows);
+    const rv_gpu_tile *t = rv_gpu_tile_choose(device, columns, rows, LEAST_ITEMS);
     const int32_t across = rv_divide_up(columns, rv_gpu_tile_rows(t)),
                   down = rv_divide_up(rows, rv_gpu_tile_columns(t));
     *p = (rv_dense_product){.rows = rows, .inner = inner, .columns = columns};
-    const int32_t parts = rv_gpu_tile_parts((double)across * down, inner);
+    const int32_t parts = rv_gpu_tile_parts((double)across * down, inner, (double)rows * columns);
     p->span = rv_divide_up(rv_divide_up(inner, parts), t->terms) * t->terms;
     p->parts = rv_divide_up(inner, p->span);
     p->grid = rv_grid_groups((size_t)across, (size_t)down, (size_t)p->parts,

@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 enum {
-    FULL = 128,       /* tiles that keep a device busy */
-    PART_TERMS = 256, /* that a part of a sum should have */
-    MAX_PARTS = 16
+    FULL = 256,              /* tiles that keep a device busy */
+    PART_TERMS = 256,        /* that a part of a sum should have */
+    PARTIAL_FLOATS = 8 << 20 /* that all parts may take */
 };
 
 /* The larger a work-item's share, the fewer reads of local memory for each multiply-add. Registers and local memory of
@@ -56,14 +56,15 @@ bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device)
 }
 
 static const rv_gpu_tile *choose(const rv_device *device, int32_t rows, int32_t columns,
-                                 bool square)
+                                 int32_t items, bool square)
 {
     const rv_gpu_tile *best = NULL;
     double least = 0;
     for (size_t i = 0; i < N_TILES; i++) {
         const rv_gpu_tile *t = &tiles[i];
         const int32_t height = rv_gpu_tile_rows(t), width = rv_gpu_tile_columns(t);
-        if (!rv_gpu_tile_fits(t, device) || (square && height != width)) {
+        if (!rv_gpu_tile_fits(t, device) || rv_gpu_tile_items(t) < items ||
+            (square && height != width)) {
             continue;
         }
         const double area = (double)rv_divide_up(rows, height) * height *
@@ -76,19 +77,21 @@ static const rv_gpu_tile *choose(const rv_device *device, int32_t rows, int32_t 
     return best;
 }
 
-const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns)
+const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns,
+                                      int32_t items)
 {
-    return choose(device, rows, columns, false);
+    return choose(device, rows, columns, items, false);
 }
 
 const rv_gpu_tile *rv_gpu_tile_choose_square(const rv_device *device, int32_t side)
 {
-    return choose(device, side, side, true);
+    return choose(device, side, side, 0, true);
 }
 
-int32_t rv_gpu_tile_parts(double n_tiles, double terms)
+int32_t rv_gpu_tile_parts(double n_tiles, double terms, double sums)
 {
-    const double wanted = FULL / n_tiles, most = terms / PART_TERMS;
-    const double parts = wanted < most ? wanted : most;
-    return parts < 2 ? 1 : parts > MAX_PARTS ? MAX_PARTS : (int32_t)parts;
+    double parts = FULL / n_tiles;
+    parts = parts < terms / PART_TERMS ? parts : terms / PART_TERMS;
+    parts = parts < PARTIAL_FLOATS / sums ? parts : PARTIAL_FLOATS / sums;
+    return parts < 2 ? 1 : (int32_t)parts;
 }

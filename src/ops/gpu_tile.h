@@ -26,13 +26,17 @@ void rv_gpu_tile_defines(char out[RV_GPU_TILE_DEFINES], const rv_gpu_tile *t);
 /** All of them, for whatever device. */
 const rv_gpu_tile *rv_gpu_tile_list(size_t *n);
 bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device);
-/** The one that wastes least of a product of rows x columns sums, of those that fit the device. */
-const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns);
+/** The one that wastes least of a product of rows x columns sums, of those that fit the device.
+ *  @param items  that a work-group has at least: with fewer, each loads more. */
+const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int32_t columns,
+                                      int32_t items);
 /** The same among square ones. */
 const rv_gpu_tile *rv_gpu_tile_choose_square(const rv_device *device, int32_t side);
 
 /** Into how many parts a sum is cut where a product has too few tiles to fill a device; from shapes only.
- *  @param terms  of the sum. */
-int32_t rv_gpu_tile_parts(double tiles, double terms);
+ *  @param tiles  of the product in one part.
+ *  @param terms  of the sum.
+ *  @param sums   that each part writes. */
+int32_t rv_gpu_tile_parts(double tiles, double terms, double sums);
 
 #endif
