@@ -168,6 +168,45 @@ static inline void transform_panel(__global floatB *to, __global const floatB *x
     }
 }
 
+/* --- what will be needed --------------------------------------------------------------------- */
+
+/* While products are computed, the lines of memory that come next are asked for, in parts: a row of a tile, without
+ * the two pixels that it shares with the tile before. What lies beyond a picture does no harm. */
+#define LINE         (16 / B) /* pixels of a line */
+#define SOURCE_PARTS (IN * PX)
+#define TARGET_PARTS (OUT * PX * KV)
+
+/* Parts [unit][row][tile] of the source of a panel. */
+static inline void fetch_source(__global const floatB *x, const panel *t, int begin, int end,
+                                int4 source, int4 place)
+{
+    const int2 pads = place.z ? 2 - place.xy : place.xy;
+    const int units = (source.y + B - 1) / B;
+    for (int i = begin; i < end; i++) {
+        const int p = i % PX, row = t->row[p] - pads.x + i / PX % IN, u = i / SOURCE_PARTS;
+        __global const floatB *at =
+            x + ((t->n[p] * units + u) * source.z + row) * source.w + t->column[p] - pads.y + 2;
+        for (int s = 0; s < OUT; s += LINE) {
+            rv_prefetch(at + s);
+        }
+    }
+}
+
+/* Parts [block][tile][row] of the target of a panel and set. */
+static inline void fetch_target(__global floatB *y, const panel *t, int set, int begin, int end,
+                                int4 target)
+{
+    const int blocks = (target.y + B - 1) / B;
+    for (int i = begin; i < end; i++) {
+        const int p = i / OUT % PX, row = t->row[p] + i % OUT, block = set * KV + i / (OUT * PX);
+        __global floatB *at =
+            y + ((t->n[p] * blocks + block) * target.z + row) * target.w + t->column[p];
+        for (int s = 0; s < OUT; s += LINE) {
+            rv_prefetch_write(at + s);
+        }
+    }
+}
+
 /* --- products -------------------------------------------------------------------------------- */
 
 /* One point of one panel and set: to[tile][KV] = source[unit][tile][B] * weights[channel][KV]. */
@@ -269,8 +308,8 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
  * [panel][set][point][tile][KV]. Panels are those from range.x on to before range.y. work: y, sets per work-item, z,
  * units of B source channels, w, where the packed weights start. */
 
-/* One work-item: every n-th panel, where n is the number of groups. It keeps one panel and set at a time in its own
- * part of the scratch memory, which stays in its core's cache. */
+/* One work-item: a share of the panels, side by side. It keeps one panel and set at a time in its own part of the
+ * scratch memory, which stays in its core's cache. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global const floatB *packed,
                         __global const float *bias, __global floatB *scratch, int4 source,
@@ -278,20 +317,28 @@ conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global c
 {
     const int units = work.z, n_sets = (target.y + KV * B - 1) / (KV * B), row = SOURCE_ROW(units);
     const int group = (int)get_group_id(0), groups = (int)get_num_groups(0);
+    const int panels = range.y - range.x, products_in_all = n_sets * POINTS;
     __global floatB *sources = scratch + range.z + group * POINTS * row;
     __global floatB *products = scratch + range.w + group * POINTS * TARGET_ROW;
-    for (int i = range.x + group; i < range.y; i += groups) {
+    panel here, next;
+    find_panel(&next, (range.x + panels * group / groups) * PX, target);
+    for (int i = panels * group / groups; i < panels * (group + 1) / groups; i++) {
         __global const floatB *w = packed + work.w;
-        panel t;
-        find_panel(&t, i * PX, target);
-        transform_panel(sources, x, &t, 0, units, source, target, window, place);
-        for (int set = 0; set < n_sets; set++) {
-            for (int point = 0; point < POINTS; point++) {
-                multiply(products + point * TARGET_ROW,
-                         (__global const float *)(sources + point * row), w, units);
-                w += units * B * KV;
+        here = next;
+        find_panel(&next, (range.x + i + 1) * PX, target);
+        transform_panel(sources, x, &here, 0, units, source, target, window, place);
+        for (int k = 0; k < products_in_all; k++) {
+            const int set = k / POINTS, point = k % POINTS;
+            multiply(products + point * TARGET_ROW, (__global const float *)(sources + point * row),
+                     w, units);
+            w += units * B * KV;
+            fetch_source(x, &next, k * units * SOURCE_PARTS / products_in_all,
+                         (k + 1) * units * SOURCE_PARTS / products_in_all, source, place);
+            fetch_target(y, &here, set, point * TARGET_PARTS / POINTS,
+                         (point + 1) * TARGET_PARTS / POINTS, target);
+            if (point == POINTS - 1) {
+                store_panel(y, products, bias, &here, set, target, place.w, slope);
             }
-            store_panel(y, products, bias, &t, set, target, place.w, slope);
         }
     }
 }

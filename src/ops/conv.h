@@ -58,7 +58,7 @@ struct rv_conv_algorithm {
     /** Whether it can run this geometry in the device's form, and is allowed to. */
     bool (*suits)(const rv_conv_gather *g, const rv_node *n, const rv_device *device);
     /** Whether it is the fastest that suits, as far as shapes tell; NULL: always. */
-    bool (*pays)(const rv_conv_gather *g);
+    bool (*pays)(const rv_conv_gather *g, const rv_device *device);
     rv_status (*prepare)(rv_conv_gather *g, rv_device *device, size_t *packed_floats);
     /** NULL: one launch of g->run with the common arguments: target, source, weights, bias, the geometry's source,
      *  target, window, step and place, the slope, then g->work. */

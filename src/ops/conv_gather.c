@@ -63,7 +63,7 @@ static size_t find_algorithms(const rv_conv_algorithm *out[ALGORITHMS], const rv
             continue;
         }
         out[count] = algorithms[i];
-        if (!chosen && (algorithms[i]->pays == NULL || algorithms[i]->pays(g))) {
+        if (!chosen && (algorithms[i]->pays == NULL || algorithms[i]->pays(g, device))) {
             memmove(out + 1, out, count * sizeof out[0]);
             out[0] = algorithms[i];
             chosen = true;

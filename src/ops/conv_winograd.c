@@ -6,11 +6,14 @@
 #include <stdio.h>
 
 enum {
-    KV = 2,               /* as in conv_cpu_winograd.cl */
-    SOURCE_UNITS = 8,     /* as there */
-    TARGET_SETS = 8,      /* as there */
-    MIN_CHANNELS = 32,    /* with fewer, transforms take more time than products save */
-    FUSED_CHANNELS = 128, /* with more, the transformed source of a panel does not fit the cache */
+    KV = 2,            /* as in conv_cpu_winograd.cl */
+    SOURCE_UNITS = 8,  /* as there */
+    TARGET_SETS = 8,   /* as there */
+    MIN_CHANNELS = 16, /* with fewer, transforms take more time than products save */
+    FEW_PANELS = 2,
+    PANELS_PER_CORE = 4,      /* that cores can share evenly; with fewer they share points */
+    WEIGHT_BYTES = 16 << 20,  /* that stay in the last cache, while each panel needs all of them */
+    SOURCE_BYTES = 512 << 10, /* of a panel, that stay in the second-level cache */
     ITEMS_PER_CORE = 16,
     CHUNK = 12,             /* panels that share a pass over the weights in three steps */
     FUSED_BYTES = 10 << 20, /* of scratch memory for all groups */
@@ -65,31 +68,26 @@ static bool suits_f2(const rv_conv_gather *g, const rv_node *n, const rv_device 
     return !rv_device_gpu_form(device) && rv_conv_winograd_suits(g, n, device, 2);
 }
 
-/* In auto mode, where an algorithm is the fastest: measured on AVX-512 cores. */
-static bool pays(const rv_conv_gather *g, bool steps)
+static double weight_bytes(const rv_conv_geometry *o, const sizes *s)
 {
-    const int32_t from = g->geometry.source.s[1], to = g->geometry.target.s[1];
-    return from >= MIN_CHANNELS && to >= MIN_CHANNELS && (from > FUSED_CHANNELS) == steps;
+    return (double)s->points * s->units * s->sets * KV * o->target_lanes * o->target_lanes *
+           (double)sizeof(float);
 }
 
-static bool pays_f4(const rv_conv_gather *g)
+/* The limits are measured on cores with 512-bit vectors; the tuning table knows others better. */
+static bool pays(const rv_conv_gather *g, const rv_device *device, int32_t out, bool steps)
 {
-    return pays(g, false);
-}
-
-static bool pays_f4_steps(const rv_conv_gather *g)
-{
-    return pays(g, true);
-}
-
-static bool pays_f2(const rv_conv_gather *g)
-{
-    return pays(g, false);
-}
-
-static bool pays_f2_steps(const rv_conv_gather *g)
-{
-    return pays(g, true);
+    const rv_conv_geometry *o = &g->geometry;
+    const sizes s = sizes_of(o, out);
+    const int32_t from = o->source.s[1], to = o->target.s[1];
+    const double source_bytes = (double)s.source * o->source_lanes * (double)sizeof(float);
+    const bool heavy = weight_bytes(o, &s) > WEIGHT_BYTES;
+    const bool few = s.panels < PANELS_PER_CORE * rv_device_get_info(device)->compute_units;
+    /* Reading the weights of F(4x4,3x3) would take longer than computing with those of F(2x2,3x3). */
+    const bool lean = out == 4 && heavy && s.panels <= FEW_PANELS &&
+                      rv_device_winograd(device) == RV_WINOGRAD_AUTO;
+    return from >= MIN_CHANNELS && to >= MIN_CHANNELS && !lean &&
+           (heavy || few || source_bytes > SOURCE_BYTES) == steps;
 }
 
 /* --- both ways ------------------------------------------------------------------------------- */
@@ -230,20 +228,25 @@ static rv_status run_steps(const rv_conv_gather *g, const rv_exec *e, const rv_c
 
 /* --------------------------------------------------------------------------------------------- */
 
-#define ALGORITHM(name, text, way, out)                                                        \
-    static rv_status prepare_##name(rv_conv_gather *g, rv_device *device, size_t *packed)      \
-    {                                                                                          \
-        return prepare_##way(g, device, packed, out);                                          \
-    }                                                                                          \
-    static rv_status run_##name(const rv_conv_gather *g, const rv_exec *e,                     \
-                                const rv_conv_operands *o)                                     \
-    {                                                                                          \
-        return run_##way(g, e, o, out);                                                        \
-    }                                                                                          \
-    const rv_conv_algorithm rv_conv_##name = {text, suits_f##out, pays_##name, prepare_##name, \
+/* Both ways compute the same sums in the same order. */
+#define ALGORITHM(name, way, out, is_steps)                                                     \
+    static bool pays_##name(const rv_conv_gather *g, const rv_device *device)                   \
+    {                                                                                           \
+        return pays(g, device, out, is_steps);                                                  \
+    }                                                                                           \
+    static rv_status prepare_##name(rv_conv_gather *g, rv_device *device, size_t *packed)       \
+    {                                                                                           \
+        return prepare_##way(g, device, packed, out);                                           \
+    }                                                                                           \
+    static rv_status run_##name(const rv_conv_gather *g, const rv_exec *e,                      \
+                                const rv_conv_operands *o)                                      \
+    {                                                                                           \
+        return run_##way(g, e, o, out);                                                         \
+    }                                                                                           \
+    const rv_conv_algorithm rv_conv_##name = {#name, suits_f##out, pays_##name, prepare_##name, \
                                               run_##name}
 
-ALGORITHM(f4, "f4", fused, 4);
-ALGORITHM(f4_steps, "f4_steps", steps, 4);
-ALGORITHM(f2, "f2", fused, 2);
-ALGORITHM(f2_steps, "f2_steps", steps, 2);
+ALGORITHM(f4, fused, 4, false);
+ALGORITHM(f4_steps, steps, 4, true);
+ALGORITHM(f2, fused, 2, false);
+ALGORITHM(f2_steps, steps, 2, true);
