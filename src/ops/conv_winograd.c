@@ -17,8 +17,8 @@ enum {
     ITEMS_PER_CORE = 16,
     CHUNK = 12,             /* panels that share a pass over the weights in three steps */
     FUSED_BYTES = 10 << 20, /* of scratch memory for all groups */
-    MIN_GROUPS = 16,
-    MAX_GROUPS = 128
+    PANELS_PER_GROUP = 8,
+    GROUPS_PER_CORE = 4
 };
 /* Counted as direct convolution: a launch that does more could hold up a display or Ctrl-C. */
 static const double max_launch_flops = 4e10;
@@ -126,16 +126,15 @@ static rv_int4 range_of(const rv_conv_gather *g, int32_t first, int32_t last)
 
 /* --- all in one launch ----------------------------------------------------------------------- */
 
-/* As many as share the work evenly among cores, and whose scratch memory is no burden. */
+/* Enough to share the work evenly among cores; each takes scratch memory and has to find its way into the source. */
 static int32_t count_groups(const sizes *s, int32_t b, const rv_device *device)
 {
     const size_t bytes = (size_t)(s->source + s->product) * (size_t)b * sizeof(float);
-    const size_t fitting = FUSED_BYTES / bytes;
-    const int32_t least = 2 * rv_device_get_info(device)->compute_units;
-    int32_t n = fitting < MAX_GROUPS ? (int32_t)fitting : MAX_GROUPS;
-    n = n > MIN_GROUPS ? n : MIN_GROUPS;
-    n = n > least ? n : least;
-    return n < s->panels ? n : s->panels;
+    const int32_t fitting = (int32_t)(FUSED_BYTES / bytes) + 1;
+    const int32_t wanted = s->panels / PANELS_PER_GROUP;
+    const int32_t least = GROUPS_PER_CORE * rv_device_get_info(device)->compute_units;
+    const int32_t n = wanted < fitting ? wanted : fitting;
+    return n > least ? n : least < s->panels ? least : s->panels;
 }
 
 static rv_status prepare_fused(rv_conv_gather *g, rv_device *device, size_t *packed_floats,
