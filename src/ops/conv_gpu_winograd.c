@@ -32,13 +32,15 @@ static bool pays(const rv_conv_gather *g, int32_t each, int32_t together)
     return from >= each && to >= each && from + to >= together;
 }
 
-static bool pays_f4(const rv_conv_gather *g)
+static bool pays_f4(const rv_conv_gather *g, const rv_device *device)
 {
+    (void)device;
     return pays(g, F4_CHANNELS, F4_TOGETHER);
 }
 
-static bool pays_f2(const rv_conv_gather *g)
+static bool pays_f2(const rv_conv_gather *g, const rv_device *device)
 {
+    (void)device;
     return pays(g, F2_CHANNELS, F2_TOGETHER);
 }
 
