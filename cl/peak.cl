@@ -2,21 +2,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.clh"
 
-/* Twelve chains that do not wait for each other: latency 4 times 2 units, and some more. fma() as in all kernels that
- * sum products: mad() may become a multiplication and an addition, and what that reaches is no peak. */
+/* fma() as in all kernels that sum products, where a device has it: mad() may become a multiplication and an addition
+ * even there, and what that reaches is no peak. */
+#ifdef FUSED
+#define FMA(x, a, b) fma(x, a, b)
+#else
+#define FMA(x, a, b) mad(x, a, b)
+#endif
+
+/* Twelve chains that do not wait for each other: latency 4 times 2 units, and some more. */
 #define STEP              \
-    x0 = fma(x0, p, q);   \
-    x1 = fma(x1, p, q);   \
-    x2 = fma(x2, p, q);   \
-    x3 = fma(x3, p, q);   \
-    x4 = fma(x4, p, q);   \
-    x5 = fma(x5, p, q);   \
-    x6 = fma(x6, p, q);   \
-    x7 = fma(x7, p, q);   \
-    x8 = fma(x8, p, q);   \
-    x9 = fma(x9, p, q);   \
-    x10 = fma(x10, p, q); \
-    x11 = fma(x11, p, q);
+    x0 = FMA(x0, p, q);   \
+    x1 = FMA(x1, p, q);   \
+    x2 = FMA(x2, p, q);   \
+    x3 = FMA(x3, p, q);   \
+    x4 = FMA(x4, p, q);   \
+    x5 = FMA(x5, p, q);   \
+    x6 = FMA(x6, p, q);   \
+    x7 = FMA(x7, p, q);   \
+    x8 = FMA(x8, p, q);   \
+    x9 = FMA(x9, p, q);   \
+    x10 = FMA(x10, p, q); \
+    x11 = FMA(x11, p, q);
 
 /* rounds * 4 * 12 * B multiply-adds in each work-item; with a + b = 1 the values go to 1. The grid has as many
  * items as y has floats. */

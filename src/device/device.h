@@ -173,10 +173,12 @@ RV_NODISCARD rv_status rv_tuning_save(rv_device *device);
 
 /* --- what the device can do at most ------------------------------------------------------------------------ */
 
-/* All of them ask events->cancelled between runs; events may be NULL. */
+/* All of them ask events->cancelled between runs, and make no further run once they have taken 5 seconds; events may
+ * be NULL. */
 
 /** Multiply-adds of floatB values in registers, 12 independent chains in every work-item, on all cores; best of
- *  `runs` runs of at least `run_seconds` (the definition of the peak: 5 runs of 0.2 s).
+ *  `runs` runs of at least `run_seconds` (the definition of the peak: 5 runs of 0.2 s). On a device that has no fused
+ *  multiply-add, multiplications and additions.
  *  @param[out] gflops  10^9 floating-point operations per second, a multiply-add counted as two. */
 RV_NODISCARD rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
                                              const rv_events *events, double *gflops);
@@ -184,7 +186,7 @@ RV_NODISCARD rv_status rv_device_measure_fma(rv_device *device, int runs, double
  *  @param[out] gbps  10^9 bytes read and written per second. */
 RV_NODISCARD rv_status rv_device_measure_copy(rv_device *device, const rv_events *events,
                                               double *gbps);
-/** Launches of a kernel that does nothing, 1000 in a row, best of 5 runs.
+/** Launches of a kernel that does nothing, 1000 in a row or fewer where they are slow, best of 5 runs.
  *  @param[out] microseconds  for one launch. */
 RV_NODISCARD rv_status rv_device_measure_launch(rv_device *device, const rv_events *events,
                                                 double *microseconds);

@@ -14,6 +14,17 @@ enum { CHAINS = 48 };
 #define LAUNCH_SECONDS 0.1
 enum { RUNS = 5, SHORT_ROUNDS = 32, LARGEST_ROUNDS = 1 << 24 };
 #define RUN_SECONDS 0.2
+/* On a slow driver: no further run after so long. */
+#define MOST_SECONDS 5.0
+
+/* A kernel of peak.cl. A device without fused multiply-adds would compute each by a page of other instructions, and
+ * compile for minutes. */
+static rv_status get_kernel(rv_kernel **out, rv_device *device, const char *name)
+{
+    cl_device_fp_config can = 0;
+    (void)clGetDeviceInfo(device->id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof can, &can, NULL);
+    return rv_kernel_get(out, device, "peak", name, (can & CL_FP_FMA) != 0 ? "-DFUSED" : NULL);
+}
 
 typedef struct fma_run {
     rv_kernel *kernel;
@@ -64,8 +75,9 @@ static rv_status run_fma(rv_device *device, fma_run *run, int runs, double run_s
     RV_TRY(calibrate_fma(device, run, run_seconds));
     const double flops =
         2.0 * CHAINS * (double)device->info.block * (double)run->rounds * (double)run->items;
+    const double start = rv_clock();
     double best = 0;
-    for (int i = 0; i < runs; i++) {
+    for (int i = 0; i < runs && (i == 0 || rv_clock() - start < MOST_SECONDS); i++) {
         RV_TRY(rv_check_cancelled(events));
         double seconds, total = 0, work = 0;
         do {
@@ -84,7 +96,7 @@ rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
 {
     *gflops = 0;
     fma_run run = {0};
-    RV_TRY(rv_kernel_get(&run.kernel, device, "peak", "peak_fma", NULL));
+    RV_TRY(get_kernel(&run.kernel, device, "peak_fma"));
     /* Many small groups: threads that fetch them as they go end together, whatever else runs. */
     const size_t units = (size_t)(device->info.compute_units > 0 ? device->info.compute_units : 1);
     const size_t local = rv_device_gpu_form(device) ? 128 : 1;
@@ -119,10 +131,11 @@ static rv_status time_copy(rv_device *device, const copy_run *run, double *secon
 static rv_status run_copy(rv_device *device, const copy_run *run, size_t bytes,
                           const rv_events *events, double *gbps)
 {
+    const double start = rv_clock();
     double seconds, best = 0;
     RV_TRY(rv_buffer_fill(device, run->x, 0, bytes, 1.0f)); /* real pages, not shared zero ones */
     RV_TRY(time_copy(device, run, &seconds));
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < RUNS && (i == 0 || rv_clock() - start < MOST_SECONDS); i++) {
         RV_TRY(rv_check_cancelled(events));
         double total = 0;
         int launches = 0;
@@ -162,7 +175,7 @@ rv_status rv_device_measure_copy(rv_device *device, const rv_events *events, dou
     run.n = (int32_t)vectors;
     run.share = (int32_t)((vectors + items - 1) / items);
     run.grid = rv_grid_groups(groups, 1, 1, local, 1, 1);
-    RV_TRY(rv_kernel_get(&run.kernel, device, "peak", "peak_copy", NULL));
+    RV_TRY(get_kernel(&run.kernel, device, "peak_copy"));
     rv_status status = rv_buffer_create(&run.x, device, bytes);
     if (status == RV_OK) {
         status = rv_buffer_create(&run.y, device, bytes);
@@ -179,24 +192,51 @@ rv_status rv_device_measure_copy(rv_device *device, const rv_events *events, dou
 
 enum { LAUNCHES = 1000 };
 
+/* Seconds of `launches` launches, from an idle device to an idle device. */
+static rv_status time_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
+                               int launches, double *seconds)
+{
+    const int32_t n = 0;
+    const double start = rv_clock();
+    for (int k = 0; k < launches; k++) {
+        RV_TRY(rv_launch(device, kernel, rv_grid_groups(1, 1, 1, 1, 1, 1),
+                         RV_ARGS(RV_ARG(y), RV_ARG(n))));
+    }
+    RV_TRY(rv_device_finish(device));
+    *seconds = rv_clock() - start;
+    return RV_OK;
+}
+
+/* How many launches a run has: LAUNCHES, or as many as RUN_SECONDS hold where that is less. This also warms up. */
+static rv_status calibrate_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
+                                    int *launches)
+{
+    double seconds;
+    *launches = 1;
+    RV_TRY(time_launches(device, kernel, y, 1, &seconds)); /* compiles */
+    for (;;) {
+        RV_TRY(time_launches(device, kernel, y, *launches, &seconds));
+        if (seconds >= RUN_SECONDS / 8 || *launches >= LAUNCHES) {
+            return RV_OK;
+        }
+        *launches = *launches * 8 < LAUNCHES ? *launches * 8 : LAUNCHES;
+    }
+}
+
 static rv_status run_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
                               const rv_events *events, double *seconds)
 {
-    const int32_t n = 0;
+    const double start = rv_clock();
+    int launches;
     *seconds = 0;
-    for (int i = 0; i <= RUNS; i++) {
+    RV_TRY(calibrate_launches(device, kernel, y, &launches));
+    for (int i = 0; i < RUNS && (i == 0 || rv_clock() - start < MOST_SECONDS); i++) {
+        double took;
         RV_TRY(rv_check_cancelled(events));
-        const double start = rv_clock();
-        for (int k = 0; k < LAUNCHES; k++) {
-            RV_TRY(rv_launch(device, kernel, rv_grid_groups(1, 1, 1, 1, 1, 1),
-                             RV_ARGS(RV_ARG(y), RV_ARG(n))));
-        }
-        RV_TRY(rv_device_finish(device));
-        const double took = (rv_clock() - start) / LAUNCHES;
-        if (i > 0) { /* the first compiles */
-            *seconds = *seconds == 0 || took < *seconds ? took : *seconds;
-        }
+        RV_TRY(time_launches(device, kernel, y, launches, &took));
+        *seconds = i == 0 || took < *seconds ? took : *seconds;
     }
+    *seconds /= launches;
     return RV_OK;
 }
 
@@ -206,7 +246,7 @@ rv_status rv_device_measure_launch(rv_device *device, const rv_events *events, d
     rv_kernel *kernel;
     rv_buffer *y;
     double seconds;
-    RV_TRY(rv_kernel_get(&kernel, device, "peak", "peak_launch", NULL));
+    RV_TRY(get_kernel(&kernel, device, "peak_launch"));
     RV_TRY(rv_buffer_create(&y, device, sizeof(float)));
     const rv_status status = run_launches(device, kernel, y, events, &seconds);
     rv_buffer_destroy(y);
