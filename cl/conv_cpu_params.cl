@@ -275,22 +275,22 @@ __kernel void conv_cpu_params_sum(__global float *gradient, __global const float
     const int k = (set * KV + v) * B, n_k = min(B, target.y - k);
     __global const float *from =
         partial + ((size_t)(set * work.z + at) * taps * lanes * KV + v) * B;
-    for (int l = 0; l < lanes; l++) {
-        const int c = unit * LANES + l, group = c / per_group;
-        __global float *to = gradient + ((size_t)k * per_group + c - group * per_group) * taps;
-        for (int tap = 0; tap < taps && c < source.y; tap++) {
-            __global const float *p = from + (LANES > 1 ? tap * B + l : l * taps + tap) * KV * B;
-            floatB sum = (floatB)(0.0f);
-            for (int part = 0; part < work.x; part++) {
-                sum += vloadB(0, p + part * step);
-            }
-            float lane[B];
-            vstoreB(sum, 0, lane);
-            for (int b = 0; b < n_k; b++) {
-                if (window.z == 1 || (k + b) / targets == group) {
-                    __global float *q = to + (size_t)b * per_group * taps + tap;
-                    *q = rv_accumulate(q, lane[b], accumulate);
-                }
+    for (int term = 0; term < taps * lanes; term++, from += KV * B) {
+        const int l = LANES > 1 ? term % B : term / taps, tap = LANES > 1 ? term / B : term % taps;
+        const int c = unit * LANES + l, group = window.z > 1 ? c / per_group : 0;
+        __global float *to = gradient + (k * per_group + c - group * per_group) * taps + tap;
+        floatB sum = (floatB)(0.0f);
+        if (c >= source.y) {
+            continue;
+        }
+        for (int part = 0; part < work.x; part++) {
+            sum += vloadB(0, from + part * step);
+        }
+        float lane[B];
+        vstoreB(sum, 0, lane);
+        for (int b = 0; b < n_k; b++, to += per_group * taps) {
+            if (window.z == 1 || (k + b) / targets == group) {
+                *to = rv_accumulate(to, lane[b], accumulate);
             }
         }
     }

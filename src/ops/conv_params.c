@@ -14,7 +14,7 @@ enum {
     MAX_PARTS = 64,   /* for the cache's sake: each takes workspace */
     CACHE_BYTES =
         512 * 1024,         /* of input and gradient in use at a time: half a second-level cache */
-    CHUNK_BYTES = 96 * 1024 /* and of those a work-item reads again for each tap */
+    CHUNK_BYTES = 192 * 1024 /* and of those a work-item reads again for each tap */
 };
 
 /* Depends on shapes only, so that the order of the sums does. */
