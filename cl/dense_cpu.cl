@@ -2,23 +2,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.clh"
 
-/* Forward keeps OUTPUTS x PICTURES sums, each a floatB along the features; the products of gradients keep ROWS x
- * COLUMNS, each a floatB along the columns. Both leave registers for operands: of 32 with AVX-512, of 16 elsewhere. */
+/* For few pictures, OUTPUTS x PICTURES sums, each a floatB along the features; else ROWS x KV, each a floatB along the
+ * columns. Both leave registers for operands: of 32 with AVX-512, of 16 elsewhere. */
 #if B == 16
-#define OUTPUTS 6
+#define OUTPUTS  6
 #define PICTURES 4
-#define ROWS 4
-#define COLUMNS 6
+#define SUMS     24
 #else
-#define OUTPUTS 4
+#define OUTPUTS  4
 #define PICTURES 3
-#define ROWS 4
-#define COLUMNS 3
+#define SUMS     12
 #endif
-/* Terms of a sum before the tile goes on: so many rows of a tile of columns stay in the first-level cache. */
-#ifndef DEPTH
-#define DEPTH 64
+#ifndef KV
+#define KV 2
 #endif
+#define ROWS (SUMS / KV)
+/* Vectors of a panel, which stays in the first-level cache, and of all that a work-item has packed. */
+#define PANEL  384
+#define PANELS (4 * PANEL)
+/* Terms of a sum between which memory is asked for what comes. */
+#define STRETCH 32
 
 /* y[picture][output] (+)= x w over the features `start` to `end`, for up to OUTPUTS outputs and PICTURES pictures:
  * what lies beyond repeats the last one and is not stored. */
@@ -91,86 +94,279 @@ dense_cpu_forward(__global float *y, __global const float *x, __global const flo
     }
 }
 
-/* product[row][column] (+)= sum over n terms of a[row][i] b[i][column], for ROWS rows and COLUMNS vectors of columns:
- * rows beyond `rows` repeat the last one and are not stored, and so do vectors: the one that would pass `columns`
- * ends there and gives its last lanes. */
-static inline void product_tile(__global float *product, __global const float *a,
-                                __global const float *b, int rows, int n, int columns, int column,
-                                int row_step, int inner_step, int add)
+/* --- products in panels ---------------------------------------------------------------------- */
+
+#if B == 16
+#define INTERLEAVE_LOW(a, b)                                                                 \
+    (floatB)((a).s0, (b).s0, (a).s1, (b).s1, (a).s2, (b).s2, (a).s3, (b).s3, (a).s4, (b).s4, \
+             (a).s5, (b).s5, (a).s6, (b).s6, (a).s7, (b).s7)
+#define INTERLEAVE_HIGH(a, b)                                                                \
+    (floatB)((a).s8, (b).s8, (a).s9, (b).s9, (a).sa, (b).sa, (a).sb, (b).sb, (a).sc, (b).sc, \
+             (a).sd, (b).sd, (a).se, (b).se, (a).sf, (b).sf)
+#elif B == 8
+#define INTERLEAVE_LOW(a, b) \
+    (floatB)((a).s0, (b).s0, (a).s1, (b).s1, (a).s2, (b).s2, (a).s3, (b).s3)
+#define INTERLEAVE_HIGH(a, b) \
+    (floatB)((a).s4, (b).s4, (a).s5, (b).s5, (a).s6, (b).s6, (a).s7, (b).s7)
+#else
+#define INTERLEAVE_LOW(a, b)  (floatB)((a).s0, (b).s0, (a).s1, (b).s1)
+#define INTERLEAVE_HIGH(a, b) (floatB)((a).s2, (b).s2, (a).s3, (b).s3)
+#endif
+
+/* v[i] becomes lane i of all v. Each turn moves the highest bit of the row's number into the lane's, and that one's
+ * into the row's. */
+static inline void transpose(floatB *v)
 {
-    int offset[COLUMNS];
-    floatB sum[ROWS][COLUMNS];
 #pragma unroll
-    for (int t = 0; t < COLUMNS; t++) {
-        offset[t] = min(column + t * B, columns - B);
+    for (int turn = 1; turn < B; turn *= 2) {
+        floatB w[B];
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-            sum[r][t] = (floatB)(0.0f);
+        for (int i = 0; i < B / 2; i++) {
+            w[2 * i] = INTERLEAVE_LOW(v[i], v[i + B / 2]);
+            w[2 * i + 1] = INTERLEAVE_HIGH(v[i], v[i + B / 2]);
+        }
+#pragma unroll
+        for (int i = 0; i < B; i++) {
+            v[i] = w[i];
         }
     }
-    if (add) {
+}
+
+/* The first ROWS lanes of v. */
+static inline void store_rows(__global float *to, floatB v)
+{
+#if B == 16 && ROWS == 12
+    vstore8(v.lo, 0, to);
+    vstore4(v.hi.lo, 2, to);
+#elif B == 16 && ROWS == 8
+    vstore8(v.lo, 0, to);
+#elif B == 8 && ROWS == 6
+    vstore4(v.lo, 0, to);
+    vstore2(v.hi.lo, 2, to);
+#elif B == 8
+    vstore4(v.lo, 0, to);
+#endif
+}
+
+/* A in the order that tiles read it: packed[tile][inner][ROWS], zero beyond the last row. Its value in row r and
+ * column i is a[r row_step + i a_step]. One work-item: a tile. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
+               int inner, int row_step, int a_step)
+{
+    const int tile = (int)get_group_id(0), n = min(ROWS, rows - tile * ROWS);
+    __global float *to = packed + (size_t)tile * inner * ROWS;
+    __global const float *from =
+        a + (size_t)(first_row + tile * ROWS) * row_step + (size_t)first * a_step;
+    const int whole = n == ROWS && a_step == (B > 4 ? 1 : 0) ? inner / B * B : 0;
+    for (int i = 0; i < whole; i += B) {
+        floatB v[B];
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) {
+        for (int r = 0; r < B; r++) {
+            v[r] = r < ROWS ? vloadB(0, from + (size_t)r * row_step + i) : (floatB)(0.0f);
+        }
+        transpose(v);
 #pragma unroll
-            for (int t = 0; t < COLUMNS; t++) {
-                sum[r][t] = vloadB(0, product + (size_t)min(r, rows - 1) * columns + offset[t]);
+        for (int r = 0; r < B; r++) {
+            store_rows(to + (i + r) * ROWS, v[r]);
+        }
+    }
+    if (n == ROWS && row_step == 1) {
+        for (int i = 0; i < inner; i++) {
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                to[i * ROWS + r] = from[(size_t)i * a_step + r];
             }
         }
+        return;
     }
-    for (int i = 0; i < n; i++) {
-        floatB v[COLUMNS];
-#pragma unroll
-        for (int t = 0; t < COLUMNS; t++) {
-            v[t] = vloadB(0, b + (size_t)i * columns + offset[t]);
-        }
-#pragma unroll
+    for (int start = whole; start < inner; start += B) {
+        const int end = min(start + B, inner);
         for (int r = 0; r < ROWS; r++) {
-            const floatB u = (floatB)(a[min(r, rows - 1) * row_step + i * inner_step]);
-#pragma unroll
-            for (int t = 0; t < COLUMNS; t++) {
-                sum[r][t] = fma(u, v[t], sum[r][t]);
-            }
-        }
-    }
-#pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-        if (r < rows) {
-            __global float *q = product + (size_t)r * columns;
-#pragma unroll
-            for (int t = 0; t < COLUMNS; t++) {
-                const int skip = column + t * B - offset[t];
-                if (skip == 0) {
-                    vstoreB(sum[r][t], 0, q + offset[t]);
-                } else if (skip < B) {
-                    float lane[B];
-                    vstoreB(sum[r][t], 0, lane);
-                    for (int i = skip; i < B; i++) {
-                        q[offset[t] + i] = lane[i];
-                    }
-                }
+            for (int i = start; i < end; i++) {
+                to[i * ROWS + r] = r < n ? from[(size_t)r * row_step + (size_t)i * a_step] : 0.0f;
             }
         }
     }
 }
 
-/* P (+)= A B: P is [rows, columns], b is [inner, columns], A's value in row r and column i is a[r row_step +
- * i inner_step]; columns >= B. Work-group: (`width` columns, a multiple of COLUMNS * B; `height` rows). */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-dense_cpu_product(__global float *product, __global const float *a, __global const float *b,
-                  int rows, int inner, int columns, int row_step, int inner_step, int width,
-                  int height, int accumulate)
+/* panel[i][KV] for n terms and the first `columns` columns at b, zero beyond. */
+static inline void pack_panel(floatB *panel, __global const float *b, int n, int columns,
+                              int column_step, int b_step)
 {
-    const int left = (int)get_group_id(0) * width, right = min(columns, left + width);
-    const int top = (int)get_group_id(1) * height, bottom = min(rows, top + height);
-    for (int i = 0; i < inner; i += DEPTH) {
-        for (int column = left; column < right; column += COLUMNS * B) {
-            for (int row = top; row < bottom; row += ROWS) {
-                product_tile(product + (size_t)row * columns,
-                             a + (size_t)row * row_step + (size_t)i * inner_step,
-                             b + (size_t)i * columns, min(ROWS, bottom - row),
-                             min(DEPTH, inner - i), columns, column, row_step, inner_step,
-                             accumulate || i > 0);
+    const int whole = columns < KV * B ? 0 : column_step == 1 ? n : n / B * B;
+    for (int i = 0; i < whole && column_step == 1; i++) {
+#pragma unroll
+        for (int v = 0; v < KV; v++) {
+            panel[i * KV + v] = vloadB(v, b + (size_t)i * b_step);
+        }
+    }
+    for (int v = 0; v < KV && column_step != 1; v++) {
+        for (int i = 0; i < whole; i += B) {
+            floatB w[B];
+#pragma unroll
+            for (int r = 0; r < B; r++) {
+                w[r] = vloadB(0, b + (size_t)(v * B + r) * column_step + i);
             }
+            transpose(w);
+#pragma unroll
+            for (int r = 0; r < B; r++) {
+                panel[(i + r) * KV + v] = w[r];
+            }
+        }
+    }
+    for (int i = whole; i < n; i++) {
+        __private float *to = (__private float *)(panel + i * KV);
+        for (int c = 0; c < KV * B; c++) {
+            to[c] = c < columns ? b[(size_t)c * column_step + (size_t)i * b_step] : 0.0f;
+        }
+    }
+}
+
+/* What happens to sums before they are stored. */
+typedef struct finish {
+    __global const float *bias; /* of these columns; 0: none */
+    float slope;
+    int add; /* to what is there */
+    int columns;
+} finish;
+
+/* One row of KV vectors, and of fewer values. */
+static inline void store(__global float *out, const floatB *sums, const finish *f)
+{
+#pragma unroll
+    for (int v = 0; v < KV; v++) {
+        floatB sum = f->add ? vloadB(v, out) + sums[v] : sums[v];
+        sum = f->bias != 0 ? sum + vloadB(v, f->bias) : sum;
+        vstoreB(rv_rectifyB(sum, f->slope), v, out);
+    }
+}
+static inline void store_some(__global float *out, const float *sums, const finish *f)
+{
+    for (int c = 0; c < f->columns; c++) {
+        const float sum = rv_accumulate(out + c, sums[c], f->add);
+        out[c] = rv_rectify(f->bias != 0 ? sum + f->bias[c] : sum, f->slope);
+    }
+}
+
+/* Asks for `count` floats from `from` on, to be read soon. */
+static inline void fetch(__global const float *from, int count)
+{
+    for (int i = 0; i < count; i += 64 / (int)sizeof(float)) {
+#if defined(__x86_64__) || defined(__aarch64__)
+        __builtin_prefetch((const void *)(size_t)(from + i));
+#else
+        prefetch(from + i, 1);
+#endif
+    }
+}
+
+/* The n terms of `width` columns of B that pack_panel() reads next; all of them are asked for in so many shares. */
+typedef struct coming {
+    __global const float *b;
+    int column_step, b_step, n, width, shares;
+} coming;
+
+static inline void fetch_share(const coming *c, int share)
+{
+    const int along = c->column_step == 1; /* rows of the panel lie in memory */
+    const int all = along ? c->n : c->width, length = along ? c->width : c->n;
+    for (int i = share * all / c->shares; i < (share + 1) * all / c->shares; i++) {
+        fetch(c->b + (size_t)i * (along ? c->b_step : c->column_step), length);
+    }
+}
+
+/* out[ROWS][columns] (+)= packed a[n][ROWS] times panel[n][KV]; `rows` of them are stored. Meanwhile shares of what
+ * comes are asked for, and where this goes. */
+static inline void multiply(__global float *out, __global const float *a, const floatB *panel,
+                            int n, int rows, int columns, const finish *f, const coming *c,
+                            int share)
+{
+    for (int r = 0; r < rows; r++) {
+        fetch(out + (size_t)r * columns, min(KV * B, f->columns));
+    }
+    floatB sum[ROWS * KV];
+#pragma unroll
+    for (int i = 0; i < ROWS * KV; i++) {
+        sum[i] = (floatB)(0.0f);
+    }
+    for (int start = 0; start < n; start += STRETCH, share++) {
+        const int end = min(start + STRETCH, n);
+        if (c->n > 0) {
+            fetch_share(c, share);
+        }
+        for (int i = start; i < end; i++) {
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                const floatB value = (floatB)(a[i * ROWS + r]);
+#pragma unroll
+                for (int v = 0; v < KV; v++) {
+                    sum[r * KV + v] = fma(value, panel[i * KV + v], sum[r * KV + v]);
+                }
+            }
+        }
+    }
+    if (rows == ROWS && f->columns >= KV * B) {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            store(out + (size_t)r * columns, sum + r * KV, f);
+        }
+        return;
+    }
+    floatB sums[ROWS * KV];
+#pragma unroll
+    for (int i = 0; i < ROWS * KV; i++) {
+        sums[i] = sum[i];
+    }
+    for (int r = 0; r < rows; r++) {
+        if (f->columns >= KV * B) {
+            store(out + (size_t)r * columns, sums + r * KV, f);
+        } else {
+            store_some(out + (size_t)r * columns, (const __private float *)(sums + r * KV), f);
+        }
+    }
+}
+
+/* out (+)= A B + bias, rectified: rows from first_row on of A, packed, and its columns from `first` on. B's value in
+ * row i and column c is b[c column_step + i b_step]. The sums are added to `out` where `add` says so; bias and slope
+ * come with the last of them. Work-group: `slabs` times KV * B columns, as many as fit PANELS; `tiles` tiles of rows. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+dense_cpu_product(__global float *out, __global const float *packed, __global const float *b,
+                  __global const float *bias, int first_row, int rows, int first, int inner,
+                  int columns, int column_step, int b_step, int slabs, int tiles, int add,
+                  float slope)
+{
+    const int left = (int)get_group_id(0) * slabs * KV * B,
+              right = min(left + slabs * KV * B, columns);
+    const int top = (int)get_group_id(1) * tiles,
+              bottom = min(top + tiles, (rows + ROWS - 1) / ROWS);
+    const int depth = PANEL / KV / B * B, n_slabs = (right - left + KV * B - 1) / (KV * B);
+    floatB panels[PANELS];
+    for (int i = 0; i < inner; i += depth) {
+        const int n = min(depth, inner - i), stretches = (n + STRETCH - 1) / STRETCH;
+        const int last = i + n == inner, all = (bottom - top) * n_slabs;
+        const coming next = {b + (size_t)left * column_step + (size_t)(first + i + n) * b_step,
+                             column_step,
+                             b_step,
+                             min(depth, inner - i - n),
+                             right - left,
+                             all * stretches};
+        for (int s = 0; s < n_slabs; s++) {
+            const int column = left + s * KV * B;
+            pack_panel(panels + s * n * KV,
+                       b + (size_t)column * column_step + (size_t)(first + i) * b_step, n,
+                       columns - column, column_step, b_step);
+        }
+        /* Rows side by side are stored one after the other where the panels fit the cache together. */
+        const int by_rows = n_slabs * n * KV <= PANEL;
+        for (int k = 0; k < all; k++) {
+            const int tile = top + (by_rows ? k / n_slabs : k % (bottom - top)),
+                      s = by_rows ? k % n_slabs : k / (bottom - top), column = left + s * KV * B;
+            const finish f = {last && bias != 0 ? bias + column : 0, last ? slope : 1.0f,
+                              add || i > 0, columns - column};
+            multiply(out + (size_t)(first_row + tile * ROWS) * columns + column,
+                     packed + ((size_t)tile * inner + i) * ROWS, panels + s * n * KV, n,
+                     min(ROWS, rows - tile * ROWS), columns, &f, &next, k * stretches);
         }
     }
 }

@@ -1,11 +1,10 @@
 /* Dense layer: y = x W^T + b with x [N,J], W [K,J], y [N,K]; rank 4 is taken as N, C*H*W.
  *
- * Gradients: dx = dy W, dW = dy^T x, db = sum of dy over the batch. On CPUs each output is a dot product along the
- * features, so that W streams through once however small the batch is; both gradients are one product with vectors
- * along the features. */
+ * Gradients: dx = dy W, dW = dy^T x, db = sum of dy over the batch. For few pictures
+ * each output is a dot product along the features, so that W streams through once; all else is a product in tiles. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
-#include "ops/dense_gpu.h"
+#include "ops/dense_cpu.h"
 #include "ops/op.h"
 
 #include <stddef.h>
@@ -25,34 +24,25 @@ static const rv_attr attrs[] = {
 };
 
 enum {
-    FEW = 8,            /* pictures up to which a GPU streams the weights without tiles */
+    FEW = 8,            /* pictures up to which forward streams the weights without tiles */
     FEW_STEP = 4,       /* PICTURES of dense_gpu.cl */
     MAX_GROUPS = 32768, /* along one dimension of a grid */
     SPAN = 24,          /* outputs of a work-item of dense_cpu_forward, a multiple of its OUTPUTS */
-    SMALL_BATCH = 4,    /* pictures up to which all features are taken in one go */
-    CHUNK = 2048,       /* features at a time otherwise */
-    WIDTH = 384,        /* columns of a work-item of dense_cpu_product: whole tiles for every B */
-    HEIGHT = 128        /* and rows */
+    SMALL_BATCH = 4,    /* pictures up to which it takes all features in one go */
+    CHUNK = 2048        /* features at a time otherwise */
 };
 
-typedef struct kernels {
-    rv_kernel *forward;        /* CPU, or GPU for a small batch */
-    rv_kernel *product;        /* of gradients, on CPUs */
-    rv_kernel *narrow_product; /* NULL unless there are fewer features than a vector holds */
-    rv_kernel *bias_gradient;
-    rv_dense_product gpu_forward, gpu_data, gpu_weight;
-} kernels;
-
-/* A product of gradients: [rows, inner] times [inner, columns]. */
+/* A product in tiles. */
 typedef struct product {
-    rv_buffer *out;
-    const rv_buffer *a, *b, *bias;
-    int32_t rows, inner, columns;
-    int32_t row_step, a_step;    /* floats between rows and between terms of a */
-    int32_t column_step, b_step; /* likewise columns and terms of b; on CPUs 1 and `columns` */
-    int32_t accumulate;
-    float slope; /* of rv_node; used on GPUs, where forward is a product as well */
+    rv_dense_product gpu;
+    rv_dense_panels cpu;
 } product;
+
+typedef struct kernels {
+    rv_kernel *forward; /* for few pictures */
+    rv_kernel *bias_gradient;
+    product all, data, weight; /* forward for more pictures, gradients */
+} kernels;
 
 static int32_t features_of(const rv_shape *x)
 {
@@ -79,46 +69,44 @@ static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
     in[0] = out[0] = RV_PLAIN;
 }
 
-/* On GPUs forward streams the weights for few pictures; all else is a product in tiles. */
-static rv_status prepare_gpu(rv_node *n, kernels *k, rv_device *device)
+/* @param workspace  raised to what it needs. */
+static rv_status prepare_product(product *p, rv_device *device, int32_t rows, int32_t inner,
+                                 int32_t columns, size_t *workspace)
 {
-    const int32_t pictures = n->out[0]->shape.dim[0], outputs = n->out[0]->shape.dim[1];
-    const int32_t features = n->param[WEIGHT]->shape.dim[1];
-    if (pictures <= FEW) {
-        RV_TRY(rv_kernel_get(&k->forward, device, "dense_gpu", "dense_gpu_forward", NULL));
-    } else {
-        RV_TRY(rv_dense_product_prepare(&k->gpu_forward, device, pictures, features, outputs));
-        n->forward_workspace = k->gpu_forward.workspace_bytes;
-    }
-    if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
-        RV_TRY(rv_dense_product_prepare(&k->gpu_data, device, pictures, outputs, features));
-        n->backward_workspace = k->gpu_data.workspace_bytes;
-    }
-    if ((n->wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
-        RV_TRY(rv_dense_product_prepare(&k->gpu_weight, device, outputs, pictures, features));
-        if (n->backward_workspace < k->gpu_weight.workspace_bytes) {
-            n->backward_workspace = k->gpu_weight.workspace_bytes;
-        }
-    }
+    const bool gpu = rv_device_gpu_form(device);
+    RV_TRY(gpu ? rv_dense_product_prepare(&p->gpu, device, rows, inner, columns)
+               : rv_dense_panels_prepare(&p->cpu, device, rows, inner, columns));
+    const size_t bytes = gpu ? p->gpu.workspace_bytes : p->cpu.workspace_bytes;
+    *workspace = bytes > *workspace ? bytes : *workspace;
     return RV_OK;
 }
 
-static rv_status prepare_cpu(rv_node *n, kernels *k, rv_device *device)
+static rv_status prepare_forward(rv_node *n, kernels *k, rv_device *device, int32_t pictures,
+                                 int32_t features, int32_t outputs)
 {
-    RV_TRY(rv_kernel_get(&k->forward, device, "dense_cpu", "dense_cpu_forward", NULL));
-    if (n->param[WEIGHT]->shape.dim[1] < rv_device_block(device)) {
-        return rv_kernel_get(&k->narrow_product, device, "dense", "dense_narrow_product", NULL);
+    if (pictures > FEW) {
+        return prepare_product(&k->all, device, pictures, features, outputs, &n->forward_workspace);
     }
-    return n->wanted == 0
-               ? RV_OK
-               : rv_kernel_get(&k->product, device, "dense_cpu", "dense_cpu_product", NULL);
+    const bool gpu = rv_device_gpu_form(device);
+    return rv_kernel_get(&k->forward, device, gpu ? "dense_gpu" : "dense_cpu",
+                         gpu ? "dense_gpu_forward" : "dense_cpu_forward", NULL);
 }
 
 static rv_status prepare(rv_node *n, rv_device *device)
 {
+    const int32_t pictures = n->out[0]->shape.dim[0], outputs = n->out[0]->shape.dim[1];
+    const int32_t features = n->param[WEIGHT]->shape.dim[1];
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
-    RV_TRY(rv_device_gpu_form(device) ? prepare_gpu(n, k, device) : prepare_cpu(n, k, device));
+    RV_TRY(prepare_forward(n, k, device, pictures, features, outputs));
+    if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
+        RV_TRY(
+            prepare_product(&k->data, device, pictures, outputs, features, &n->backward_workspace));
+    }
+    if ((n->wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
+        RV_TRY(prepare_product(&k->weight, device, outputs, pictures, features,
+                               &n->backward_workspace));
+    }
     return n->wanted == 0
                ? RV_OK
                : rv_kernel_get(&k->bias_gradient, device, "dense", "dense_bias_gradient", NULL);
@@ -130,47 +118,11 @@ static size_t groups_of(int32_t a, int32_t b)
     return (size_t)rv_divide_up(a, b);
 }
 
-static rv_status multiply_gpu(const rv_node *n, const rv_exec *e, const rv_dense_product *gpu,
-                              const product *p)
+static rv_status multiply(const rv_node *n, const rv_exec *e, const product *p,
+                          const rv_dense_operands *o)
 {
-    const rv_dense_operands o = {
-        .out = p->out,
-        .a = p->a,
-        .b = p->b,
-        .bias = p->bias,
-        .row_step = p->row_step,
-        .a_step = p->a_step,
-        .column_step = p->column_step,
-        .b_step = p->b_step,
-        .accumulate = p->accumulate,
-        .slope = p->slope,
-    };
-    return rv_dense_product_run(gpu, e->device, &o, n->workspace);
-}
-
-static rv_status multiply_cpu(const kernels *k, const rv_exec *e, const product *p)
-{
-    if (k->narrow_product != NULL) {
-        return rv_launch(e->device, k->narrow_product,
-                         rv_grid_items(e->device, (size_t)p->rows * (size_t)p->columns),
-                         RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->rows),
-                                 RV_ARG(p->inner), RV_ARG(p->columns), RV_ARG(p->row_step),
-                                 RV_ARG(p->a_step), RV_ARG(p->accumulate)));
-    }
-    const int32_t width = WIDTH, height = HEIGHT;
-    return rv_launch(
-        e->device, k->product,
-        rv_grid_groups(groups_of(p->columns, width), groups_of(p->rows, height), 1, 1, 1, 1),
-        RV_ARGS(RV_ARG(p->out), RV_ARG(p->a), RV_ARG(p->b), RV_ARG(p->rows), RV_ARG(p->inner),
-                RV_ARG(p->columns), RV_ARG(p->row_step), RV_ARG(p->a_step), RV_ARG(width),
-                RV_ARG(height), RV_ARG(p->accumulate)));
-}
-
-/* @param gpu  where it is prepared, on GPUs. */
-static rv_status multiply(const rv_node *n, const rv_exec *e, const rv_dense_product *gpu,
-                          const product *p)
-{
-    return rv_device_gpu_form(e->device) ? multiply_gpu(n, e, gpu, p) : multiply_cpu(n->priv, e, p);
+    return rv_device_gpu_form(e->device) ? rv_dense_product_run(&p->gpu, e->device, o, n->workspace)
+                                         : rv_dense_panels_run(&p->cpu, e->device, o, n->workspace);
 }
 
 static const rv_buffer *bias_of(const rv_node *n)
@@ -197,21 +149,6 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
     const rv_tensor *y = n->out[0], *w = n->param[WEIGHT];
     const int32_t pictures = y->shape.dim[0], outputs = y->shape.dim[1];
     const int32_t features = w->shape.dim[1];
-    if (pictures > FEW) {
-        const product p = {.out = y->buffer,
-                           .a = n->in[0]->buffer,
-                           .b = w->buffer,
-                           .bias = bias_of(n),
-                           .rows = pictures,
-                           .inner = features,
-                           .columns = outputs,
-                           .row_step = features,
-                           .a_step = 1,
-                           .column_step = features,
-                           .b_step = 1,
-                           .slope = n->slope};
-        return multiply_gpu(n, e, &k->gpu_forward, &p);
-    }
     const size_t along = outputs < MAX_GROUPS ? (size_t)outputs : MAX_GROUPS;
     return rv_launch(e->device, k->forward,
                      rv_grid_groups(along, groups_of(pictures, FEW_STEP),
@@ -223,7 +160,21 @@ static rv_status forward_gpu(const rv_node *n, const rv_exec *e)
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
-    return rv_device_gpu_form(e->device) ? forward_gpu(n, e) : forward_cpu(n, e);
+    const kernels *k = n->priv;
+    const int32_t features = n->param[WEIGHT]->shape.dim[1];
+    if (k->forward != NULL) {
+        return rv_device_gpu_form(e->device) ? forward_gpu(n, e) : forward_cpu(n, e);
+    }
+    const rv_dense_operands o = {.out = n->out[0]->buffer,
+                                 .a = n->in[0]->buffer,
+                                 .b = n->param[WEIGHT]->buffer,
+                                 .bias = bias_of(n),
+                                 .row_step = features,
+                                 .a_step = 1,
+                                 .column_step = features,
+                                 .b_step = 1,
+                                 .slope = n->slope};
+    return multiply(n, e, &k->all, &o);
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -233,40 +184,35 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t pictures = dy->shape.dim[0], outputs = dy->shape.dim[1];
     const int32_t features = w->shape.dim[1];
     if ((wanted & RV_WANT_INPUT(0)) != 0) {
-        const product p = {.out = n->d_in[0]->buffer,
-                           .a = dy->buffer,
-                           .b = w->buffer,
-                           .rows = pictures,
-                           .inner = outputs,
-                           .columns = features,
-                           .row_step = outputs,
-                           .a_step = 1,
-                           .column_step = 1,
-                           .b_step = features,
-                           .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0,
-                           .slope = 1};
-        RV_TRY(multiply(n, e, &k->gpu_data, &p));
+        const rv_dense_operands o = {.out = n->d_in[0]->buffer,
+                                     .a = dy->buffer,
+                                     .b = w->buffer,
+                                     .row_step = outputs,
+                                     .a_step = 1,
+                                     .column_step = 1,
+                                     .b_step = features,
+                                     .accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0,
+                                     .slope = 1};
+        RV_TRY(multiply(n, e, &k->data, &o));
     }
     if ((wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
-        const product p = {.out = n->d_param[WEIGHT]->buffer,
-                           .a = dy->buffer,
-                           .b = n->in[0]->buffer,
-                           .rows = outputs,
-                           .inner = pictures,
-                           .columns = features,
-                           .row_step = 1,
-                           .a_step = outputs,
-                           .column_step = 1,
-                           .b_step = features,
-                           .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0,
-                           .slope = 1};
-        RV_TRY(multiply(n, e, &k->gpu_weight, &p));
+        const rv_dense_operands o = {.out = n->d_param[WEIGHT]->buffer,
+                                     .a = dy->buffer,
+                                     .b = n->in[0]->buffer,
+                                     .row_step = 1,
+                                     .a_step = outputs,
+                                     .column_step = 1,
+                                     .b_step = features,
+                                     .accumulate = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0,
+                                     .slope = 1};
+        RV_TRY(multiply(n, e, &k->weight, &o));
     }
     if ((wanted & RV_WANT_PARAM(BIAS)) == 0) {
         return RV_OK;
     }
     const int32_t accumulate = (e->accumulate & RV_WANT_PARAM(BIAS)) != 0;
-    return rv_launch(e->device, k->bias_gradient, rv_grid_items(e->device, (size_t)outputs),
+    return rv_launch(e->device, k->bias_gradient,
+                     rv_grid_items(e->device, groups_of(outputs, rv_device_block(e->device))),
                      RV_ARGS(RV_ARG(n->d_param[BIAS]->buffer), RV_ARG(dy->buffer), RV_ARG(pictures),
                              RV_ARG(outputs), RV_ARG(accumulate)));
 }

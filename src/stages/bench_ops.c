@@ -52,10 +52,11 @@ static const bench_case convolutions[] = {
 };
 
 static const bench_case products[] = {
-    DENSE("vgg fc6, batch 1", 1, 25088, 4096),  DENSE("vgg fc6, batch 64", 64, 25088, 4096),
-    DENSE("vgg fc7, batch 64", 64, 4096, 4096), GRAM("vgg relu1_1 gram", 64, 512),
-    GRAM("vgg relu2_1 gram", 128, 256),         GRAM("vgg relu3_1 gram", 256, 128),
-    GRAM("vgg relu4_1 gram", 512, 64),          GRAM("vgg relu5_1 gram", 512, 32),
+    DENSE("1024 cubed", 1024, 1024, 1024),       DENSE("vgg fc6, batch 1", 1, 25088, 4096),
+    DENSE("vgg fc6, batch 64", 64, 25088, 4096), DENSE("vgg fc7, batch 64", 64, 4096, 4096),
+    GRAM("vgg relu1_1 gram", 64, 512),           GRAM("vgg relu2_1 gram", 128, 256),
+    GRAM("vgg relu3_1 gram", 256, 128),          GRAM("vgg relu4_1 gram", 512, 64),
+    GRAM("vgg relu5_1 gram", 512, 32),
 };
 
 /* One call: what it works with, and what it has. */

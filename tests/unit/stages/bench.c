@@ -291,7 +291,7 @@ Test(bench, rows_are_named_and_can_be_cancelled_at_any_of_them)
     rv_device *device = rv_test_device();
     check_stops(device, rv_bench_conv, "bench conv: vgg conv1_1 forward");
     check_stops(device, rv_bench_elementwise, "bench elementwise: add, batch 64 backward");
-    check_stops(device, rv_bench_gemm, "bench gemm: vgg fc6, batch 1 backward_data");
+    check_stops(device, rv_bench_gemm, "bench gemm: 1024 cubed backward_data");
     rv_device_close(device);
 }
 
