@@ -353,7 +353,7 @@ static inline int do_inner_tile(__global floatB *y, __global const float *x,
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_gather(__global floatB *y, __global const float *x, __global const floatB *packed,
                 __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                int4 place, float slope, int4 work)
+                int4 place, float slope, int4 work, int first_group)
 {
     const int2 phases = place.z ? step.xy : (int2)(1, 1);
     const int per_picture = (target.z + phases.x - 1) / phases.x *
@@ -361,7 +361,7 @@ conv_cpu_gather(__global floatB *y, __global const float *x, __global const floa
     const int end = target.x * per_picture;
     const job j = find_job(source, target, window, step, place, slope, work);
     for (int i = 0; i < work.x; i++) {
-        const int first = ((int)get_group_id(0) * work.x + i) * PX;
+        const int first = ((first_group + (int)get_group_id(0)) * work.x + i) * PX;
         if (first < end && !do_inner_tile(y, x, packed, bias, first, &j)) {
             do_tile(y, x, packed, bias, first, &j);
         }

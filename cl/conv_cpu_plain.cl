@@ -68,13 +68,13 @@ static inline void store(__global float *y, const floatB *sums, float bias, int 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_plain_gather(__global float *y, __global const float *x, __global const float *weights,
                       __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                      int4 place, float slope, int4 work)
+                      int4 place, float slope, int4 work, int first_group)
 {
     const int channels = source.y / window.z, plane = source.z * source.w;
     const int first = (int)get_group_id(1) * channels, first_k = (int)get_group_id(1) * KT;
     for (int i = 0; i < work.x; i++) {
         const row_tile t =
-            find_row_tile((int)get_group_id(0) * work.x + i, target, step, place, PX);
+            find_row_tile((first_group + (int)get_group_id(0)) * work.x + i, target, step, place, PX);
         if (t.n >= target.x) {
             return;
         }

@@ -69,13 +69,13 @@ static inline void store(__global float *y, const floatB *sums, __global const f
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_thin_gather(__global float *y, __global const floatB *x, __global const floatB *packed,
                      __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                     int4 place, float slope, int4 work)
+                     int4 place, float slope, int4 work, int first_group)
 {
     const int units = (source.y + B - 1) / B, plane = source.z * source.w,
               taps = window.x * window.y;
     for (int i = 0; i < work.x; i++) {
         const row_tile t =
-            find_row_tile((int)get_group_id(0) * work.x + i, target, step, place, PX);
+            find_row_tile((first_group + (int)get_group_id(0)) * work.x + i, target, step, place, PX);
         if (t.n >= target.x) {
             return;
         }

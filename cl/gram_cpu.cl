@@ -69,7 +69,7 @@ static inline void multiply(__global float *g, int padded, __global const float 
  * [N, n_parts, padded, padded], x blocked [N,C,H,W]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gram_cpu_forward(__global float *parts, __global const float *x, int c, int pixels, int n_parts,
-                 int part_pixels)
+                 int part_pixels, int first)
 {
     const int blocks = (c + B - 1) / B, padded = blocks * B, tiles = (c + TILE - 1) / TILE;
     int tile_i = 0, tile_j = (int)get_group_id(0);
@@ -78,7 +78,7 @@ gram_cpu_forward(__global float *parts, __global const float *x, int c, int pixe
         tile_i++;
     }
     tile_j += tile_i;
-    const int part = (int)get_group_id(1), picture = (int)get_group_id(2);
+    const int part = first + (int)get_group_id(1), picture = (int)get_group_id(2);
     const int end = min(pixels, (part + 1) * part_pixels);
     const int end_i = min(blocks, (tile_i + 1) * (TILE / B));
     const int end_j = min(blocks, (tile_j + 1) * (TILE / B));
@@ -142,11 +142,11 @@ static inline void multiply_panel(__global float *dx, __global const float *x,
  * [N, panels, C, 2 B], x and dx are blocked [N,C,H,W]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 gram_cpu_backward(__global float *dx, __global const float *x, __global const float *m, int c,
-                  int pixels, int span, int accumulate)
+                  int pixels, int span, int accumulate, int first)
 {
     const int blocks = (c + B - 1) / B, panels = (blocks + 1) / 2;
     const int panel = (int)get_group_id(0), picture = (int)get_group_id(2);
-    const int start = (int)get_group_id(1) * span, end = min(pixels, start + span);
+    const int start = (first + (int)get_group_id(1)) * span, end = min(pixels, start + span);
     __global const float *weights = m + (size_t)(picture * panels + panel) * c * 2 * B;
     __global const float *from = x + (size_t)picture * blocks * pixels * B;
     __global float *to = dx + ((size_t)picture * blocks + panel * 2) * pixels * B;

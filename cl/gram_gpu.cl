@@ -38,7 +38,7 @@ static inline void multiply(float4 sum[4], __local const float *a, __local const
  * [N, n_parts, padded, padded], x blocked [N,C,H,W]. */
 __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 gram_gpu_forward(__global float *parts, __global const float *x, int c, int pixels, int n_parts,
-                 int part_pixels)
+                 int part_pixels, int first)
 {
     __local float a[DEPTH * ROW], b[DEPTH * ROW];
     const int blocks = (c + B - 1) / B, padded = blocks * B, tiles = (c + TILE - 1) / TILE;
@@ -48,7 +48,7 @@ gram_gpu_forward(__global float *parts, __global const float *x, int c, int pixe
         tile_i++;
     }
     tile_j += tile_i;
-    const int part = (int)get_group_id(1), picture = (int)get_group_id(2);
+    const int part = first + (int)get_group_id(1), picture = (int)get_group_id(2);
     const int end = min(pixels, (part + 1) * part_pixels);
     __global const float *from = x + (size_t)picture * blocks * pixels * B;
     float4 sum[4] = {(float4)(0.0f), (float4)(0.0f), (float4)(0.0f), (float4)(0.0f)};
@@ -99,12 +99,12 @@ static inline void load_weights(__local float *tile, __global const float *panel
  * [N, panels, C, TILE], x and dx are blocked [N,C,H,W]. */
 __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
 gram_gpu_backward(__global float *dx, __global const float *x, __global const float *m, int c,
-                  int pixels, int span, int accumulate)
+                  int pixels, int span, int accumulate, int first)
 {
     __local float a[DEPTH * ROW], b[DEPTH * ROW];
     const int blocks = (c + B - 1) / B, panels = (c + TILE - 1) / TILE;
     const int panel = (int)get_group_id(0), picture = (int)get_group_id(2);
-    const int begin = (int)get_group_id(1) * span, end = min(pixels, begin + span);
+    const int begin = (first + (int)get_group_id(1)) * span, end = min(pixels, begin + span);
     __global const float *weights = m + (size_t)(picture * panels + panel) * c * TILE;
     __global const float *from = x + (size_t)picture * blocks * pixels * B;
     const int channel = panel * TILE + (int)get_local_id(0) * 4;

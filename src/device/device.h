@@ -71,9 +71,14 @@ typedef struct rv_float4 {
     float s[4];
 } rv_float4;
 
-typedef enum rv_arg_kind { RV_ARG_KIND_BUFFER, RV_ARG_KIND_VALUE, RV_ARG_KIND_LOCAL } rv_arg_kind;
+typedef enum rv_arg_kind {
+    RV_ARG_KIND_BUFFER,
+    RV_ARG_KIND_VALUE,
+    RV_ARG_KIND_LOCAL,
+    RV_ARG_KIND_FIRST
+} rv_arg_kind;
 
-/** One kernel argument; made by RV_ARG and RV_LOCAL only. */
+/** One kernel argument; made by RV_ARG, RV_LOCAL and RV_FIRST only. */
 typedef struct rv_arg {
     rv_arg_kind kind;
     size_t bytes;
@@ -116,6 +121,11 @@ static inline rv_arg rv_arg_local(size_t bytes)
     return (rv_arg){RV_ARG_KIND_LOCAL, bytes, {.i = 0}};
 }
 
+static inline rv_arg rv_arg_first(void)
+{
+    return (rv_arg){RV_ARG_KIND_FIRST, sizeof(int32_t), {.i = 0}};
+}
+
 /** A buffer (NULL: a null pointer in the kernel), int32_t, uint32_t, float, rv_int4 or rv_float4; anything else
  *  does not compile. */
 #define RV_ARG(x) \
@@ -128,6 +138,8 @@ static inline rv_arg rv_arg_local(size_t bytes)
         rv_int4: rv_arg_int4,           \
         rv_float4: rv_arg_float4)(x)
 #define RV_LOCAL(bytes) rv_arg_local(bytes)
+/** An int that the kernel adds to get_group_id(grid.along): rv_launch() sets it when it runs a grid in parts. */
+#define RV_FIRST rv_arg_first()
 #define RV_ARGS(...) \
     (const rv_arg[]){__VA_ARGS__}, (sizeof((const rv_arg[]){__VA_ARGS__}) / sizeof(rv_arg))
 
@@ -135,6 +147,8 @@ static inline rv_arg rv_arg_local(size_t bytes)
 typedef struct rv_grid {
     size_t global[3];
     size_t local[3];
+    double flops; /**< floating-point operations of all of it, where these may be many; else 0 */
+    int along;    /**< dimension along which a grid of many is cut, if the kernel takes RV_FIRST */
 } rv_grid;
 
 /** Grid for n independent work-items, for kernels that find theirs with rv_index() of common.clh and return if it
@@ -142,11 +156,18 @@ typedef struct rv_grid {
 rv_grid rv_grid_items(const rv_device *device, size_t n);
 /** Grid of gx * gy * gz work-groups of lx * ly * lz work-items. */
 rv_grid rv_grid_groups(size_t gx, size_t gy, size_t gz, size_t lx, size_t ly, size_t lz);
+/** The same grid, to be run in parts along a dimension where `flops` are many. */
+rv_grid rv_grid_cut(rv_grid grid, int along, double flops);
 
-/** Enqueues one kernel with all its arguments, in the kernel's order: outputs, inputs, sizes, scalars.
- *  Work queued ahead is bounded by this call. A failure names the kernel, the argument and the OpenCL error. */
+/** Enqueues one kernel with all its arguments, in the kernel's order: outputs, inputs, sizes, scalars. A grid of so
+ *  many operations that it could hold up a display or Ctrl-C for long becomes several launches, where RV_FIRST is
+ *  among the arguments. Work queued ahead is bounded by this call. A failure names the kernel, the argument and the OpenCL error. */
 RV_NODISCARD rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid,
                                  const rv_arg *args, size_t n_args);
+
+/** From now on grids of more operations than these run in parts; for tests: a device starts with what takes it about
+ *  0.1 s. */
+void rv_device_cut_launches(rv_device *device, double flops);
 
 /** Waits until all that was enqueued is done. */
 RV_NODISCARD rv_status rv_device_finish(rv_device *device);

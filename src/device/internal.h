@@ -116,6 +116,7 @@ struct rv_device {
     cl_event mark;
     double mark_time;
     int batch, batched, unflushed;
+    double launch_flops; /* a grid of more is run in parts, where it can be */
 
     rv_profile *profile; /* while one runs */
     rv_tuning *tuning;   /* once it was asked for */

@@ -4,14 +4,16 @@
 #include "base/system.h"
 #include "device/internal.h"
 
-/* --- the queue: at most about a second of work ahead ------------------------------------------------------- */
+#include <math.h>
+
+/* --- the queue: little work ahead ------------------------------------------------------- */
 
 /* Commands go out in batches; the last of a batch has an event, and the host waits for the event of the batch
  * before. A batch grows while it takes little time and shrinks when it takes long, so two of them together are
- * less than a second of work, but enough to keep the device busy. */
+ * about a quarter of a second of work, but enough to keep the device busy. */
 enum { LARGEST_BATCH = 32, FLUSH_EVERY = 8 };
-#define SHORT_BATCH 0.1
-#define LONG_BATCH  0.3
+#define SHORT_BATCH 0.05
+#define LONG_BATCH  0.15
 
 bool rv_queue_wants_event(const rv_device *device)
 {
@@ -100,12 +102,19 @@ rv_grid rv_grid_items(const rv_device *device, size_t n)
         row = n == 0 ? local : (n + local - 1) / local * local;
     }
     const size_t rows = n == 0 ? 1 : (n + row - 1) / row;
-    return (rv_grid){{row, rows, 1}, {local, 1, 1}};
+    return (rv_grid){.global = {row, rows, 1}, .local = {local, 1, 1}};
 }
 
 rv_grid rv_grid_groups(size_t gx, size_t gy, size_t gz, size_t lx, size_t ly, size_t lz)
 {
-    return (rv_grid){{gx * lx, gy * ly, gz * lz}, {lx, ly, lz}};
+    return (rv_grid){.global = {gx * lx, gy * ly, gz * lz}, .local = {lx, ly, lz}};
+}
+
+rv_grid rv_grid_cut(rv_grid grid, int along, double flops)
+{
+    grid.along = along;
+    grid.flops = flops;
+    return grid;
 }
 
 /* --- launches ---------------------------------------------------------------------------------------------- */
@@ -167,23 +176,15 @@ static rv_status check_grid(const rv_kernel *kernel, const rv_grid *grid)
     return RV_OK;
 }
 
-rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv_arg *args,
-                    size_t n_args)
+/* Enqueues a grid, or a part of it, whose arguments are set. */
+static rv_status enqueue(rv_device *device, rv_kernel *kernel, const rv_grid *grid)
 {
-    if (n_args != kernel->n_args) {
-        return rv_fail(RV_ERR_INTERNAL, "kernel '%s' takes %u arguments, not %zu", kernel->name,
-                       (unsigned)kernel->n_args, n_args);
-    }
-    RV_TRY(check_grid(kernel, &grid));
-    for (size_t i = 0; i < n_args; i++) {
-        RV_TRY(set_arg(kernel, (cl_uint)i, &args[i]));
-    }
     cl_event event = NULL;
     const cl_int code =
-        clEnqueueNDRangeKernel(device->queue, kernel->kernel, 3, NULL, grid.global, grid.local, 0,
+        clEnqueueNDRangeKernel(device->queue, kernel->kernel, 3, NULL, grid->global, grid->local, 0,
                                NULL, rv_queue_wants_event(device) ? &event : NULL);
     if (code != CL_SUCCESS) {
-        return fail_launch(device, kernel, grid, code);
+        return fail_launch(device, kernel, *grid, code);
     }
     if (device->profile != NULL) {
         const rv_status status = rv_profile_add(device, kernel, event);
@@ -193,4 +194,39 @@ rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv
         }
     }
     return rv_queue_count(device, event);
+}
+
+/* Runs as many groups at a time as the device may be given at once. */
+static rv_status enqueue_parts(rv_device *device, rv_kernel *kernel, rv_grid grid, cl_uint first_at)
+{
+    const int d = grid.along;
+    const size_t groups = grid.global[d] / grid.local[d];
+    const double parts = fmax(1, ceil(grid.flops / device->launch_flops));
+    const size_t each = parts < (double)groups ? (groups + (size_t)parts - 1) / (size_t)parts : 1;
+    for (size_t first = 0; first < groups; first += each) {
+        const size_t n = each < groups - first ? each : groups - first;
+        const rv_arg start = rv_arg_int((int32_t)first);
+        rv_grid part = grid;
+        part.global[d] = n * grid.local[d];
+        RV_TRY(set_arg(kernel, first_at, &start));
+        RV_TRY(enqueue(device, kernel, &part));
+    }
+    return RV_OK;
+}
+
+rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv_arg *args,
+                    size_t n_args)
+{
+    size_t first_at = n_args;
+    if (n_args != kernel->n_args) {
+        return rv_fail(RV_ERR_INTERNAL, "kernel '%s' takes %u arguments, not %zu", kernel->name,
+                       (unsigned)kernel->n_args, n_args);
+    }
+    RV_TRY(check_grid(kernel, &grid));
+    for (size_t i = 0; i < n_args; i++) {
+        RV_TRY(set_arg(kernel, (cl_uint)i, &args[i]));
+        first_at = args[i].kind == RV_ARG_KIND_FIRST ? i : first_at;
+    }
+    return first_at < n_args ? enqueue_parts(device, kernel, grid, (cl_uint)first_at)
+                             : enqueue(device, kernel, &grid);
 }

@@ -93,6 +93,15 @@ static rv_status create_queue(rv_device *device)
                : rv_opencl_fail(code, "clCreateCommandQueue on %s", device->info.name);
 }
 
+/* Direct sums run at 20 GFLOPS a core and more where B is 16, at half of that where it is 8: a launch of so many
+ * operations takes 0.1 s or so on a machine that is busy with other things as well. A GPU has hundreds of GFLOPS. */
+static double choose_launch_flops(const rv_device_info *info)
+{
+    return info->form == RV_FORM_GPU && info->type != RV_DEVICE_CPU
+               ? 4e10
+               : 4e8 * info->block * info->compute_units;
+}
+
 rv_status rv_device_open_found(rv_device **out, const rv_found *found,
                                const rv_device_options *options)
 {
@@ -120,6 +129,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     device->memory = options->memory;
     limit_threads(device, options->threads);
     query(device);
+    device->launch_flops = choose_launch_flops(&device->info);
     device->sums = rv_registers_sums(found->id, found->vendor, found->info.name);
     const rv_status status = create_queue(device);
     if (status != RV_OK) {
@@ -193,6 +203,11 @@ int rv_device_sums(const rv_device *device)
 rv_winograd rv_device_winograd(const rv_device *device)
 {
     return device->winograd;
+}
+
+void rv_device_cut_launches(rv_device *device, double flops)
+{
+    device->launch_flops = flops;
 }
 
 size_t rv_device_max_alloc(const rv_device *device)

@@ -14,6 +14,24 @@ enum {
 /* A work-item that does less is dominated by its launch. */
 static const double min_item_flops = 4e6;
 
+/* Direct sums of a pass; a gradient through a stride has fewer, as only some taps meet each value. */
+static double flops_of(const rv_conv_geometry *o)
+{
+    const rv_int4 *outer = o->place.s[2] ? &o->source : &o->target;
+    return 2.0 * outer->s[0] * (double)outer->s[2] * outer->s[3] * o->target.s[1] *
+           (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
+}
+
+static rv_status run(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o)
+{
+    const rv_conv_geometry *s = &g->geometry;
+    return rv_launch(e->device, g->run, g->run_grid,
+                     RV_ARGS(RV_ARG(o->target), RV_ARG(o->source), RV_ARG(o->weights),
+                             RV_ARG(o->bias), RV_ARG(s->source), RV_ARG(s->target),
+                             RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place), RV_ARG(o->slope),
+                             RV_ARG(g->work), RV_FIRST));
+}
+
 /* --- blocked target -------------------------------------------------------------------------- */
 
 /* Constants of conv_cpu.cl. */
@@ -102,7 +120,9 @@ static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *p
     g->packed_floats = rows * (size_t)(t.vectors * o->target_lanes);
     *packed_floats += g->packed_floats;
     g->pack_grid = rv_grid_items(device, rows);
-    g->run_grid = rv_grid_groups((size_t)rv_divide_up(tiles, per_item), (size_t)chunks, 1, 1, 1, 1);
+    g->run_grid = rv_grid_cut(
+        rv_grid_groups((size_t)rv_divide_up(tiles, per_item), (size_t)chunks, 1, 1, 1, 1), 0,
+        flops_of(o));
     char defines[64];
     snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=%d -DSTEP=%d", (int)t.vectors,
              (int)t.pixels, (int)t.lanes, (int)t.step);
@@ -116,7 +136,7 @@ static bool suits_blocked(const rv_conv_gather *g, const rv_node *n, const rv_de
     return !rv_device_gpu_form(device) && g->geometry.target_lanes > 1;
 }
 
-const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked, NULL};
+const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked, run};
 
 /* --- plain target ---------------------------------------------------------------------------- */
 
@@ -149,7 +169,7 @@ static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *pack
     g->packed_floats = rows * (size_t)b;
     *packed_floats += g->packed_floats;
     g->pack_grid = rv_grid_items(device, rows);
-    g->run_grid = rv_grid_groups((size_t)groups, 1, 1, 1, 1, 1);
+    g->run_grid = rv_grid_cut(rv_grid_groups((size_t)groups, 1, 1, 1, 1, 1), 0, flops_of(o));
     char defines[64];
     snprintf(defines, sizeof defines, "-DKT=%d -DPX=%d -DSTEP=%d", (int)k, (int)pixels,
              (int)run_step(o));
@@ -164,7 +184,7 @@ static bool suits_thin(const rv_conv_gather *g, const rv_node *n, const rv_devic
            g->geometry.source_lanes > 1;
 }
 
-const rv_conv_algorithm rv_conv_thin = {"thin", suits_thin, NULL, prepare_thin, NULL};
+const rv_conv_algorithm rv_conv_thin = {"thin", suits_thin, NULL, prepare_thin, run};
 
 static rv_status prepare_plain(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
 {
@@ -174,7 +194,8 @@ static rv_status prepare_plain(rv_conv_gather *g, rv_device *device, size_t *pac
     int32_t per_item;
     const int32_t groups = row_tiles(o, vectors * rv_device_block(device), &per_item);
     g->work = (rv_int4){{per_item, 0, 0, 0}};
-    g->run_grid = rv_grid_groups((size_t)groups, (size_t)o->window.s[2], 1, 1, 1, 1);
+    g->run_grid = rv_grid_cut(rv_grid_groups((size_t)groups, (size_t)o->window.s[2], 1, 1, 1, 1), 0,
+                              flops_of(o));
     char defines[64];
     snprintf(defines, sizeof defines, "-DKT=%d -DNV=%d -DSTEP=%d", (int)k, (int)vectors,
              (int)run_step(o));
@@ -188,4 +209,4 @@ static bool suits_plain(const rv_conv_gather *g, const rv_node *n, const rv_devi
            g->geometry.source_lanes == 1;
 }
 
-const rv_conv_algorithm rv_conv_plain = {"plain", suits_plain, NULL, prepare_plain, NULL};
+const rv_conv_algorithm rv_conv_plain = {"plain", suits_plain, NULL, prepare_plain, run};

@@ -107,11 +107,20 @@ static rv_status prepare(rv_node *n, rv_device *device)
                          gpu ? "gram_gpu_backward" : "gram_cpu_backward", NULL);
 }
 
-/* The grid of a heavy kernel: one work-item per group on CPUs, 16 x 16 on GPUs. */
-static rv_grid groups(const rv_exec *e, int32_t x, int32_t y, int32_t z)
+/* Counted as a full product: what symmetry saves shows as speed. */
+static double flops(const rv_node *n, rv_pass pass)
+{
+    const int32_t *d = n->in[0]->shape.dim;
+    const double c = (double)d[1];
+    return pass == RV_PASS_BACKWARD_PARAMS ? 0 : 2 * d[0] * c * c * d[2] * d[3];
+}
+
+/* The grid of a heavy kernel: one work-item per group on CPUs, 16 x 16 on GPUs; cut along y. */
+static rv_grid groups(const rv_node *n, const rv_exec *e, int32_t x, int32_t y, int32_t z)
 {
     const size_t side = rv_device_gpu_form(e->device) ? 16 : 1;
-    return rv_grid_groups((size_t)x, (size_t)y, (size_t)z, side, side, 1);
+    return rv_grid_cut(rv_grid_groups((size_t)x, (size_t)y, (size_t)z, side, side, 1), 1,
+                       flops(n, RV_PASS_FORWARD));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -121,9 +130,9 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3];
     const size_t blocks = (size_t)(k->padded / x->block);
-    RV_TRY(rv_launch(e->device, k->forward, groups(e, k->pairs, k->parts, d[0]),
+    RV_TRY(rv_launch(e->device, k->forward, groups(n, e, k->pairs, k->parts, d[0]),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(x->buffer), RV_ARG(d[1]), RV_ARG(pixels),
-                             RV_ARG(k->parts), RV_ARG(k->part_pixels))));
+                             RV_ARG(k->parts), RV_ARG(k->part_pixels), RV_FIRST)));
     return rv_launch(e->device, k->sum, rv_grid_items(e->device, (size_t)d[0] * blocks * blocks),
                      RV_ARGS(RV_ARG(g->buffer), RV_ARG(n->workspace), RV_ARG(d[0]), RV_ARG(d[1]),
                              RV_ARG(k->parts), RV_ARG(scale(n))));
@@ -143,18 +152,10 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
                      rv_grid_items(e->device, (size_t)d[0] * rows * columns),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(k->panels), RV_ARG(k->width), RV_ARG(scale(n)))));
-    return rv_launch(e->device, k->backward,
-                     groups(e, k->panels, rv_divide_up(pixels, k->span), d[0]),
-                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(x->buffer), RV_ARG(n->workspace),
-                             RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(k->span), RV_ARG(accumulate)));
-}
-
-/* Counted as a full product: what symmetry saves shows as speed. */
-static double flops(const rv_node *n, rv_pass pass)
-{
-    const int32_t *d = n->in[0]->shape.dim;
-    const double c = (double)d[1];
-    return pass == RV_PASS_BACKWARD_PARAMS ? 0 : 2 * d[0] * c * c * d[2] * d[3];
+    return rv_launch(
+        e->device, k->backward, groups(n, e, k->panels, rv_divide_up(pixels, k->span), d[0]),
+        RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(x->buffer), RV_ARG(n->workspace), RV_ARG(d[1]),
+                RV_ARG(pixels), RV_ARG(k->span), RV_ARG(accumulate), RV_FIRST));
 }
 
 const rv_op rv_op_gram = {

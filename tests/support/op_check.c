@@ -17,6 +17,7 @@
 /* Both forms as the device has them, and the block of a CPU that it has not: kernels have other text for it. That one
  * runs the small cases only, where it can blocked only, as it costs compiling all kernels once more. */
 enum { CPU, GPU, CPU_OTHER, DEVICES };
+#define CUT_FLOPS 2e5
 enum { ALL_OFFERS = 4 };
 
 /* What the operation makes of layouts that are offered; bit i of `blocked`: input i is. */
@@ -147,12 +148,17 @@ static bool is_set(const char *variable)
     return value != NULL && strcmp(value, "1") == 0;
 }
 
+/* Launches are cut at sizes that cases have. */
 static rv_status open_devices(rv_device *devices[DEVICES])
 {
     RV_TRY(rv_test_device_open(&devices[CPU], RV_FORM_CPU, 0));
     RV_TRY(rv_test_device_open(&devices[GPU], RV_FORM_GPU, 4));
-    return rv_test_device_open(&devices[CPU_OTHER], RV_FORM_CPU,
-                               rv_device_block(devices[CPU]) == 16 ? 8 : 16);
+    RV_TRY(rv_test_device_open(&devices[CPU_OTHER], RV_FORM_CPU,
+                               rv_device_block(devices[CPU]) == 16 ? 8 : 16));
+    for (int i = 0; i < DEVICES; i++) {
+        rv_device_cut_launches(devices[i], CUT_FLOPS);
+    }
+    return RV_OK;
 }
 
 static rv_status check_cases(rv_text *report, const rv_op *op, const rv_op_cases *cases,

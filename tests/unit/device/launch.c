@@ -27,6 +27,12 @@ static const char source[] =
     "    const int i = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));\n"
     "    if (i < n) y[i] += i;\n"
     "}\n"
+    "__kernel void parts(__global int *y, int first, int along)\n"
+    "{\n"
+    "    const int g[2] = {(int)get_group_id(0) + (along == 0 ? first : 0),\n"
+    "                      (int)get_group_id(1) + (along == 1 ? first : 0)};\n"
+    "    y[(g[1] * 7 + g[0]) * 4 + (int)get_local_id(0)] += g[1] * 7 + g[0] + 1;\n"
+    "}\n"
     "__kernel __attribute__((reqd_work_group_size(8, 1, 1))) void eight(__global int *y)\n"
     "{\n"
     "    y[get_global_id(0)] = 8;\n"
@@ -60,7 +66,7 @@ static rv_buffer *made(size_t bytes)
     return buffer;
 }
 
-static const rv_grid one = {{1, 1, 1}, {1, 1, 1}};
+static const rv_grid one = {.global = {1, 1, 1}, .local = {1, 1, 1}};
 
 Test(launch, every_kind_of_argument_arrives)
 {
@@ -111,8 +117,9 @@ Test(launch, a_wrong_grid_is_named)
 {
     rv_buffer *y = made(64 * 4);
     rv_kernel *k = kernel("eight");
-    const rv_grid wrong[] = {
-        {{0, 1, 1}, {1, 1, 1}}, {{8, 1, 1}, {0, 1, 1}}, {{9, 1, 1}, {8, 1, 1}}};
+    const rv_grid wrong[] = {{.global = {0, 1, 1}, .local = {1, 1, 1}},
+                             {.global = {8, 1, 1}, .local = {0, 1, 1}},
+                             {.global = {9, 1, 1}, .local = {8, 1, 1}}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cr_assert_eq(rv_launch(device, k, wrong[i], RV_ARGS(RV_ARG(y))), RV_ERR_INTERNAL);
         cr_assert(strstr(rv_error_message(), "'eight'") != NULL, "%s", rv_error_message());
@@ -157,6 +164,48 @@ Test(launch, a_grid_of_items_covers_each_once)
         }
     }
     free(host);
+    rv_buffer_destroy(y);
+}
+
+/* Launches of the kernel, by its profile. */
+static int64_t count_launches(rv_kernel *k, const rv_buffer *y, rv_grid grid)
+{
+    rv_profile_row *rows;
+    size_t n;
+    cr_assert_eq(rv_profile_start(device), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(
+        rv_launch(device, k, grid, RV_ARGS(RV_ARG(y), RV_FIRST, RV_ARG((int32_t)grid.along))),
+        RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_profile_stop(device, &rows, &n), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(n, 1);
+    const int64_t launches = rows[0].launches;
+    free(rows);
+    return launches;
+}
+
+/* A grid of 7 x 5 groups of 4, cut into parts of any size along either dimension: each group runs once. */
+Test(launch, a_long_grid_runs_in_parts)
+{
+    enum { N = 7 * 5 * 4 };
+    static const double flops[] = {0, 1, 100, 101, 299, 350, 700, 1e9};
+    static const int64_t along_0[] = {1, 1, 1, 2, 3, 4, 7, 7}, along_1[] = {1, 1, 1, 2, 3, 3, 5, 5};
+    rv_kernel *k = kernel("parts");
+    rv_buffer *y = made(N * sizeof(int32_t));
+    int32_t got[N];
+    rv_device_cut_launches(device, 100);
+    for (size_t i = 0; i < sizeof flops / sizeof flops[0]; i++) {
+        for (int along = 0; along < 2; along++) {
+            const rv_grid grid = rv_grid_cut(rv_grid_groups(7, 5, 1, 4, 1, 1), along, flops[i]);
+            cr_assert_eq(rv_buffer_fill(device, y, 0, sizeof got, 0.0f), RV_OK);
+            const int64_t launches = count_launches(k, y, grid);
+            cr_assert_eq(launches, along == 0 ? along_0[i] : along_1[i],
+                         "%lld launches of %g along %d", (long long)launches, flops[i], along);
+            cr_assert_eq(rv_buffer_read(device, y, 0, got, sizeof got), RV_OK);
+            for (int32_t n = 0; n < N; n++) {
+                cr_assert_eq(got[n], n / 4 + 1, "item %d: %d", (int)n, (int)got[n]);
+            }
+        }
+    }
     rv_buffer_destroy(y);
 }
 
