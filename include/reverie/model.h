@@ -57,7 +57,8 @@ typedef struct rv_model_options {
     }
 
 /** Opens a model: "patches"; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the
- *  units of its hidden layers; all else is the path of a .caffemodel or .prototxt. labels.txt, synset_words.txt or synset.txt beside it names the
+ *  units of its hidden layers; all else is the path of a .caffemodel or .prototxt, or of a
+ *  .safetensors that Reverie wrote. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:

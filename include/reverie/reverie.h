@@ -23,6 +23,7 @@
 #include <reverie/names.h>
 #include <reverie/status.h>
 #include <reverie/stylize.h>
+#include <reverie/train.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -216,11 +216,12 @@ static rv_status check(const rv_loader *l)
     if (o->batch < 1 || l->count > UINT32_MAX) {
         return rv_fail(RV_ERR_USAGE, "batch is %d, must be 1 or more", (int)o->batch);
     }
-    if (o->shuffle && (size_t)o->batch > l->count) {
+    const size_t multiple = o->multiple > 0 ? (size_t)o->multiple : 1;
+    if (o->shuffle && (size_t)o->batch * multiple > l->count) {
         return rv_fail(RV_ERR_USAGE,
-                       "a batch of %d is larger than the data set, which has %zu "
+                       "a batch of %zu is larger than the data set, which has %zu "
                        "pictures for it",
-                       (int)o->batch, l->count);
+                       (size_t)o->batch * multiple, l->count);
     }
     return RV_OK;
 }
@@ -240,8 +241,9 @@ rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
     rv_status status = check(l);
     if (status == RV_OK) {
         const size_t batch = (size_t)options->batch;
-        l->per_epoch =
-            (int64_t)(options->shuffle ? l->count / batch : (l->count + batch - 1) / batch);
+        const size_t multiple = options->multiple > 0 ? (size_t)options->multiple : 1;
+        l->per_epoch = (int64_t)(options->shuffle ? l->count / batch / multiple * multiple
+                                                  : (l->count + batch - 1) / batch);
         status = allocate(l);
     }
     if (status == RV_OK) {

@@ -13,6 +13,7 @@ typedef struct rv_loader rv_loader;
 typedef struct rv_loader_options {
     rv_subset subset;
     int32_t batch;
+    int32_t multiple; /**< an epoch that is shuffled has a multiple of so many batches; 0: 1 */
     int32_t channels, height, width; /**< that pictures are made */
     bool
         shuffle; /**< for training: another order each epoch, without what is left over at its end; else

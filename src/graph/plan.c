@@ -339,6 +339,11 @@ rv_status rv_plan_backward(rv_plan *plan, bool accumulate_params)
     return RV_OK;
 }
 
+void rv_plan_set_run(rv_plan *plan, uint32_t run)
+{
+    plan->run = run;
+}
+
 rv_status rv_plan_losses(rv_plan *plan, double *out, double *sum)
 {
     const size_t step = rv_device_alignment(plan->device), n = plan->n_losses;

@@ -50,6 +50,9 @@ RV_NODISCARD rv_status rv_plan_forward(rv_plan *plan);
  *  @param accumulate_params  add to parameter gradients instead of overwriting them. */
 RV_NODISCARD rv_status rv_plan_backward(rv_plan *plan, bool accumulate_params);
 
+/** Makes the next forward run number `run` + 1, which is part of what is drawn at random: 0 at first. */
+void rv_plan_set_run(rv_plan *plan, uint32_t run);
+
 /** Waits and reads all wanted losses, in the order of the wanted outputs.
  *  @param[out] out  one double per loss among the outputs, or NULL.
  *  @param[out] sum  their sum, or NULL. */

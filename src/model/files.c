@@ -101,8 +101,8 @@ static rv_status find_labels(char **out, const char *path)
 
 static rv_status check_format(const char *path)
 {
-    static const char *const others[] = {".onnx", ".safetensors", ".pt",  ".pth",
-                                         ".h5",   ".keras",       ".pkl", ".weights"};
+    static const char *const others[] = {".onnx",  ".pt",  ".pth",    ".h5",
+                                         ".keras", ".pkl", ".weights"};
     static const char *const pictures[] = {".jpg", ".jpeg", ".png", ".npy"};
     for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
         if (has_extension(path, pictures[i])) {
@@ -113,8 +113,10 @@ static rv_status check_format(const char *path)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (has_extension(path, others[i])) {
             return rv_fail(RV_ERR_UNSUPPORTED,
-                           "%s: Reverie reads Caffe's .prototxt and .caffemodel, not %s", path,
-                           others[i]);
+                           "%s: Reverie reads its own .safetensors, and Caffe's .prototxt and "
+                           ".caffemodel, not "
+                           "%s",
+                           path, others[i]);
         }
     }
     return RV_OK;

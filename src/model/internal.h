@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "model/protobuf.h"
 #include "model/prototxt.h"
+#include "model/safetensors.h"
 
 enum { RV_LAYER_MAX_ATTRS = 10 };
 
@@ -104,6 +105,18 @@ typedef struct rv_model_files {
 RV_NODISCARD rv_status rv_model_files_find(rv_model_files *out, const char *path, bool built_in,
                                            const rv_model_options *options);
 void rv_model_files_release(rv_model_files *files);
+
+/** Network and class names of a file that Reverie wrote; `file` names it in messages. */
+RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes,
+                                      const rv_safetensors *weights, const char *file);
+/** Checks all weights of `graph`, and copies their values into it if `copy`. */
+RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph,
+                                            bool copy);
+/** Writes such a file. @param training  JSON of a checkpoint, NULL: none */
+RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_network *network,
+                                            const char *const *classes, size_t n_classes,
+                                            const rv_stored_tensor *tensors, size_t n_tensors,
+                                            const char *training);
 
 /** Lines of a file of class names, synset numbers dropped. */
 RV_NODISCARD rv_status rv_labels_read(rv_names *out, const char *path);

@@ -5,6 +5,7 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "model/internal.h"
+#include "model/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct rv_model {
     rv_model_kind kind;
     char *name;
     rv_network *network;       /* NULL: patches */
-    rv_caffe_weights *weights; /* NULL: drawn at random */
+    rv_caffe_weights *weights; /* NULL: from `own`, or drawn at random */
+    rv_safetensors *own;       /* a file that Reverie wrote, NULL: none */
     uint32_t seed;
     rv_names labels;
     rv_model_graph graph; /* of all layers, without values */
@@ -65,6 +67,19 @@ static rv_status fail_no_architecture(const char *name)
                    "'%s' is no architecture: its size, channels and classes are its own", name);
 }
 
+/* A file that Reverie wrote. */
+static rv_status open_own(rv_model *model, const char *path, const rv_model_options *options)
+{
+    if (options->graph != NULL || options->weights != NULL || asks_for_shape(options)) {
+        return rv_fail(RV_ERR_USAGE,
+                       "%s holds graph and weights, and takes neither others nor another shape",
+                       path);
+    }
+    RV_TRY(rv_safetensors_open(&model->own, path));
+    RV_TRY(rv_own_network(&model->network, &model->labels, model->own, path));
+    return rv_strdup(&model->name, model->network->name);
+}
+
 /* Network, weights and labels of a file or an architecture. */
 static rv_status open_network(rv_model *model, const char *name, const rv_model_options *options)
 {
@@ -101,12 +116,19 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
         model->kind = RV_MODEL_PATCHES;
         return rv_strdup(&model->name, name);
     }
-    RV_TRY(open_network(model, name, options));
+    if (strcmp(rv_path_extension(name), ".safetensors") == 0) {
+        RV_TRY(open_own(model, name, options));
+    } else {
+        RV_TRY(open_network(model, name, options));
+    }
     if (options->preprocessing != NULL) {
         RV_TRY(check_preprocessing(options->preprocessing));
         model->network->preprocessing = *options->preprocessing;
     }
     RV_TRY(rv_network_build(&model->graph, model->network, NULL, 0));
+    if (model->own != NULL) {
+        return rv_own_weights_apply(model->own, model->graph.graph, false);
+    }
     if (model->weights != NULL) {
         return rv_caffe_weights_apply(model->weights, model->graph.graph, false);
     }
@@ -140,13 +162,14 @@ void rv_model_close(rv_model *model)
     rv_graph_destroy(model->graph.graph);
     rv_network_destroy(model->network);
     rv_caffe_weights_close(model->weights);
+    rv_safetensors_close(model->own);
     rv_names_release(&model->labels);
     free(model->name);
     free(model);
 }
 
-rv_status rv_model_build(rv_model_graph *out, const rv_model *model, const char *const *layers,
-                         size_t n_layers)
+static rv_status build(rv_model_graph *out, const rv_model *model, const char *const *layers,
+                       size_t n_layers, const rv_initializer *initializer)
 {
     *out = (rv_model_graph){0};
     if (model->kind != RV_MODEL_NETWORK) {
@@ -156,15 +179,40 @@ rv_status rv_model_build(rv_model_graph *out, const rv_model *model, const char 
     rv_status status = RV_OK;
     if (model->weights != NULL) {
         status = rv_caffe_weights_apply(model->weights, out->graph, true);
+    } else if (model->own != NULL) {
+        status = rv_own_weights_apply(model->own, out->graph, true);
     }
     if (status == RV_OK) {
-        status = rv_graph_initialize(out->graph, model->seed);
+        status = rv_graph_initialize_by(out->graph, initializer, model->seed);
     }
     if (status != RV_OK) {
         rv_graph_destroy(out->graph);
         *out = (rv_model_graph){0};
     }
     return status;
+}
+
+rv_status rv_model_build(rv_model_graph *out, const rv_model *model, const char *const *layers,
+                         size_t n_layers)
+{
+    const rv_initializer he = RV_INITIALIZER_HE;
+    return build(out, model, layers, n_layers, &he);
+}
+
+rv_status rv_model_build_by(rv_model_graph *out, const rv_model *model,
+                            const rv_initializer *initializer)
+{
+    return build(out, model, NULL, 0, initializer);
+}
+
+rv_status rv_own_write(const char *path, const rv_model *model, const char *const *classes,
+                       size_t n_classes, const rv_stored_tensor *tensors, size_t n_tensors,
+                       const char *training)
+{
+    const bool own = classes == NULL;
+    return rv_own_write_network(path, model->network,
+                                own ? (const char *const *)model->labels.list : classes,
+                                own ? model->labels.n : n_classes, tensors, n_tensors, training);
 }
 
 rv_model_kind rv_model_get_kind(const rv_model *model)
@@ -179,7 +227,7 @@ const char *rv_model_name(const rv_model *model)
 
 bool rv_model_is_random(const rv_model *model)
 {
-    return model->kind == RV_MODEL_NETWORK && model->weights == NULL;
+    return model->kind == RV_MODEL_NETWORK && model->weights == NULL && model->own == NULL;
 }
 
 int rv_model_width(const rv_model *model)

@@ -3,7 +3,7 @@
 #ifndef RV_MODEL_MODEL_H
 #define RV_MODEL_MODEL_H
 
-#include "graph/graph.h"
+#include "graph/init.h"
 #include <reverie/model.h>
 
 /** A model as a graph of its own: input "picture" (plain [N,3,H,W], RGB, 0..1) -> preprocess ->
@@ -25,5 +25,9 @@ typedef struct rv_model_graph {
  *          NaN; RV_ERR_SHAPE a layer and both shapes; RV_ERR_USAGE where the model is no network. */
 RV_NODISCARD rv_status rv_model_build(rv_model_graph *out, const rv_model *model,
                                       const char *const *layers, size_t n_layers);
+
+/** All layers, with first weights by `initializer` where the model has none. */
+RV_NODISCARD rv_status rv_model_build_by(rv_model_graph *out, const rv_model *model,
+                                         const rv_initializer *initializer);
 
 #endif

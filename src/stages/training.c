@@ -26,14 +26,21 @@ static rv_status check_logits(const rv_model_graph *model, rv_value logits)
                    rv_graph_value_name(model->graph, logits), rv_shape_text(text, s));
 }
 
-rv_status rv_training_graph_add(rv_training_graph *out, const rv_model_graph *model, int32_t batch)
+rv_status rv_training_logits(rv_value *out, const rv_model_graph *model)
+{
+    *out = logits_of(model);
+    return check_logits(model, *out);
+}
+
+rv_status rv_training_graph_add(rv_training_graph *out, const rv_model_graph *model, int32_t batch,
+                                float smoothing)
 {
     rv_shape pictures = *rv_graph_shape(model->graph, model->picture);
     pictures.dim[0] = batch;
     RV_TRY(rv_graph_reshape(model->graph, model->picture, pictures));
-    out->logits = logits_of(model);
-    RV_TRY(check_logits(model, out->logits));
+    RV_TRY(rv_training_logits(&out->logits, model));
     RV_TRY(rv_graph_input(model->graph, &out->labels, "labels", rv_shape_1(batch)));
     const rv_value in[2] = {out->logits, out->labels};
-    return rv_graph_add(model->graph, &out->loss, "cross_entropy", "loss", in, 2, RV_NO_ATTRS);
+    return rv_graph_add(model->graph, &out->loss, "cross_entropy", "loss", in, 2,
+                        RV_ATTRS(RV_SET_FLOAT("smoothing", smoothing)));
 }

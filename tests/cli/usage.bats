@@ -6,7 +6,7 @@ load helper.bash
 @test "--help lists the commands and the options of all" {
     works --help
     [[ $output == "Usage: reverie "* ]]
-    for word in devices models stylize classify extract bench --device --threads --winograd --memory --seed --json --progress --quiet \
+    for word in devices models stylize classify extract bench train evaluate --device --threads --winograd --memory --seed --json --progress --quiet \
                 --verbose --version; do
         [[ $output == *" $word "* ]]
     done
@@ -15,7 +15,7 @@ load helper.bash
 }
 
 @test "no line of a help text is wider than 80 columns" {
-    for command in '' devices models stylize classify extract bench; do
+    for command in '' devices models stylize classify extract bench train evaluate; do
         # shellcheck disable=SC2086
         works $command --help
         [ "$(printf '%s\n' "$output" | awk 'length > 80' | wc -l)" -eq 0 ]

@@ -1,0 +1,138 @@
+/* Training a network on labelled pictures, and measuring how well one does. */
+/* SPDX-License-Identifier: MIT */
+#ifndef REVERIE_TRAIN_H
+#define REVERIE_TRAIN_H
+
+#include <reverie/device.h>
+#include <reverie/model.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What came of one epoch, or of the part of one that was trained. Shares are 0 to 1. */
+typedef struct rv_train_epoch {
+    int epoch;                     /**< from 1 */
+    int64_t steps;                 /**< updates so far */
+    double loss, accuracy;         /**< means over the batches, while weights moved */
+    double val_loss, val_accuracy; /**< over the validation pictures; NaN where there are none */
+    double learning_rate;          /**< of the last step */
+    double images_per_second;      /**< of training alone */
+    double seconds_left;           /**< for all that is left; negative if unknown */
+    bool best;                     /**< the best so far */
+} rv_train_epoch;
+
+/** Options of a training. Methods go by the names of docs/methods.md. */
+typedef struct rv_train_options {
+    size_t struct_size;
+    const char *architecture; /**< of rv_model_list(); NULL: `model` */
+    const char *model;        /**< file to go on from, with all its weights; NULL: fresh ones */
+    int size;   /**< side of the pictures; 0: as the data set has them, else as the architecture */
+    int epochs; /**< default 10 */
+    int64_t max_steps;     /**< stop there, as Ctrl-C does; 0: no limit */
+    double time_limit;     /**< seconds, likewise; 0: no limit */
+    int batch;             /**< pictures of a step; default 64 */
+    int accumulate;        /**< batches whose gradients are added up for an update; default 1 */
+    const char *optimizer; /**< default "momentum" */
+    double learning_rate;  /**< 0: 0.01; of rmsprop, adam and adamw 0.001 */
+    double momentum;       /**< below 0: the method's own */
+    double l1, l2;         /**< penalties; default 0 and 5e-4 */
+    bool penalize_all;     /**< biases and norms too */
+    double clip_value, clip_norm; /**< 0: off */
+    double
+        average; /**< decay of a moving average of the weights, which is what is validated and saved
+                                     then; 0: off */
+    const char *schedule; /**< default "cosine" */
+    double warm_up;       /**< epochs; default 0 */
+    double decay_factor;  /**< of piecewise, plateau, exponential; 0: 0.1 */
+    double decay_epochs;  /**< period of exponential and power; 0: all epochs */
+    int plateau_patience; /**< epochs; default 5 */
+    const char *init;     /**< first weights; default "he" */
+    double smoothing;     /**< of labels, 0 to 1; default 0 */
+    double validation; /**< share that is held back where the set has no validation; default 0.2 */
+    int patience; /**< epochs without gain in validation after which it ends with the best weights;
+                                     0: never */
+    int64_t checkpoint_steps;  /**< a checkpoint after so many; 0: by time and epoch only */
+    double checkpoint_minutes; /**< and after so long; default 10 */
+    bool resume;          /**< go on from the run's last checkpoint; RV_ERR_NOT_FOUND without one */
+    bool resume_if_there; /**< likewise, or start */
+    bool strict;          /**< end at a picture that cannot be read */
+    bool overwrite;       /**< replace what is in the run's folder */
+    uint32_t seed;
+    int threads; /**< that read pictures; 0: by processors */
+    const rv_events *events;
+    void (*on_epoch)(void *payload, const rv_train_epoch *epoch); /**< after each; may be NULL */
+    void *payload;                                                /**< handed to on_epoch */
+} rv_train_options;
+
+/** The defaults. */
+RV_API rv_train_options rv_train_defaults(void);
+
+typedef struct rv_train_result {
+    rv_train_epoch last, best; /**< epoch 0: there was none */
+    bool finished;             /**< false: stopped by a limit or cancelled; it can be resumed */
+    bool stopped_early;        /**< by `patience` */
+    size_t unreadable;         /**< pictures */
+} rv_train_result;
+
+/** Trains, and writes to the folder `run`: config.json (what was asked for), metrics.csv (a line for each epoch),
+ *  last.safetensors (checkpoint: weights, moments, position), best.safetensors (the weights that did best in
+ *  validation). Files appear whole or not at all. A resumed training goes on bit for bit as if it had not stopped.
+ *  @param dataset  as rv_dataset_open() takes it: class folders, train/ and val/, a .csv list, IDX files.
+ *  @return RV_ERR_CANCELLED: *result says how far it came, the checkpoint is written; RV_ERR_USAGE: options, a run
+ *          that is there already, a batch larger than the set, a loss that is not finite, with the layer where it
+ *          began. */
+RV_API RV_NODISCARD rv_status rv_train(rv_train_result *result, rv_device *device,
+                                       const char *dataset, const char *run,
+                                       const rv_train_options *options);
+
+/** How a model does on labelled pictures. */
+typedef struct rv_evaluation rv_evaluation;
+
+typedef struct rv_evaluate_options {
+    size_t struct_size;
+    int batch;         /**< default 64 */
+    double validation; /**< share that is held back, and with it measured; default 0: see `train` */
+    bool
+        train; /**< measure the training pictures; default: those for validation, or where there are none,
+                            all */
+    bool strict;   /**< end at a picture that cannot be read */
+    uint32_t seed; /**< of the share that is held back */
+    const rv_events *events;
+} rv_evaluate_options;
+#define RV_EVALUATE_OPTIONS_INIT                                  \
+    {                                                             \
+        sizeof(rv_evaluate_options), 64, 0, false, false, 0, NULL \
+    }
+
+/** Classes of the model and of the set are matched by name where the model has names. */
+RV_API RV_NODISCARD rv_status rv_evaluate(rv_evaluation **out, rv_device *device,
+                                          const rv_model *model, const char *dataset,
+                                          const rv_evaluate_options *options);
+RV_API void rv_evaluation_destroy(rv_evaluation *evaluation);
+
+RV_API size_t rv_evaluation_count(const rv_evaluation *e);      /**< pictures */
+RV_API size_t rv_evaluation_unreadable(const rv_evaluation *e); /**< that were left out */
+RV_API double rv_evaluation_loss(const rv_evaluation *e);       /**< mean cross-entropy */
+/** Share of the pictures whose class is among the k likeliest, k 1 or 5. */
+RV_API double rv_evaluation_top(const rv_evaluation *e, int k);
+RV_API int rv_evaluation_classes(const rv_evaluation *e);
+RV_API const char *rv_evaluation_class(const rv_evaluation *e, int index); /**< borrowed */
+/** Pictures of class `actual` that were taken for `predicted`. */
+RV_API uint64_t rv_evaluation_confusion(const rv_evaluation *e, int actual, int predicted);
+
+typedef struct rv_class_score {
+    uint64_t count;           /**< pictures of the class */
+    double precision, recall; /**< 0 where nothing was, or should have been, taken for it */
+    double f1;                /**< 2 p r / (p + r), 0 where both are 0 */
+} rv_class_score;
+RV_API rv_class_score rv_evaluation_score(const rv_evaluation *e, int index);
+/** Writes the confusion matrix as CSV: a line per class, a column per prediction. */
+RV_API RV_NODISCARD rv_status rv_evaluation_write_confusion(const rv_evaluation *e,
+                                                            const char *path, bool overwrite);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,12 @@
+/* What the commands print of a network's measured skill. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_CLI_EVALUATION_H
+#define RV_CLI_EVALUATION_H
+
+#include "cli/cli.h"
+
+/** Prints shares and, for few classes, a table of them; adds keys top1, top5, loss, count, classes to `json`.
+ *  @return exit code */
+int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e);
+
+#endif

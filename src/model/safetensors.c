@@ -1,0 +1,305 @@
+/* Reads and writes safetensors files: eight bytes of length, a header in JSON, values little endian. */
+/* SPDX-License-Identifier: MIT */
+#include "model/safetensors.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
+static const size_t max_header = (size_t)100 << 20;
+
+struct rv_safetensors {
+    char *name;
+    rv_bytes bytes; /* of a mapped file */
+    const uint8_t *values;
+    size_t n_values; /* bytes */
+    json_t *header;
+    size_t count;
+};
+
+/* --- read ------------------------------------------------------------------------------------ */
+
+static size_t value_bytes(const char *type)
+{
+    static const struct {
+        const char *name;
+        size_t bytes;
+    } types[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+                 {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U64", 8},  {"U32", 4},
+                 {"U16", 2}, {"U8", 1},  {"BOOL", 1}};
+    for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].name, type) == 0) {
+            return types[i].bytes;
+        }
+    }
+    return 0;
+}
+
+/* Where the values of an entry are; false where the entry is none. */
+static bool locate(const rv_safetensors *f, json_t *entry, size_t *start, size_t *bytes)
+{
+    json_t *shape = json_object_get(entry, "shape"), *ends = json_object_get(entry, "data_offsets");
+    const size_t size = value_bytes(json_string_value(json_object_get(entry, "dtype")));
+    size_t n = size;
+    if (size == 0 || !json_is_array(shape) || json_array_size(ends) != 2) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(shape); i++) {
+        json_t *dim = json_array_get(shape, i);
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0 ||
+            !rv_size_mul(&n, n, (size_t)json_integer_value(dim))) {
+            return false;
+        }
+    }
+    const json_int_t first = json_integer_value(json_array_get(ends, 0));
+    const json_int_t end = json_integer_value(json_array_get(ends, 1));
+    if (first < 0 || end < first || (uint64_t)end > f->n_values || (uint64_t)(end - first) != n) {
+        return false;
+    }
+    *start = (size_t)first;
+    *bytes = n;
+    return true;
+}
+
+static rv_status check_header(rv_safetensors *f)
+{
+    const char *key;
+    json_t *entry;
+    if (!json_is_object(f->header)) {
+        return rv_fail(RV_ERR_FORMAT, "%s: the header is no JSON object", f->name);
+    }
+    json_object_foreach(f->header, key, entry)
+    {
+        size_t start, bytes;
+        if (strcmp(key, "__metadata__") == 0) {
+            continue;
+        }
+        if (!locate(f, entry, &start, &bytes)) {
+            return rv_fail(RV_ERR_FORMAT, "%s: tensor '%.100s' does not lie in the file as said",
+                           f->name, key);
+        }
+        f->count++;
+    }
+    return RV_OK;
+}
+
+static rv_status parse(rv_safetensors *f, const uint8_t *data, size_t size)
+{
+    uint64_t length = 0;
+    json_error_t error;
+    for (int i = LENGTH_BYTES - 1; size >= LENGTH_BYTES && i >= 0; i--) {
+        length = length << 8 | data[i];
+    }
+    if (size < LENGTH_BYTES || length > size - LENGTH_BYTES || length > max_header) {
+        return rv_fail(RV_ERR_FORMAT, "%s: no safetensors file, or cut off in its header", f->name);
+    }
+    f->values = data + LENGTH_BYTES + length;
+    f->n_values = size - LENGTH_BYTES - (size_t)length;
+    f->header = json_loadb((const char *)data + LENGTH_BYTES, (size_t)length,
+                           JSON_REJECT_DUPLICATES, &error);
+    if (f->header == NULL) {
+        return rv_fail(RV_ERR_FORMAT, "%s: header, byte %d: %s", f->name, error.position,
+                       error.text);
+    }
+    return check_header(f);
+}
+
+rv_status rv_safetensors_parse(rv_safetensors **out, const uint8_t *data, size_t size,
+                               const char *file)
+{
+    rv_safetensors *f;
+    *out = NULL;
+    RV_TRY(rv_alloc(&f, 1, sizeof *f, file));
+    rv_status status = rv_strdup(&f->name, file);
+    if (status == RV_OK) {
+        status = parse(f, data, size);
+    }
+    if (status != RV_OK) {
+        rv_safetensors_close(f);
+        return status;
+    }
+    *out = f;
+    return RV_OK;
+}
+
+rv_status rv_safetensors_open(rv_safetensors **out, const char *path)
+{
+    rv_bytes bytes;
+    *out = NULL;
+    RV_TRY(rv_bytes_open(&bytes, path, 0));
+    const rv_status status = rv_safetensors_parse(out, bytes.data, bytes.size, path);
+    if (status != RV_OK) {
+        rv_bytes_close(&bytes);
+        return status;
+    }
+    (*out)->bytes = bytes;
+    return RV_OK;
+}
+
+void rv_safetensors_close(rv_safetensors *f)
+{
+    if (f != NULL) {
+        json_decref(f->header);
+        rv_bytes_close(&f->bytes);
+        free(f->name);
+        free(f);
+    }
+}
+
+const char *rv_safetensors_metadata(const rv_safetensors *f, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
+}
+
+size_t rv_safetensors_count(const rv_safetensors *f)
+{
+    return f->count;
+}
+
+bool rv_safetensors_has(const rv_safetensors *f, const char *name)
+{
+    return strcmp(name, "__metadata__") != 0 && json_object_get(f->header, name) != NULL;
+}
+
+static bool same_shape(const json_t *shape, const rv_shape *expected)
+{
+    bool same = json_array_size(shape) == (size_t)expected->rank;
+    for (int i = 0; same && i < expected->rank; i++) {
+        same = json_integer_value(json_array_get(shape, (size_t)i)) == expected->dim[i];
+    }
+    return same;
+}
+
+static rv_status fail_shape(const rv_safetensors *f, const char *name, json_t *shape,
+                            const rv_shape *expected)
+{
+    char text[64];
+    char *there = json_dumps(shape, JSON_COMPACT);
+    const rv_status status =
+        rv_fail(RV_ERR_SHAPE, "%s: tensor '%s' is %.100s, but %s is needed", f->name, name,
+                there != NULL ? there : "of another shape", rv_shape_text(text, expected));
+    free(there);
+    return status;
+}
+
+/* IEEE 754 binary16 to float. */
+static float from_half(uint16_t h)
+{
+    const uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = h >> 10 & 31u;
+    const uint32_t fraction = h & 1023u;
+    uint32_t bits;
+    float value;
+    if (exponent == 0) {
+        value = (float)fraction * 0x1p-24f;
+        return sign != 0 ? -value : value;
+    }
+    bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | fraction << 13;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+rv_status rv_safetensors_read(const rv_safetensors *f, float *out, const char *name,
+                              const rv_shape *shape)
+{
+    json_t *entry = rv_safetensors_has(f, name) ? json_object_get(f->header, name) : NULL;
+    size_t start, bytes;
+    if (entry == NULL || !locate(f, entry, &start, &bytes)) {
+        return rv_fail(RV_ERR_NOT_FOUND, "%s: there is no tensor '%s'", f->name, name);
+    }
+    if (!same_shape(json_object_get(entry, "shape"), shape)) {
+        return fail_shape(f, name, json_object_get(entry, "shape"), shape);
+    }
+    const char *type = json_string_value(json_object_get(entry, "dtype"));
+    const bool half = strcmp(type, "F16") == 0;
+    if (!half && strcmp(type, "F32") != 0) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "%s: tensor '%s' is %s; F32 and F16 can be read",
+                       f->name, name, type);
+    }
+    for (size_t i = 0; out != NULL && half && i < bytes / 2; i++) {
+        const uint8_t *p = f->values + start + 2 * i;
+        out[i] = from_half((uint16_t)(p[0] | p[1] << 8));
+    }
+    if (out != NULL && !half) {
+        memcpy(out, f->values + start, bytes);
+    }
+    return RV_OK;
+}
+
+/* --- write ----------------------------------------------------------------------------------- */
+
+static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < t->shape.rank; i++) {
+        json_array_append_new(shape, json_integer(t->shape.dim[i]));
+    }
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                     (json_int_t)start, (json_int_t)(start + bytes));
+}
+
+/* The header, padded with spaces so that values lie at a multiple of ALIGNMENT; freed with free(). */
+static rv_status make_header(char **out, size_t *length, const rv_stored_tensor *tensors,
+                             size_t n_tensors, const rv_stored_text *texts, size_t n_texts)
+{
+    json_t *header = json_object(), *metadata = json_object();
+    size_t at = 0;
+    for (size_t i = 0; i < n_texts; i++) {
+        json_object_set_new(metadata, texts[i].key, json_string(texts[i].value));
+    }
+    json_object_set_new(header, "__metadata__", metadata);
+    for (size_t i = 0; i < n_tensors; i++) {
+        const size_t bytes = rv_shape_count(&tensors[i].shape) * sizeof(float);
+        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at, bytes));
+        at += bytes;
+    }
+    char *text = json_dumps(header, JSON_COMPACT);
+    const bool complete = json_object_size(header) == n_tensors + 1 &&
+                          json_object_size(metadata) == n_texts && text != NULL;
+    json_decref(header);
+    *out = NULL;
+    rv_status status = complete ? RV_OK : rv_fail(RV_ERR_MEMORY, "no memory for a header");
+    if (status == RV_OK) {
+        const size_t n = strlen(text);
+        *length = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        status = rv_alloc(out, *length + 1, 1, "a header");
+        if (status == RV_OK) {
+            memset(*out, ' ', *length);
+            memcpy(*out, text, n);
+        }
+    }
+    free(text);
+    return status;
+}
+
+rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors, size_t n_tensors,
+                               const rv_stored_text *texts, size_t n_texts)
+{
+    rv_output *output = NULL;
+    char *header = NULL;
+    size_t length = 0;
+    uint8_t prefix[LENGTH_BYTES];
+    rv_status status = make_header(&header, &length, tensors, n_tensors, texts, n_texts);
+    if (status == RV_OK) {
+        status = rv_output_open(&output, path, true);
+    }
+    if (status != RV_OK) {
+        free(header);
+        return status;
+    }
+    for (int i = 0; i < LENGTH_BYTES; i++) {
+        prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    }
+    /* What cannot be written is noticed by the commit. */
+    FILE *stream = rv_output_stream(output);
+    fwrite(prefix, 1, sizeof prefix, stream);
+    fwrite(header, 1, length, stream);
+    for (size_t i = 0; i < n_tensors; i++) {
+        fwrite(tensors[i].data, sizeof(float), rv_shape_count(&tensors[i].shape), stream);
+    }
+    free(header);
+    return rv_output_commit(output);
+}

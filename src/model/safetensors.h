@@ -1,0 +1,44 @@
+/* Files of named tensors: a header in JSON, then the values; any safetensors reader can open them. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_MODEL_SAFETENSORS_H
+#define RV_MODEL_SAFETENSORS_H
+
+#include "tensor/tensor.h"
+
+/** An open file; its values stay in it. */
+typedef struct rv_safetensors rv_safetensors;
+
+/** Maps a file and checks its header.
+ *  @return RV_ERR_FORMAT: what is damaged and where; RV_ERR_NOT_FOUND, RV_ERR_IO. */
+RV_NODISCARD rv_status rv_safetensors_open(rv_safetensors **out, const char *path);
+/** The same from memory that outlives *out; `file` names it. */
+RV_NODISCARD rv_status rv_safetensors_parse(rv_safetensors **out, const uint8_t *data, size_t size,
+                                            const char *file);
+void rv_safetensors_close(rv_safetensors *file);
+
+/** Value of a key of the metadata, NULL where there is none; borrowed. */
+const char *rv_safetensors_metadata(const rv_safetensors *file, const char *key);
+size_t rv_safetensors_count(const rv_safetensors *file);
+bool rv_safetensors_has(const rv_safetensors *file, const char *name);
+/** Checks that a tensor of that name has that shape, and where `out` is given, copies its values, which
+ *  may be F32 or F16, there. RV_ERR_NOT_FOUND; RV_ERR_SHAPE names both shapes. */
+RV_NODISCARD rv_status rv_safetensors_read(const rv_safetensors *file, float *out, const char *name,
+                                           const rv_shape *shape);
+
+/** A tensor to be written. */
+typedef struct rv_stored_tensor {
+    const char *name;
+    rv_shape shape;
+    const float *data;
+} rv_stored_tensor;
+
+typedef struct rv_stored_text {
+    const char *key, *value; /**< UTF-8 */
+} rv_stored_text;
+
+/** Writes a file, F32, complete or not at all; an existing one is replaced. */
+RV_NODISCARD rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors,
+                                            size_t n_tensors, const rv_stored_text *texts,
+                                            size_t n_texts);
+
+#endif

@@ -1,0 +1,433 @@
+/* Trains a network: batches, steps, validation, checkpoints. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/event.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/system.h"
+#include "stages/train_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- prepare --------------------------------------------------------------------------------- */
+
+static rv_status open_model(rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    options.seed = o->seed;
+    if (o->architecture != NULL) {
+        rv_dataset_size(run->dataset, &options.width, &options.height);
+        options.width = o->size > 0 ? o->size : options.width;
+        options.height = o->size > 0 ? o->size : options.height;
+        options.channels = rv_dataset_channels(run->dataset);
+        options.classes = rv_dataset_class_count(run->dataset);
+        return rv_model_open(&run->model, o->architecture, &options);
+    }
+    options.events = o->events;
+    return rv_model_open(&run->model, o->model, &options);
+}
+
+static rv_status open_dataset(rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    const rv_dataset_options options = {
+        .validation = o->validation, .seed = o->seed, .events = o->events};
+    RV_TRY(rv_dataset_open(&run->dataset, run->dataset_path, &options));
+    return rv_dataset_count(run->dataset, RV_SUBSET_TRAIN) > 0
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE, "%s: no pictures are left for training", run->dataset_path);
+}
+
+static rv_status build_graph(rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    rv_initializer init;
+    RV_TRY(rv_initializer_find(&init, o->init));
+    RV_TRY(rv_model_build_by(&run->graph, run->model, &init));
+    RV_TRY(rv_training_graph_add(&run->training, &run->graph, o->batch, (float)o->smoothing));
+    const int32_t outputs = rv_graph_shape(run->graph.graph, run->training.logits)->dim[1];
+    if (outputs != rv_dataset_class_count(run->dataset)) {
+        return rv_fail(RV_ERR_USAGE, "%s has %d classes, but the network ends in %d",
+                       run->dataset_path, rv_dataset_class_count(run->dataset), (int)outputs);
+    }
+    RV_TRY(rv_alloc(&run->host, (size_t)o->batch * (size_t)outputs, sizeof *run->host, "scores"));
+    return rv_params_create(&run->params, run->device, run->graph.graph, true);
+}
+
+static rv_status make_plans(rv_train_run *run)
+{
+    const rv_value outputs[2] = {run->training.loss, run->training.logits};
+    const rv_plan_options train = {.mode = RV_TRAIN,
+                                   .outputs = outputs,
+                                   .n_outputs = 2,
+                                   .param_gradients = true,
+                                   .seed = run->options.seed};
+    RV_TRY(rv_plan_create(&run->plan, run->graph.graph, run->params, run->device, &train));
+    if (rv_dataset_count(run->dataset, RV_SUBSET_VALIDATION) == 0) {
+        return RV_OK;
+    }
+    const rv_plan_options infer = {
+        .mode = RV_INFER, .outputs = &run->training.logits, .n_outputs = 1};
+    rv_runner *r = &run->validation;
+    RV_TRY(rv_plan_create(&r->plan, run->graph.graph, run->params, run->device, &infer));
+    r->device = run->device;
+    r->picture = rv_plan_tensor(r->plan, run->graph.picture);
+    r->logits = rv_plan_tensor(r->plan, run->training.logits);
+    r->host = run->host;
+    return RV_OK;
+}
+
+static rv_loader_options loader_options(const rv_train_run *run, rv_subset subset)
+{
+    const rv_train_options *o = &run->options;
+    const rv_shape *in = rv_graph_shape(run->graph.graph, run->graph.picture);
+    return (rv_loader_options){.subset = subset,
+                               .batch = o->batch,
+                               .multiple = o->accumulate,
+                               .channels = in->dim[1],
+                               .height = in->dim[2],
+                               .width = in->dim[3],
+                               .shuffle = subset == RV_SUBSET_TRAIN,
+                               .seed = o->seed,
+                               .threads = o->threads,
+                               .strict = o->strict,
+                               .events = o->events};
+}
+
+/* The loader that goes on where the training is. */
+static rv_status open_loader(rv_train_run *run)
+{
+    const rv_loader_options options = loader_options(run, RV_SUBSET_TRAIN);
+    rv_loader_destroy(run->loader);
+    run->loader = NULL;
+    RV_TRY(rv_loader_create(&run->loader, run->dataset, &options, run->at.batches));
+    run->batches_per_epoch = rv_loader_batches(run->loader);
+    const int64_t per_epoch = run->batches_per_epoch / run->options.accumulate;
+    run->total_steps = per_epoch * run->options.epochs;
+    return rv_train_rate(&run->rate, &run->options, run->total_steps, per_epoch);
+}
+
+/* A folder that holds no other run, unless that is to be gone on with or replaced. */
+static rv_status open_folder(rv_train_run *run, bool *resume)
+{
+    const rv_train_options *o = &run->options;
+    char *last;
+    RV_TRY(rv_train_path(&last, run, "last.safetensors"));
+    const bool there = rv_path_exists(last);
+    rv_status status = RV_OK;
+    *resume = o->resume || (o->resume_if_there && there);
+    if (o->resume && !there) {
+        status = rv_fail(RV_ERR_NOT_FOUND, "there is no checkpoint %s to go on from", last);
+    } else if (there && !*resume && !o->overwrite) {
+        status = rv_fail(RV_ERR_USAGE,
+                         "%s holds a run already: go on with it (--resume auto), or replace it "
+                         "(--overwrite)",
+                         run->folder);
+    }
+    free(last);
+    RV_TRY(status);
+    return rv_folder_make(run->folder, 0777);
+}
+
+static rv_status write_config(const rv_train_run *run)
+{
+    char *path;
+    rv_output *output;
+    RV_TRY(rv_train_path(&path, run, "config.json"));
+    const rv_status status = rv_output_open(&output, path, true);
+    free(path);
+    RV_TRY(status);
+    fprintf(rv_output_stream(output), "%s\n", run->config);
+    return rv_output_commit(output);
+}
+
+static rv_status prepare(rv_train_run *run)
+{
+    rv_update_options update;
+    bool resume;
+    RV_TRY(rv_train_config(&run->config, &run->options, run->dataset_path));
+    RV_TRY(open_dataset(run));
+    RV_TRY(open_model(run));
+    RV_TRY(open_folder(run, &resume));
+    RV_TRY(rv_check_cancelled(run->options.events));
+    RV_TRY(build_graph(run));
+    RV_TRY(rv_train_update_options(&update, &run->options));
+    RV_TRY(rv_update_create(&run->update, run->device, run->params, &update));
+    RV_TRY(make_plans(run));
+    rv_text_append(&run->metrics, "epoch,steps,loss,accuracy,val_loss,val_accuracy,learning_rate,"
+                                  "images_per_second\n");
+    run->at.rate = (rv_rate_state)RV_RATE_STATE_INIT;
+    RV_TRY(open_loader(run));
+    if (resume) {
+        RV_TRY(rv_train_load(run));
+        RV_TRY(open_loader(run));
+    }
+    run->steps_before = run->at.steps;
+    return write_config(run);
+}
+
+static void release(rv_train_run *run)
+{
+    rv_loader_destroy(run->loader);
+    rv_plan_destroy(run->validation.plan);
+    rv_plan_destroy(run->plan);
+    rv_update_destroy(run->update);
+    rv_params_destroy(run->params);
+    rv_graph_destroy(run->graph.graph);
+    rv_model_close(run->model);
+    rv_dataset_close(run->dataset);
+    rv_text_release(&run->metrics);
+    free(run->config);
+    free(run->host);
+}
+
+/* --- a step ---------------------------------------------------------------------------------- */
+
+static void count_batch(rv_train_run *run, const rv_batch *batch, double loss)
+{
+    const int32_t classes = rv_graph_shape(run->graph.graph, run->training.logits)->dim[1];
+    run->at.loss += loss;
+    for (int i = 0; i < run->options.batch; i++) {
+        const float *scores = run->host + (size_t)i * (size_t)classes;
+        run->at.correct += (float)rv_largest(scores, classes) == batch->labels[i];
+        run->at.seen++;
+    }
+    run->epoch_images += run->options.batch;
+}
+
+/* Forward and backward of one batch; gradients are added to those of the `part` before it. */
+static rv_status run_batch(rv_train_run *run, int part)
+{
+    rv_batch batch;
+    double loss;
+    RV_TRY(rv_loader_next(run->loader, &batch));
+    RV_TRY(rv_tensor_write(run->device, rv_plan_tensor(run->plan, run->graph.picture),
+                           batch.pictures));
+    RV_TRY(rv_tensor_write(run->device, rv_plan_tensor(run->plan, run->training.labels),
+                           batch.labels));
+    RV_TRY(rv_plan_forward(run->plan));
+    RV_TRY(rv_plan_backward(run->plan, part > 0));
+    RV_TRY(rv_plan_losses(run->plan, NULL, &loss));
+    if (!isfinite(loss)) {
+        return rv_train_fail_not_finite(run, &batch, loss);
+    }
+    RV_TRY(rv_tensor_read(run->device, rv_plan_tensor(run->plan, run->training.logits), run->host));
+    count_batch(run, &batch, loss);
+    run->at.batches++;
+    return RV_OK;
+}
+
+static rv_status step(rv_train_run *run)
+{
+    const double start = rv_clock();
+    const double rate = rv_rate_at(&run->rate, &run->at.rate, run->at.steps);
+    const double momentum = rv_rate_momentum_at(&run->rate, run->at.steps);
+    for (int i = 0; i < run->options.accumulate; i++) {
+        RV_TRY(run_batch(run, i));
+    }
+    if (!isnan(momentum)) {
+        rv_update_set_momentum(run->update, (float)momentum);
+    }
+    RV_TRY(rv_update_step(run->update, (float)rate, 1.0f / (float)run->options.accumulate));
+    run->at.steps++;
+    run->train_seconds += rv_clock() - start;
+    return RV_OK;
+}
+
+/* --- an epoch -------------------------------------------------------------------------------- */
+
+static double seconds_left(const rv_train_run *run)
+{
+    const int64_t done = run->at.steps - run->steps_before;
+    return done > 0 ? (rv_clock() - run->started) / (double)done *
+                          (double)(run->total_steps - run->at.steps)
+                    : -1;
+}
+
+static void report(const rv_train_run *run)
+{
+    char task[64];
+    const int64_t per_epoch = run->batches_per_epoch / run->options.accumulate;
+    const int64_t in_epoch = (run->at.steps - 1) % per_epoch + 1;
+    snprintf(task, sizeof task, "epoch %d of %d",
+             (int)((run->at.batches - 1) / run->batches_per_epoch) + 1, run->options.epochs);
+    const rv_progress progress = {.task = task,
+                                  .done = in_epoch,
+                                  .total = per_epoch,
+                                  .fraction = (double)run->at.steps / (double)run->total_steps,
+                                  .loss =
+                                      run->at.loss / (double)(in_epoch * run->options.accumulate),
+                                  .seconds_left = seconds_left(run)};
+    rv_report(run->options.events, &progress);
+}
+
+static rv_status validate(rv_train_run *run, rv_train_epoch *e)
+{
+    const rv_loader_options options = loader_options(run, RV_SUBSET_VALIDATION);
+    rv_loader *loader = NULL;
+    rv_tally tally = {0};
+    if (run->validation.plan == NULL) {
+        return RV_OK;
+    }
+    rv_status status = rv_tally_create(&tally, rv_dataset_class_count(run->dataset));
+    if (status == RV_OK) {
+        status = rv_loader_create(&loader, run->dataset, &options, 0);
+    }
+    if (status == RV_OK) {
+        status = rv_tally_run(&tally, &run->validation, loader, NULL);
+    }
+    if (status == RV_OK && tally.count > 0) {
+        e->val_loss = tally.loss / (double)tally.count;
+        e->val_accuracy = (double)tally.top1 / (double)tally.count;
+    }
+    rv_loader_destroy(loader);
+    rv_tally_release(&tally);
+    return status;
+}
+
+/* More right pictures, or as many with a smaller loss; without validation a smaller loss of training. */
+static bool is_better(const rv_train_epoch *a, const rv_train_epoch *b)
+{
+    if (b->epoch == 0) {
+        return true;
+    }
+    if (isnan(a->val_accuracy)) {
+        return a->loss < b->loss;
+    }
+    return a->val_accuracy > b->val_accuracy ||
+           (a->val_accuracy == b->val_accuracy && a->val_loss < b->val_loss);
+}
+
+static rv_status note_best(rv_train_run *run, rv_train_epoch *e)
+{
+    e->best = is_better(e, &run->at.best);
+    if (!e->best) {
+        run->at.waited++;
+        return RV_OK;
+    }
+    run->at.best = *e;
+    run->at.waited = 0;
+    return rv_train_save_best(run);
+}
+
+/* Validation and the best weights with the average, where one is kept. */
+static rv_status judge(rv_train_run *run, rv_train_epoch *e)
+{
+    const bool average = run->options.average > 0;
+    if (average) {
+        RV_TRY(rv_update_swap_average(run->update));
+    }
+    RV_TRY(validate(run, e));
+    RV_TRY(note_best(run, e));
+    return average ? rv_update_swap_average(run->update) : RV_OK;
+}
+
+static void write_line(rv_train_run *run, const rv_train_epoch *e)
+{
+    rv_text_append(&run->metrics, "%d,%jd,%.6g,%.6g,", e->epoch, (intmax_t)e->steps, e->loss,
+                   e->accuracy);
+    if (isnan(e->val_loss)) {
+        rv_text_append(&run->metrics, ",,");
+    } else {
+        rv_text_append(&run->metrics, "%.6g,%.6g,", e->val_loss, e->val_accuracy);
+    }
+    rv_text_append(&run->metrics, "%.6g,%.1f\n", e->learning_rate, e->images_per_second);
+}
+
+static rv_status end_epoch(rv_train_run *run)
+{
+    rv_train_position *at = &run->at;
+    rv_train_epoch e = {.epoch = (int)(at->batches / run->batches_per_epoch),
+                        .steps = at->steps,
+                        .loss = at->loss / (double)run->batches_per_epoch,
+                        .accuracy = (double)at->correct / (double)at->seen,
+                        .val_loss = NAN,
+                        .val_accuracy = NAN,
+                        .learning_rate = rv_rate_at(&run->rate, &at->rate, at->steps - 1),
+                        .images_per_second = (double)run->epoch_images / run->train_seconds};
+    RV_TRY(judge(run, &e));
+    if (rv_rate_watch(&run->rate, &at->rate, isnan(e.val_loss) ? e.loss : e.val_loss)) {
+        rv_log(run->options.events, RV_LOG_INFO, "the learning rate falls to %g",
+               rv_rate_at(&run->rate, &at->rate, at->steps));
+    }
+    e.seconds_left = seconds_left(run);
+    at->loss = 0;
+    at->correct = at->seen = 0;
+    run->epoch_images = 0;
+    run->train_seconds = 0;
+    run->last = e;
+    write_line(run, &e);
+    if (run->options.on_epoch != NULL) {
+        run->options.on_epoch(run->options.payload, &e);
+    }
+    RV_TRY(rv_text_status(&run->metrics));
+    return rv_train_save(run);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static bool is_over(rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    run->stopped_early = o->patience > 0 && run->at.waited >= o->patience;
+    return run->stopped_early || run->at.steps >= run->total_steps;
+}
+
+static bool reaches_limit(const rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    return (o->max_steps > 0 && run->at.steps >= o->max_steps) ||
+           (o->time_limit > 0 && rv_clock() - run->started >= o->time_limit);
+}
+
+static bool wants_checkpoint(const rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    return (o->checkpoint_steps > 0 && run->at.steps % o->checkpoint_steps == 0) ||
+           (o->checkpoint_minutes > 0 &&
+            rv_clock() - run->last_checkpoint >= 60 * o->checkpoint_minutes);
+}
+
+static rv_status train(rv_train_run *run)
+{
+    run->started = run->last_checkpoint = rv_clock();
+    while (!is_over(run)) {
+        const bool cancelled = rv_cancelled(run->options.events);
+        if (cancelled || reaches_limit(run)) {
+            RV_TRY(rv_train_save(run));
+            return cancelled ? rv_fail(RV_ERR_CANCELLED, "cancelled") : RV_OK;
+        }
+        RV_TRY(step(run));
+        report(run);
+        if (run->at.batches % run->batches_per_epoch == 0) {
+            RV_TRY(end_epoch(run));
+            run->last_checkpoint = rv_clock();
+        } else if (wants_checkpoint(run)) {
+            RV_TRY(rv_train_save(run));
+            run->last_checkpoint = rv_clock();
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_train(rv_train_result *result, rv_device *device, const char *dataset,
+                   const char *folder, const rv_train_options *options)
+{
+    rv_train_run run = {.device = device, .dataset_path = dataset, .folder = folder};
+    *result = (rv_train_result){0};
+    RV_TRY(rv_train_resolve(&run.options, options));
+    rv_status status = prepare(&run);
+    if (status == RV_OK) {
+        status = train(&run);
+        result->unreadable = rv_loader_unreadable(run.loader);
+    }
+    result->last = run.last;
+    result->best = run.at.best;
+    result->finished = status == RV_OK && (run.stopped_early || run.at.steps >= run.total_steps);
+    result->stopped_early = run.stopped_early;
+    release(&run);
+    return status;
+}

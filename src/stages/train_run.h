@@ -1,0 +1,79 @@
+/* One training: what its files share. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_TRAIN_RUN_H
+#define RV_STAGES_TRAIN_RUN_H
+
+#include "base/text.h"
+#include "graph/init.h"
+#include "optim/schedule.h"
+#include "optim/update.h"
+#include "stages/tally.h"
+#include "stages/training.h"
+
+#include <reverie/train.h>
+
+/** Where a training is; all of it is part of a checkpoint. */
+typedef struct rv_train_position {
+    int64_t batches;       /**< done in all; the next one has this number */
+    int64_t steps;         /**< updates done */
+    double loss;           /**< sum over the batches of this epoch */
+    int64_t correct, seen; /**< pictures of this epoch */
+    rv_rate_state rate;
+    rv_train_epoch best; /**< epoch 0: none yet */
+    int64_t waited;      /**< epochs since then */
+} rv_train_position;
+
+typedef struct rv_train_run {
+    rv_train_options options; /**< resolved */
+    const char *folder, *dataset_path;
+    rv_device *device;
+    char *config; /**< JSON of what was asked for */
+
+    rv_dataset *dataset;
+    rv_loader *loader;
+    rv_model *model;
+    rv_model_graph graph;
+    rv_training_graph training;
+    rv_params *params;
+    rv_plan *plan;
+    rv_update *update;
+    rv_runner validation; /**< plan NULL: there is none */
+    rv_rate rate;
+    int64_t batches_per_epoch, total_steps;
+
+    rv_train_position at;
+    rv_text metrics; /**< metrics.csv */
+    rv_train_epoch last;
+    bool stopped_early;
+    float *host; /**< [batch,classes]: logits of a batch */
+
+    double started, last_checkpoint; /**< by the clock */
+    double train_seconds;            /**< of the steps of this epoch, in this call */
+    int64_t epoch_images;            /**< likewise */
+    int64_t steps_before;            /**< that were done when this call began */
+} rv_train_run;
+
+/** train_options.c: fills in what is left to the program, and checks all. */
+RV_NODISCARD rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *options);
+/** train_options.c: methods by name. */
+RV_NODISCARD rv_status rv_train_update_options(rv_update_options *out, const rv_train_options *o);
+RV_NODISCARD rv_status rv_train_rate(rv_rate *out, const rv_train_options *o, int64_t total_steps,
+                                     int64_t steps_per_epoch);
+/** train_options.c: JSON of the options that shape the result; freed with free(). */
+RV_NODISCARD rv_status rv_train_config(char **out, const rv_train_options *o, const char *dataset);
+/** train_options.c: RV_ERR_USAGE names the first option in which two configurations differ. */
+RV_NODISCARD rv_status rv_train_same_config(const char *now, const char *then, const char *file);
+
+/** train_checkpoint.c: writes last.safetensors and metrics.csv. */
+RV_NODISCARD rv_status rv_train_save(rv_train_run *run);
+/** train_checkpoint.c: writes best.safetensors, the weights as they are on the device now. */
+RV_NODISCARD rv_status rv_train_save_best(rv_train_run *run);
+/** train_checkpoint.c: goes back to last.safetensors. RV_ERR_NOT_FOUND without one. */
+RV_NODISCARD rv_status rv_train_load(rv_train_run *run);
+/** train_checkpoint.c: path of a file of the run; freed with free(). */
+RV_NODISCARD rv_status rv_train_path(char **out, const rv_train_run *run, const char *name);
+
+/** train_nan.c: RV_ERR_USAGE that names the layer where a loss of the current batch stops being finite. */
+rv_status rv_train_fail_not_finite(rv_train_run *run, const rv_batch *batch, double loss);
+
+#endif

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# Training from the shell: what it prints and writes, going on after a kill, evaluating and classifying with the result.
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # output and stderr are set by run
+load helper.bash
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    local class i
+    for class in checks waves; do
+        mkdir -p "set/$class"
+        for i in 0 1 2 3 4 5 6 7 8 9; do
+            make png "set/$class/$i.png" $((14 + i)) 16 3 8 "$class"
+        done
+    done
+}
+
+setup() {
+    work_folder
+    cp -r "$BATS_FILE_TMPDIR/set" .
+}
+
+train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05)
+
+@test "train prints a line for each epoch and writes a run" {
+    works -q "${train[@]}" -o run
+    [[ ${lines[0]} == "epoch "*"images/s" ]]
+    [[ ${lines[3]} == "    3 "* ]]
+    [[ $output == *"4 pictures: "*"% right"* ]]
+    for file in config.json metrics.csv last.safetensors best.safetensors confusion.csv; do
+        [ -s "run/$file" ]
+    done
+    [ "$(wc -l <run/metrics.csv)" -eq 4 ]
+    [[ $(head -n 1 run/confusion.csv) == 'actual\predicted,"checks","waves"' ]]
+}
+
+@test "train --json has the figures of each epoch and of the best weights" {
+    works -q "${train[@]}" -o run --json
+    for key in epochs val_accuracy learning_rate images_per_second best evaluation top1 f1 finished version device; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    fails 2 "holds a run already" "${train[@]}" -o run
+}
+
+@test "a run that was killed goes on to the same bytes" {
+    needs_device
+    works -q "${train[@]}" -o whole
+    "$REVERIE" -q "${train[@]}" -o run --max-steps 5 --checkpoint-steps 1
+    # From here on it is killed, again and again, wherever it is.
+    local i
+    for ((i = 0; i < 5; i++)); do
+        timeout -s KILL "0.$((2 + i))" "$REVERIE" -q "${train[@]}" -o run --resume auto --checkpoint-steps 1 || true
+    done
+    works -q "${train[@]}" -o run --resume auto
+    cmp run/last.safetensors whole/last.safetensors
+    cmp run/best.safetensors whole/best.safetensors
+}
+
+@test "the best weights evaluate, classify and list their layers" {
+    works -q "${train[@]}" -o run
+    works -q evaluate run/best.safetensors set --json
+    for key in top1 top5 loss count classes precision recall f1; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    [[ $output == *'"count": 20'* ]]
+    works -q evaluate run/best.safetensors set --validation 0.2 --confusion c.csv
+    [[ $output == *"4 pictures: "* ]]
+    cmp c.csv run/confusion.csv
+    works -q classify run/best.safetensors set/checks/3.png --top 1
+    [[ $output == *checks* || $output == *waves* ]]
+    works -q models info run/best.safetensors
+    [[ $output == *hidden1*dense* ]]
+}
+
+@test "train and evaluate refuse what they cannot do" {
+    fails 2 "train needs a folder for the run" train set --arch mlp
+    fails 2 "train needs --arch NAME, or --model FILE" train set -o run
+    needs_device
+    run --separate-stderr "$REVERIE" -q train nowhere --arch mlp -o run
+    [[ $status -eq 1 && $stderr == *nowhere* ]]
+    run --separate-stderr "$REVERIE" -q train set --arch mlp -o run --optimizer adm
+    [[ $status -eq 2 && $stderr == *"'adam'"* ]]
+    printf broken >set/checks/3.png
+    run --separate-stderr "$REVERIE" "${train[@]}" -o run --progress none
+    [[ $status -eq 0 && $stderr == *"left out: "*"3.png"* ]]
+    run --separate-stderr "$REVERIE" -q "${train[@]}" -o strict --strict
+    [[ $status -eq 1 && $stderr == *"3.png"* ]]
+}

@@ -1,0 +1,310 @@
+/* Training: it learns, goes on bit for bit, ends as told, and says what is wrong. */
+/* SPDX-License-Identifier: MIT */
+#include <reverie/train.h>
+
+#include "base/file.h"
+#include "support/assert.h"
+#include "support/device.h"
+#include "support/scratch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 200, SIDE = 8 };
+
+static rv_device *device;
+
+/* Pictures of noise with a bright bar, upright for class 0, lying for class 1 and none for class 2, as IDX files. */
+static void build(void)
+{
+    static uint8_t pictures[16 + N * SIDE * SIDE] = {0, 0, 8, 3,    0, 0, 0, N,
+                                                     0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    static uint8_t labels[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
+    uint32_t noise = 1;
+    for (int i = 0; i < N; i++) {
+        labels[8 + i] = (uint8_t)(i % 3);
+        for (int p = 0; p < SIDE * SIDE; p++) {
+            noise = noise * 1664525u + 1013904223u;
+            const int bar = 1 + i / 3 % 6, at = i % 3 == 0 ? p % SIDE : p / SIDE;
+            pictures[16 + i * SIDE * SIDE + p] =
+                (uint8_t)((noise >> 25) + (i % 3 < 2 && at == bar ? 120 : 0));
+        }
+    }
+    device = rv_test_device();
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("set"), 0755));
+    rv_test_write(rv_test_path("set/train-images-idx3-ubyte"), pictures, sizeof pictures);
+    rv_test_write(rv_test_path("set/train-labels-idx1-ubyte"), labels, sizeof labels);
+}
+
+static void destroy(void)
+{
+    rv_device_close(device);
+}
+
+TestSuite(train, .init = build, .fini = destroy);
+
+static rv_train_options bars(const char *architecture)
+{
+    rv_train_options o = rv_train_defaults();
+    o.architecture = architecture;
+    o.epochs = 4;
+    o.batch = 16;
+    o.optimizer = "adam";
+    o.seed = 3;
+    return o;
+}
+
+static rv_status run(rv_train_result *result, const char *folder, const rv_train_options *o)
+{
+    return rv_train(result, device, rv_test_path("set"), rv_test_path(folder), o);
+}
+
+/* All bytes of a file of a run; freed by the caller. */
+static char *contents(const char *name, size_t *n)
+{
+    FILE *file = fopen(rv_test_path(name), "rb");
+    cr_assert(file != NULL, "%s", name);
+    fseek(file, 0, SEEK_END);
+    *n = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = calloc(*n + 1, 1);
+    cr_assert_eq(fread(bytes, 1, *n, file), *n);
+    fclose(file);
+    return bytes;
+}
+
+static void assert_same(const char *a, const char *b)
+{
+    size_t n, m;
+    char *first = contents(a, &n), *second = contents(b, &m);
+    cr_assert(n == m && memcmp(first, second, n) == 0, "%s is not %s", a, b);
+    free(first);
+    free(second);
+}
+
+Test(train, a_network_learns_and_its_best_weights_are_a_model)
+{
+    rv_train_options o = bars("small-cnn");
+    rv_train_result result;
+    rv_evaluation *e;
+    rv_model *model;
+    rv_evaluate_options how = RV_EVALUATE_OPTIONS_INIT;
+    o.size = 16; /* four times halved */
+    o.epochs = 12;
+    o.learning_rate = 0.003;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert(result.finished && !result.stopped_early);
+    cr_assert_eq(result.last.epoch, 12);
+    cr_assert_eq(result.last.steps, 12 * (160 / 16));
+    cr_assert_gt(result.best.val_accuracy, 0.9, "%g", result.best.val_accuracy);
+    RV_ASSERT_OK(rv_model_open(&model, rv_test_path("run/best.safetensors"), NULL));
+    how.validation = 0.2;
+    how.batch = 7;
+    RV_ASSERT_OK(rv_evaluate(&e, device, model, rv_test_path("set"), &how));
+    cr_assert_eq(rv_evaluation_count(e), 40);
+    cr_assert_float_eq(rv_evaluation_top(e, 1), result.best.val_accuracy, 1e-9);
+    cr_assert_float_eq(rv_evaluation_loss(e), result.best.val_loss, 1e-5);
+    uint64_t right = 0, all = 0;
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) {
+            all += rv_evaluation_confusion(e, i, k);
+        }
+        right += rv_evaluation_confusion(e, i, i);
+        const rv_class_score s = rv_evaluation_score(e, i);
+        cr_assert(s.precision >= 0 && s.precision <= 1 && s.count >= 13);
+    }
+    cr_assert_eq(all, 40);
+    cr_assert_float_eq((double)right / 40, rv_evaluation_top(e, 1), 1e-9);
+    cr_assert_eq(rv_evaluation_top(e, 5), 1.0);
+    cr_assert_str_eq(rv_evaluation_class(e, 2), "2");
+    rv_evaluation_destroy(e);
+    rv_model_close(model);
+}
+
+/* With dropout, a moving average, a warm-up and gradients of two batches: all that a checkpoint has to keep. */
+Test(train, a_resumed_training_goes_on_bit_for_bit)
+{
+    static const char *const optimizers[] = {"momentum", "adam"};
+    for (int i = 0; i < 2; i++) {
+        rv_train_options o = bars("small-cnn");
+        rv_train_result result;
+        o.size = 16;
+        o.optimizer = optimizers[i];
+        o.average = 0.9;
+        o.warm_up = 1;
+        o.accumulate = 2;
+        o.overwrite = true;
+        RV_ASSERT_OK(run(&result, "whole", &o)); /* 4 epochs of 5 updates */
+        cr_assert(result.finished);
+        static const int64_t stops[] = {3, 5, 13};
+        for (int k = 0; k < 3; k++) {
+            rv_train_options part = o;
+            part.max_steps = stops[k];
+            part.resume = k > 0;
+            RV_ASSERT_OK(run(&result, "parts", &part));
+            cr_assert(!result.finished);
+        }
+        o.resume_if_there = true;
+        RV_ASSERT_OK(run(&result, "parts", &o));
+        cr_assert(result.finished);
+        assert_same("parts/last.safetensors", "whole/last.safetensors");
+        assert_same("parts/best.safetensors", "whole/best.safetensors");
+        assert_same("parts/config.json", "whole/config.json");
+        size_t n;
+        char *metrics = contents("parts/metrics.csv", &n);
+        int lines = 0;
+        for (size_t c = 0; c < n; c++) {
+            lines += metrics[c] == '\n';
+        }
+        cr_assert_eq(lines, 5, "%s", metrics);
+        free(metrics);
+    }
+}
+
+Test(train, the_same_command_gives_the_same_bytes_and_another_seed_others)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    o.epochs = 2;
+    o.threads = 1;
+    RV_ASSERT_OK(run(&result, "a", &o));
+    o.threads = 3;
+    RV_ASSERT_OK(run(&result, "b", &o));
+    assert_same("a/last.safetensors", "b/last.safetensors");
+    const double loss = result.last.loss;
+    o.seed++;
+    RV_ASSERT_OK(run(&result, "c", &o));
+    cr_assert_neq(result.last.loss, loss);
+}
+
+static bool stop_after(void *payload)
+{
+    return ++*(int *)payload > 8;
+}
+
+Test(train, cancelling_writes_a_checkpoint)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    int polls = 0;
+    const rv_events events = {.payload = &polls, .cancelled = stop_after};
+    o.events = &events;
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_CANCELLED, "cancelled");
+    o.events = NULL;
+    o.resume = true;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    o.resume = false;
+    RV_ASSERT_OK(run(&result, "whole", &o));
+    assert_same("run/last.safetensors", "whole/last.safetensors");
+}
+
+/* Gradients of two batches of 8 are those of one of 16, where nothing depends on the batch. */
+Test(train, accumulated_gradients_are_those_of_a_larger_batch)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result one, two;
+    o.optimizer = "sgd";
+    o.learning_rate = 0.1;
+    RV_ASSERT_OK(run(&one, "one", &o));
+    o.batch = 8;
+    o.accumulate = 2;
+    RV_ASSERT_OK(run(&two, "two", &o));
+    cr_assert_eq(one.last.steps, two.last.steps);
+    cr_assert_float_eq(one.last.val_loss, two.last.val_loss, 1e-4);
+}
+
+Test(train, it_ends_early_without_gain)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    o.learning_rate = 1e-12;
+    o.patience = 2;
+    o.epochs = 50;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert(result.finished && result.stopped_early);
+    cr_assert_lt(result.last.epoch, 10);
+}
+
+Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    size_t n, m;
+    o.max_steps = 2;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    char *before = contents("run/last.safetensors", &n);
+    o = bars("mlp:20");
+    o.optimizer = "sgd";
+    o.learning_rate = 1e6;
+    o.clip_norm = 0;
+    RV_ASSERT_FAILS(run(&result, "wild", &o), RV_ERR_USAGE, "diverges, first in");
+    cr_assert(strstr(rv_error_message(), "'hidden1'") != NULL ||
+                  strstr(rv_error_message(), "'outputs'") != NULL,
+              "%s", rv_error_message());
+    char *after = contents("run/last.safetensors", &m);
+    cr_assert(n == m && memcmp(before, after, n) == 0);
+    free(before);
+    free(after);
+}
+
+Test(train, what_cannot_be_is_said)
+{
+    rv_train_result result;
+    rv_train_options o = bars("mlp:20");
+    o.epochs = 1;
+    o.resume = true;
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_NOT_FOUND, "no checkpoint");
+    o.resume = false;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "holds a run already");
+    o.resume = true;
+    o.l2 = 0.25;
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "was trained with l2 0.0005");
+    o.l2 = 5e-4;
+    o.architecture = "mlp:21";
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "arch \"mlp:20\"");
+    static const struct {
+        int batch;
+        const char *architecture, *optimizer, *schedule, *words;
+    } rows[] = {{161, "mlp", "adam", "cosine", "161 is larger than the data set"},
+                {16, "mlp", "adm", "cosine", "'adam'"},
+                {16, "mlp", "adam", "cosin", "'cosine'"},
+                {16, "patches", "adam", "cosine", "no architecture"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        o = bars(rows[i].architecture);
+        o.batch = rows[i].batch;
+        o.optimizer = rows[i].optimizer;
+        o.schedule = rows[i].schedule;
+        RV_ASSERT_FAILS(run(&result, "other", &o), RV_ERR_USAGE, rows[i].words);
+    }
+    o = bars(NULL);
+    RV_ASSERT_FAILS(run(&result, "other", &o), RV_ERR_USAGE, "either an architecture or a model");
+    rv_test_write(rv_test_path("run/last.safetensors"), "damaged", 7);
+    o = bars("mlp:20");
+    o.resume = true;
+    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_FORMAT, "last.safetensors");
+}
+
+/* A model goes on from its file, and a disk that is full leaves the last good checkpoint. */
+Test(train, it_goes_on_from_a_model_and_survives_a_full_disk)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    o.epochs = 1;
+    RV_ASSERT_OK(run(&result, "fresh", &o));
+    const double loss = result.last.loss;
+    const char *best = rv_test_path("run/best.safetensors");
+    o.architecture = NULL;
+    o.model = best;
+    RV_ASSERT_OK(run(&result, "more", &o));
+    cr_assert_lt(result.last.loss, loss);
+    const char *small = rv_test_small_disk(1 << 16);
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/run", small);
+    o = bars("mlp:200");
+    RV_ASSERT_FAILS(rv_train(&result, device, rv_test_path("set"), folder, &o), RV_ERR_IO,
+                    "disk full");
+}
