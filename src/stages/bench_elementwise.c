@@ -198,9 +198,6 @@ static rv_status make_tensors(rig *r)
     for (int i = 0; i < n->op->n_state; i++) {
         RV_TRY(make(r, &r->state[i], RV_PLAIN, 1, 0.5f));
     }
-    for (int i = 0; i < n->op->n_saved; i++) {
-        RV_TRY(make(r, &r->saved[i], r->saved[i].layout, 0, 0));
-    }
     return RV_OK;
 }
 
@@ -219,6 +216,9 @@ static rv_status set_up(rig *r, const bench_case *c)
     RV_TRY(n->op->infer(n));
     RV_TRY(make_tensors(r));
     RV_TRY(n->op->prepare(n, r->device));
+    for (int i = 0; i < n->op->n_saved; i++) { /* prepare may have set their shapes */
+        RV_TRY(make(r, &r->saved[i], r->saved[i].layout, 0, 0));
+    }
     const size_t bytes[] = {n->forward_workspace, n->backward_workspace};
     for (int i = 0; i < 2; i++) {
         if (bytes[i] > 0) {
