@@ -215,6 +215,11 @@ rv_status rv_own_write(const char *path, const rv_model *model, const char *cons
                                 own ? model->labels.n : n_classes, tensors, n_tensors, training);
 }
 
+double rv_model_share(const rv_model *model)
+{
+    return model->own != NULL ? 1.0 : 227.0 / 256.0;
+}
+
 rv_model_kind rv_model_get_kind(const rv_model *model)
 {
     return model->kind;

@@ -26,6 +26,10 @@ typedef struct rv_model_graph {
 RV_NODISCARD rv_status rv_model_build(rv_model_graph *out, const rv_model *model,
                                       const char *const *layers, size_t n_layers);
 
+/** Share of the shorter side of a picture that the network looks at: all, where Reverie trained it, else 227/256
+ *  as in the training of most networks. */
+double rv_model_share(const rv_model *model);
+
 /** All layers, with first weights by `initializer` where the model has none. */
 RV_NODISCARD rv_status rv_model_build_by(rv_model_graph *out, const rv_model *model,
                                          const rv_initializer *initializer);

@@ -4,6 +4,7 @@
 
 #include "base/npy.h"
 #include "small_network.h"
+#include "support/assert.h"
 #include "support/device.h"
 #include "support/scratch.h"
 
@@ -234,4 +235,36 @@ Test(features, refuses_what_gives_no_scores)
     rv_features_destroy(f);
     rv_device_close(device);
     rv_model_close(model);
+}
+
+/* One colour, so that neither crop nor resizing matters: the same as an array of its grey. */
+Test(features, a_network_for_grey_pictures_takes_grey_of_colour)
+{
+    static const uint8_t colour[3] = {200, 30, 90};
+    rv_device *device = rv_test_device();
+    rv_model *model;
+    rv_features *features;
+    rv_image *image;
+    float grey[28 * 28], scores[10];
+    const size_t dim[4] = {1, 1, 28, 28};
+    RV_ASSERT_OK(rv_model_open(&model, "lenet", NULL));
+    RV_ASSERT_OK(rv_features_create(&features, model, device, NULL, 0));
+    RV_ASSERT_OK(rv_image_create(&image, 40, 31, 3, 8));
+    for (size_t i = 0; i < 40 * 31 * 3; i++) {
+        ((uint8_t *)rv_image_pixels(image))[i] = colour[i % 3];
+    }
+    for (size_t i = 0; i < 28 * 28; i++) {
+        grey[i] = (0.299f * 200 + 0.587f * 30 + 0.114f * 90) / 255;
+    }
+    RV_ASSERT_OK(rv_npy_write(rv_test_path("grey.npy"), grey, 4, dim, false));
+    RV_ASSERT_OK(rv_features_run_file(features, rv_test_path("grey.npy"), NULL));
+    memcpy(scores, rv_features_map(features, 0).data, sizeof scores);
+    RV_ASSERT_OK(rv_features_run_image(features, image));
+    for (int i = 0; i < 10; i++) {
+        cr_assert_float_eq(rv_features_map(features, 0).data[i], scores[i], 1e-4);
+    }
+    rv_image_destroy(image);
+    rv_features_destroy(features);
+    rv_model_close(model);
+    rv_device_close(device);
 }
