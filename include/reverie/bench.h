@@ -48,6 +48,20 @@ RV_API RV_NODISCARD rv_status rv_bench_conv(rv_device *device, rv_bench_row **ou
 RV_API RV_NODISCARD rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
                                             rv_bench_peak_result *peak, const rv_events *events);
 
+/** Deviation of one algorithm from double precision, over the largest value. */
+typedef struct rv_bench_error_row {
+    char name[96]; /**< "vgg conv3_2" */
+    char pass[24]; /**< "forward" or "backward_data" */
+    char algorithm[32];
+    double max_error, rms_error; /**< of 2048 values */
+    double max_ratio, rms_ratio; /**< to those of direct sums */
+} rv_bench_error_row;
+
+/** Every algorithm of the convolutions of VGG at 512 px, with values uniform in [-1, 1).
+ *  @param[out] out  n rows, freed with free(). */
+RV_API RV_NODISCARD rv_status rv_bench_error(rv_device *device, rv_bench_error_row **out, size_t *n,
+                                             const rv_events *events);
+
 /** What is bound by memory: elementwise operations, pooling, normalisation, losses at the sizes of networks, each
  *  forward and backward, and steps of optimisers. Rows have gbps, and ratio_to_peak is its ratio to copy_gbps.
  *  Batch statistics, which are known only when all has been read, count their inputs twice; L-BFGS counts its

@@ -161,6 +161,68 @@ static int bench_elementwise(cli *c, const settings *s, const char *source)
     return bench_rows(c, rv_bench_elementwise);
 }
 
+enum { ERROR_COLUMNS = 7 };
+
+static void fill_error_row(char **cells, const rv_bench_error_row *row)
+{
+    cells[0] = cli_format("%s", row->name);
+    cells[1] = cli_format("%s", row->pass);
+    cells[2] = cli_format("%s", row->algorithm);
+    cells[3] = cli_format("%.1e", row->max_error);
+    cells[4] = cli_format("%.1e", row->rms_error);
+    cells[5] = cli_format("%.2f", row->max_ratio);
+    cells[6] = cli_format("%.2f", row->rms_ratio);
+}
+
+static json_t *error_json(const rv_bench_error_row *row)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s}", "case", row->name, "pass", row->pass, "algorithm",
+                               row->algorithm);
+    set_real(object, "max_error", row->max_error);
+    set_real(object, "rms_error", row->rms_error);
+    set_real(object, "max_ratio", row->max_ratio);
+    set_real(object, "rms_ratio", row->rms_ratio);
+    return object;
+}
+
+static int print_errors(cli *c, const rv_bench_error_row *rows, size_t n)
+{
+    static const char *const heading[ERROR_COLUMNS] = {
+        "case", "pass", "algorithm", "max error", "rms error", "max to direct", "rms to direct"};
+    char **cells = calloc(n * ERROR_COLUMNS, sizeof *cells);
+    if (cells == NULL) {
+        return cli_out_of_memory();
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        fill_error_row(&cells[i * ERROR_COLUMNS], &rows[i]);
+        json_array_append_new(list, error_json(&rows[i]));
+    }
+    cli_json_set(c, "rows", list);
+    const int code = c->globals.json ? CLI_DONE : cli_print_table("lllrrrr", heading, cells, n);
+    for (size_t i = 0; i < n * ERROR_COLUMNS; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+    return code;
+}
+
+static int bench_error(cli *c, const settings *s, const char *source)
+{
+    (void)s, (void)source;
+    rv_bench_error_row *rows = NULL;
+    size_t n = 0;
+    int code = cli_open_device(c);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_bench_error(c->device, &rows, &n, &c->events));
+    }
+    if (code == CLI_DONE) {
+        code = print_errors(c, rows, n);
+    }
+    free(rows);
+    return code;
+}
+
 /* --arch, --model, or `usual`, an architecture. @param size  of its pictures, 0: its own */
 static int open_model(const cli *c, rv_model **out, const settings *s, const char *usual, int size)
 {
@@ -321,13 +383,13 @@ static int bench_augment(cli *c, const settings *s, const char *source)
     return CLI_DONE;
 }
 
-static const char *const actions[] = {"peak",  "conv",  "gemm",    "elementwise", "stylize",
-                                      "infer", "train", "augment", NULL};
+static const char *const actions[] = {"peak",    "conv",  "error", "gemm",    "elementwise",
+                                      "stylize", "infer", "train", "augment", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
     static int (*const measures[])(cli *, const struct settings *, const char *) = {
-        bench_peak,    bench_conv,  bench_gemm,  bench_elementwise,
+        bench_peak,    bench_conv,  bench_error, bench_gemm,   bench_elementwise,
         bench_stylize, bench_infer, bench_train, bench_augment};
     const char *source = words->n > 1 ? words->items[1] : NULL;
     int code = CLI_DONE;
@@ -394,11 +456,12 @@ const cli_command cli_bench = {
     .description =
         "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
         "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
-        "from double precision. `elementwise` measures what is bound by memory, as shares of the "
+        "from double precision; `error` compares the algorithms of the convolutions in that. "
+        "`elementwise` measures what is bound by memory, as shares of the "
         "rate of copying. `stylize` measures an iteration of style transfer, `infer` a "
         "forward pass, `train` a step of training with momentum and weight decay, `augment` a copy "
         "of "
-        "each picture of a folder. Each but the last states its "
+        "each picture of a folder. All but `error` and the last state their "
         "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
     .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",

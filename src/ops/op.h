@@ -130,7 +130,7 @@ struct rv_op {
      *  the layout of input 0. Blocked is possible for rank 4 only. */
     void (*layouts)(const rv_node *n, rv_layout *in, rv_layout *out);
     /** Names of the algorithms that can run a pass of the node, static strings, the one that it would
-     *  choose by itself first; returns how many there are. NULL: there is one way only. */
+     *  choose by itself first, the plainest last; returns how many there are. NULL: there is one way only. */
     size_t (*algorithms)(const rv_node *n, const rv_device *device, rv_pass pass,
                          const char *names[RV_MAX_ALGORITHMS]);
     /** Chooses the algorithm from device class and shapes, gets kernels, states workspace and

@@ -159,6 +159,30 @@ rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const cha
     return RV_OK;
 }
 
+static void release_prepared(rv_bench_node *b)
+{
+    rv_buffer_destroy(b->forward_workspace);
+    rv_buffer_destroy(b->backward_workspace);
+    rv_buffer_destroy(b->forward_packed);
+    rv_buffer_destroy(b->backward_packed);
+    free(b->node.priv);
+    b->forward_workspace = b->backward_workspace = NULL;
+    b->forward_packed = b->backward_packed = NULL;
+    b->node.priv = NULL;
+}
+
+rv_status rv_bench_node_choose(rv_bench_node *b, rv_pass pass, const char *algorithm)
+{
+    rv_node *n = &b->node;
+    RV_TRY(rv_device_finish(b->device));
+    release_prepared(b);
+    n->forward_workspace = n->backward_workspace = 0;
+    n->packed_bytes = n->packed_back_bytes = 0;
+    n->algorithm[pass] = algorithm;
+    RV_TRY(n->op->prepare(n, b->device));
+    return make_workspace(b);
+}
+
 void rv_bench_node_destroy(rv_bench_node *b)
 {
     if (b == NULL) {
@@ -172,11 +196,7 @@ void rv_bench_node_destroy(rv_bench_node *b)
         rv_tensor_release(&b->param[i]);
         rv_tensor_release(&b->d_param[i]);
     }
-    rv_buffer_destroy(b->forward_workspace);
-    rv_buffer_destroy(b->backward_workspace);
-    rv_buffer_destroy(b->forward_packed);
-    rv_buffer_destroy(b->backward_packed);
-    free(b->node.priv);
+    release_prepared(b);
     free(b->attrs);
     free(b);
 }
@@ -201,6 +221,12 @@ static rv_status run(rv_bench_node *b, rv_pass pass, double *seconds)
     RV_TRY(rv_device_finish(b->device));
     *seconds = rv_clock() - start;
     return RV_OK;
+}
+
+rv_status rv_bench_node_run(rv_bench_node *b, rv_pass pass)
+{
+    double seconds;
+    return run(b, pass, &seconds);
 }
 
 /* The first run, which compiles. What it ran by: the algorithm where there are several, else the kernel that takes
@@ -245,7 +271,7 @@ static rv_status find_time(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
 
 /* --- error ----------------------------------------------------------------------------------- */
 
-static const rv_tensor *result_of(const rv_bench_node *b, rv_pass pass)
+const rv_tensor *rv_bench_node_result(const rv_bench_node *b, rv_pass pass)
 {
     return pass == RV_PASS_FORWARD         ? &b->out
            : pass == RV_PASS_BACKWARD_DATA ? &b->d_in
@@ -255,7 +281,7 @@ static const rv_tensor *result_of(const rv_bench_node *b, rv_pass pass)
 static rv_status find_error(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
                             rv_bench_expect *expect)
 {
-    const rv_tensor *result = result_of(b, pass);
+    const rv_tensor *result = rv_bench_node_result(b, pass);
     const size_t n = rv_shape_count(&result->shape);
     double largest = 0, error = 0;
     float *values;

@@ -40,6 +40,12 @@ RV_NODISCARD rv_status rv_bench_node_create(rv_bench_node **out, rv_device *devi
                                             const char *name, rv_shape in,
                                             const rv_attr_value *attrs, size_t n_attrs);
 void rv_bench_node_destroy(rv_bench_node *b);
+/** Prepares the node again, with that algorithm for a pass; the others stay as they are. */
+RV_NODISCARD rv_status rv_bench_node_choose(rv_bench_node *b, rv_pass pass, const char *algorithm);
+/** Runs one pass, and waits for it. */
+RV_NODISCARD rv_status rv_bench_node_run(rv_bench_node *b, rv_pass pass);
+/** What a pass writes: of the gradients of parameters the first. */
+const rv_tensor *rv_bench_node_result(const rv_bench_node *b, rv_pass pass);
 
 /** Times one pass, as rv_bench_row says, and compares some of its values with `expect`.
  *  @param[out] row  all of it: the algorithm is the one the node chose, or the kernel that takes most of the time.

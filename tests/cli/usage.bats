@@ -173,7 +173,7 @@ complete_words() {
     [ "$(complete_words reverie --seed '')" = "" ]
     [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
     [ "$(complete_words reverie stylize --model vgg)" = "vgg-s vgg16 vgg19" ]
-    [ "$(complete_words reverie bench '')" = "peak conv gemm elementwise stylize infer train augment" ]
+    [ "$(complete_words reverie bench '')" = "peak conv error gemm elementwise stylize infer train augment" ]
     touch "a file.prototxt"
     [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
 }

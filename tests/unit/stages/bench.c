@@ -1,11 +1,13 @@
 /* Measurements mean what their header says: what is counted, what is divided by what, what is checked. */
 /* SPDX-License-Identifier: MIT */
 #include "stages/bench_node.h"
+#include "support/assert.h"
 #include "support/device.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static rv_model *open_model(const char *name)
@@ -77,6 +79,46 @@ Test(bench, a_convolution_is_counted_and_checked)
         "conv", rv_shape_4(2, 5, 6, 7),
         RV_ATTRS(RV_SET_INT("num_output", 9), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)),
         rv_bench_expect_conv, flops, 3);
+}
+
+/* Copies what a pass gives by one algorithm; freed by the caller. */
+static float *by_algorithm(rv_device *device, rv_bench_node *b, rv_pass pass, const char *name)
+{
+    rv_bench_row row;
+    RV_ASSERT_OK(rv_bench_node_choose(b, pass, name));
+    RV_ASSERT_OK(rv_bench_node_measure(b, &row, pass, rv_bench_expect_conv, 50.0, NULL));
+    cr_assert_str_eq(row.algorithm, name);
+    cr_assert(row.max_error < 1e-5, "%s %s: max_error %g", name, row.pass, row.max_error);
+    const rv_tensor *result = rv_bench_node_result(b, pass);
+    float *values = malloc((rv_shape_count(&result->shape) + 1) * sizeof *values);
+    RV_ASSERT_OK(rv_tensor_read(device, result, values));
+    return values;
+}
+
+Test(bench, a_convolution_is_measured_by_each_of_its_algorithms)
+{
+    rv_device *device = rv_test_device();
+    rv_bench_node *b;
+    rv_device_close(device);
+    RV_ASSERT_OK(rv_test_device_open(&device, RV_FORM_CPU, 0));
+    RV_ASSERT_OK(rv_bench_node_create(
+        &b, device, "conv", "the node", rv_shape_4(2, 20, 21, 30),
+        RV_ATTRS(RV_SET_INT("num_output", 36), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1))));
+    for (int pass = RV_PASS_FORWARD; pass <= RV_PASS_BACKWARD_DATA; pass++) {
+        static const char *const pairs[][2] = {{"f4", "f4_steps"}, {"f2", "f2_steps"}};
+        free(by_algorithm(device, b, (rv_pass)pass, "blocked"));
+        const size_t n = rv_shape_count(&rv_bench_node_result(b, (rv_pass)pass)->shape);
+        for (int i = 0; i < 2; i++) {
+            /* Which of them runs may follow the number of cores: the bytes must not. */
+            float *fused = by_algorithm(device, b, (rv_pass)pass, pairs[i][0]);
+            float *steps = by_algorithm(device, b, (rv_pass)pass, pairs[i][1]);
+            cr_assert_eq(memcmp(fused, steps, n * sizeof *fused), 0, "%s", pairs[i][1]);
+            free(fused);
+            free(steps);
+        }
+    }
+    rv_bench_node_destroy(b);
+    rv_device_close(device);
 }
 
 Test(bench, a_dense_layer_is_counted_and_checked)
@@ -292,6 +334,20 @@ Test(bench, rows_are_named_and_can_be_cancelled_at_any_of_them)
     check_stops(device, rv_bench_conv, "bench conv: vgg conv1_1 forward");
     check_stops(device, rv_bench_elementwise, "bench elementwise: add, batch 64 backward");
     check_stops(device, rv_bench_gemm, "bench gemm: 1024 cubed backward_data");
+    rv_device_close(device);
+}
+
+Test(bench, errors_of_algorithms_can_be_cancelled_at_any_shape)
+{
+    rv_device *device = rv_test_device();
+    rv_bench_error_row *rows;
+    size_t n;
+    witness w = {.stop_at = "bench error: vgg conv1_2 backward_data"};
+    const rv_events events = {.payload = &w, .progress = watch, .cancelled = stop_there};
+    cr_assert_eq(rv_bench_error(device, &rows, &n, &events), RV_ERR_CANCELLED);
+    cr_assert_null(rows);
+    cr_assert_neq(strstr(w.task, w.stop_at), NULL, "it went on to '%s'", w.task);
+    cr_assert_eq(rv_device_allocated(device), 0);
     rv_device_close(device);
 }
 
