@@ -66,7 +66,7 @@ struct rv_conv_algorithm {
 };
 
 /* conv_cpu.c */
-extern const rv_conv_algorithm rv_conv_blocked, rv_conv_thin, rv_conv_plain;
+extern const rv_conv_algorithm rv_conv_strips, rv_conv_blocked, rv_conv_thin, rv_conv_plain;
 /* conv_winograd.c */
 extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps;
 /** Whether the options allow F(out x out, 3x3) in this mode, and the window is one of 3x3 at steps of 1. */

@@ -9,7 +9,8 @@ enum {
     MAX_SETS = 4,         /* as in conv_cpu.cl */
     CACHE_BYTES = 640000, /* of packed weights in use at a time: most of a second-level cache */
     MIN_GROUPS = 32,      /* work-groups that several cores can share evenly */
-    MAX_GROUPS = 65535    /* in one dimension */
+    MAX_GROUPS = 65535,   /* in one dimension */
+    STRIP = 6144          /* as in conv_cpu_strips.cl */
 };
 /* A work-item that does less is dominated by its launch. */
 static const double min_item_flops = 4e6;
@@ -101,8 +102,21 @@ static int32_t choose_per_item(double tile_flops, int32_t tiles, int32_t all_gro
     return n > least ? n : least;
 }
 
+/* Where each pixel meets one of the source, the map counts as one row, so that no tile crosses the end of one. */
+static void flatten(rv_conv_geometry *o)
+{
+    const bool same = o->source.s[2] == o->target.s[2] && o->source.s[3] == o->target.s[3];
+    if (same && (o->window.s[0] | o->window.s[1]) == 1 && (o->step.s[0] | o->step.s[1]) == 1 &&
+        (o->place.s[0] | o->place.s[1]) == 0) {
+        o->source.s[3] *= o->source.s[2];
+        o->target.s[3] = o->source.s[3];
+        o->source.s[2] = o->target.s[2] = 1;
+    }
+}
+
 static rv_status prepare_blocked(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
 {
+    flatten(&g->geometry);
     const rv_conv_geometry *o = &g->geometry;
     const tile t = choose_tile(o);
     const int32_t n_sets = rv_divide_up(o->target.s[1], t.vectors * o->target_lanes);
@@ -137,6 +151,55 @@ static bool suits_blocked(const rv_conv_gather *g, const rv_node *n, const rv_de
 }
 
 const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked, run};
+
+/* --- plain source, blocked target ------------------------------------------------------------ */
+
+/* Target pixels at a time, as many tiles as their strip of the source has room for; 0: not one. */
+static int32_t count_stretch(const rv_conv_geometry *o, const tile *t)
+{
+    const int32_t span = (o->window.s[1] - 1) * o->step.s[3];
+    const int32_t columns = STRIP / (o->source.s[1] * o->window.s[0]) - span - 1;
+    const int32_t tiles = columns < 0 ? 0 : (columns / t->step + 1) / t->pixels;
+    return tiles * t->pixels;
+}
+
+static rv_status prepare_strips(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const tile t = choose_tile(o);
+    const int32_t stretch = count_stretch(o, &t), rows = o->target.s[0] * o->target.s[2];
+    const int32_t sets = rv_divide_up(o->target.s[1], t.vectors * o->target_lanes);
+    const size_t weights =
+        (size_t)sets * (size_t)o->source.s[1] * (size_t)o->window.s[0] * (size_t)o->window.s[1];
+    const int32_t per_item = choose_per_item(flops_of(o) / rows, rows, rows);
+    g->work = (rv_int4){
+        {per_item, stretch, o->source.s[1], (int32_t)(*packed_floats / (size_t)o->target_lanes)}};
+    g->packed_floats = weights * (size_t)(t.vectors * o->target_lanes);
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, weights);
+    g->run_grid = rv_grid_cut(rv_grid_groups((size_t)rv_divide_up(rows, per_item), 1, 1, 1, 1, 1),
+                              0, flops_of(o));
+    char defines[64];
+    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DSTEP=%d", (int)t.vectors, (int)t.pixels,
+             (int)t.step);
+    RV_TRY(rv_kernel_get(&g->run, device, "conv_cpu_strips", "conv_cpu_strips_gather", defines));
+    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=1 -DSTEP=%d", (int)t.vectors,
+             (int)t.pixels, (int)t.step);
+    return rv_kernel_get(&g->pack, device, "conv_cpu", "conv_cpu_pack", defines);
+}
+
+static bool suits_strips(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    if (!suits_blocked(g, n, device) || o->source_lanes > 1 || o->window.s[2] > 1 ||
+        (o->place.s[2] && (o->step.s[0] | o->step.s[1]) != 1)) {
+        return false;
+    }
+    const tile t = choose_tile(o);
+    return count_stretch(o, &t) > 0;
+}
+
+const rv_conv_algorithm rv_conv_strips = {"strips", suits_strips, NULL, prepare_strips, run};
 
 /* --- plain target ---------------------------------------------------------------------------- */
 
