@@ -46,8 +46,78 @@ static inline int last_cover(int at, int stride, int outputs)
     return min(at / stride, outputs - 1);
 }
 
-/* index: which place of its window each value came from, for the gradient; NULL where none is planned.
- * A NaN wins, so that it shows in the end. */
+/* The largest of some values, and the number of the place that it came from. A NaN wins, so that it shows in the end. */
+typedef struct largest {
+    floatV value;
+    intV from;
+} largest;
+
+static inline void take(largest *l, floatV v, int place)
+{
+    const intV better = (v > l->value) | (v != v);
+    l->value = select(l->value, v, better);
+    l->from = select(l->from, (intV)(place), better);
+}
+
+/* Of a window that lies inside whole; rows and columns are known where this is built, so that no loop is left. */
+static inline largest largest_inside(__global const floatV *x, int width, int rows, int columns)
+{
+    largest l = {x[0], (intV)(0)};
+#pragma unroll
+    for (int i = 0; i < rows; i++) {
+#pragma unroll
+        for (int j = 0; j < columns; j++) {
+            take(&l, x[i * width + j], i * columns + j);
+        }
+    }
+    return l;
+}
+
+/* The same without the place, for half the price. */
+static inline largest largest_value_inside(__global const floatV *x, int width, int rows,
+                                           int columns)
+{
+    largest l = {x[0], (intV)(0)};
+    intV none = l.value != l.value;
+#pragma unroll
+    for (int i = 0; i < rows; i++) {
+#pragma unroll
+        for (int j = 0; j < columns; j++) {
+            const floatV v = x[i * width + j];
+            l.value = select(l.value, v, v > l.value);
+            none |= v != v;
+        }
+    }
+    l.value = select(l.value, (floatV)(NAN), none);
+    return l;
+}
+
+/* Of the part of a window from (top, left) on that lies inside. */
+static inline largest largest_of(__global const floatV *x, int top, int left, int4 size,
+                                 int4 window, int with_place)
+{
+    const int bottom = min(top + window.s0, size.s0), right = min(left + window.s1, size.s1);
+    const int is_inside = (top | left) >= 0 && top + window.s0 <= size.s0 &&
+                          left + window.s1 <= size.s1;
+    __global const floatV *first = x + top * size.s1 + left;
+    if (is_inside && window.s0 == 2 && window.s1 == 2) {
+        return with_place ? largest_inside(first, size.s1, 2, 2)
+                          : largest_value_inside(first, size.s1, 2, 2);
+    }
+    if (is_inside && window.s0 == 3 && window.s1 == 3) {
+        return with_place ? largest_inside(first, size.s1, 3, 3)
+                          : largest_value_inside(first, size.s1, 3, 3);
+    }
+    largest l = {(floatV)(-INFINITY), (intV)(0)};
+    for (int i = max(top, 0); i < bottom; i++) {
+        for (int j = max(left, 0); j < right; j++) {
+            take(&l, x[i * size.s1 + j], (i - top) * window.s1 + j - left);
+        }
+    }
+    return l;
+}
+
+/* index: which place of its window each value came from, for the gradient; NULL where none is planned. */
 __kernel void pool_max(__global floatV *y, __global indexV *index, __global const floatV *x, int n,
                        int c, int4 size, int4 window, int4 pad, int run)
 {
@@ -55,26 +125,22 @@ __kernel void pool_max(__global floatV *y, __global indexV *index, __global cons
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int top = o.row * window.s2 - pad.s0, bottom = min(top + window.s0, size.s0);
+    const int top = o.row * window.s2 - pad.s0;
     x += o.plane * size.s0 * size.s1;
     for (int column = o.column; column < o.end; column++) {
-        const int left = column * window.s3 - pad.s1, right = min(left + window.s1, size.s1);
-        floatV best = (floatV)(-INFINITY);
-        intV from = (intV)(0);
-        for (int i = max(top, 0); i < bottom; i++) {
-            for (int j = max(left, 0); j < right; j++) {
-                const floatV v = x[i * size.s1 + j];
-                const intV better = (v > best) | (v != v);
-                best = select(best, v, better);
-                from = select(from, (intV)((i - top) * window.s1 + j - left), better);
-            }
-        }
+        const largest l = largest_of(x, top, column * window.s3 - pad.s1, size, window, index != 0);
         const int at = (o.plane * size.s2 + o.row) * size.s3 + column;
-        y[at] = best;
+        y[at] = l.value;
         if (index != 0) {
-            index[at] = convert_indexV(from);
+            index[at] = convert_indexV(l.from);
         }
     }
+}
+
+/* The gradient of a window for its place `from`. */
+static inline floatV passed(__global const floatV *dy, __global const indexV *index, int from)
+{
+    return select((floatV)(0.0f), *dy, convert_intV(*index) == (intV)(from));
 }
 
 __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
@@ -90,17 +156,25 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
     const int bottom = last_cover(row, window.s2, size.s2);
     int left = first_cover(p.column + pad.s1, window.s1, window.s3);
     int right = (p.column + pad.s1) / window.s3;
+    dy += p.plane * size.s2 * size.s3;
+    index += p.plane * size.s2 * size.s3;
     for (int column = p.column; column < p.end; column++) {
         /* Both ends move by at most one output from column to column. */
         const int at_column = column + pad.s1;
         left += at_column - left * window.s3 >= window.s1;
         right += at_column - right * window.s3 >= window.s3;
+        const int end = min(right, size.s3 - 1);
         floatV sum = (floatV)(0.0f);
-        for (int i = top; i <= bottom; i++) {
-            for (int j = left; j <= min(right, size.s3 - 1); j++) {
-                const int at = (p.plane * size.s2 + i) * size.s3 + j;
-                const int from = (row - i * window.s2) * window.s1 + at_column - j * window.s3;
-                sum += select((floatV)(0.0f), dy[at], convert_intV(index[at]) == (intV)(from));
+        if (top == bottom && left == end) { /* as for all where windows do not overlap */
+            const int at = top * size.s3 + left;
+            const int from = (row - top * window.s2) * window.s1 + at_column - left * window.s3;
+            sum = passed(dy + at, index + at, from);
+        } else {
+            for (int i = top; i <= bottom; i++) {
+                const int at = i * size.s3, from = (row - i * window.s2) * window.s1 + at_column;
+                for (int j = left; j <= end; j++) {
+                    sum += passed(dy + at + j, index + at + j, from - j * window.s3);
+                }
             }
         }
         const int at = (p.plane * size.s0 + p.row) * size.s1 + column;
@@ -117,13 +191,47 @@ static inline int counted(int i, int pixels, int window, int stride, int before,
     return count_pad ? min(begin + window, pixels + after) - begin
                      : min(begin + window, pixels) - max(begin, 0);
 }
-static inline int counted_rows(int i, int4 size, int4 window, int4 pad, int count_pad)
+/* 1 over the places of window (i, j). */
+static inline float share_of(int i, int j, int4 size, int4 window, int4 pad, int count_pad)
 {
-    return counted(i, size.s0, window.s0, window.s2, pad.s0, pad.s2, count_pad);
+    const int rows = counted(i, size.s0, window.s0, window.s2, pad.s0, pad.s2, count_pad);
+    const int columns = counted(j, size.s1, window.s1, window.s3, pad.s1, pad.s3, count_pad);
+    return 1.0f / (float)(rows * columns);
 }
-static inline int counted_columns(int j, int4 size, int4 window, int4 pad, int count_pad)
+
+/* Sum of rows x columns values; both are known where this is built, so that no loop is left. */
+static inline floatV sum_of(__global const floatV *x, int width, int rows, int columns)
 {
-    return counted(j, size.s1, window.s1, window.s3, pad.s1, pad.s3, count_pad);
+    floatV sum = (floatV)(0.0f);
+#pragma unroll
+    for (int i = 0; i < rows; i++) {
+#pragma unroll
+        for (int j = 0; j < columns; j++) {
+            sum += x[i * width + j];
+        }
+    }
+    return sum;
+}
+
+/* Sum of `rows` x `columns` values, of which there are few kinds. */
+static inline floatV sum_any(__global const floatV *x, int width, int rows, int columns)
+{
+    if (rows == 1 && columns == 1) {
+        return x[0];
+    }
+    if (rows == 2 && columns == 2) {
+        return sum_of(x, width, 2, 2);
+    }
+    if (rows == 3 && columns == 3) {
+        return sum_of(x, width, 3, 3);
+    }
+    floatV sum = (floatV)(0.0f);
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+            sum += x[i * width + j];
+        }
+    }
+    return sum;
 }
 
 __kernel void pool_average(__global floatV *y, __global const floatV *x, int n, int c, int4 size,
@@ -133,20 +241,29 @@ __kernel void pool_average(__global floatV *y, __global const floatV *x, int n, 
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
-    const int top = o.row * window.s2 - pad.s0, bottom = min(top + window.s0, size.s0);
-    const int rows = counted_rows(o.row, size, window, pad, count_pad);
-    x += o.plane * size.s0 * size.s1;
+    const int first = max(o.row * window.s2 - pad.s0, 0);
+    const int rows = min(o.row * window.s2 - pad.s0 + window.s0, size.s0) - first;
+    const float whole = 1.0f / (float)(window.s0 * window.s1);
+    x += (o.plane * size.s0 + first) * size.s1;
+    y += (o.plane * size.s2 + o.row) * size.s3;
     for (int column = o.column; column < o.end; column++) {
-        const int left = column * window.s3 - pad.s1, right = min(left + window.s1, size.s1);
-        const int places = rows * counted_columns(column, size, window, pad, count_pad);
-        floatV sum = (floatV)(0.0f);
-        for (int i = max(top, 0); i < bottom; i++) {
-            for (int j = max(left, 0); j < right; j++) {
-                sum += x[i * size.s1 + j];
-            }
-        }
-        y[(o.plane * size.s2 + o.row) * size.s3 + column] = sum * (1.0f / (float)places);
+        const int begin = column * window.s3 - pad.s1, left = max(begin, 0);
+        const int columns = min(begin + window.s1, size.s1) - left;
+        const float share = rows == window.s0 && columns == window.s1
+                                ? whole
+                                : share_of(o.row, column, size, window, pad, count_pad);
+        y[column] = sum_any(x + left, size.s1, rows, columns) * share;
     }
+}
+
+/* First and last window along an axis that lies inside whole. */
+static inline int first_whole(int stride, int before)
+{
+    return (before + stride - 1) / stride;
+}
+static inline int last_whole(int pixels, int window, int stride, int before)
+{
+    return pixels + before < window ? -1 : (pixels + before - window) / stride;
 }
 
 __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, int n, int c,
@@ -160,18 +277,28 @@ __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, 
     const int row = p.row + pad.s0;
     const int top = first_cover(row, window.s0, window.s2);
     const int bottom = last_cover(row, window.s2, size.s2);
+    const int rows_whole = top >= first_whole(window.s2, pad.s0) &&
+                           bottom <= last_whole(size.s0, window.s0, window.s2, pad.s0);
+    const int first = first_whole(window.s3, pad.s1);
+    const int last = last_whole(size.s1, window.s1, window.s3, pad.s1);
+    const float whole = 1.0f / (float)(window.s0 * window.s1);
     int left = first_cover(p.column + pad.s1, window.s1, window.s3);
     int right = (p.column + pad.s1) / window.s3;
+    dy += p.plane * size.s2 * size.s3;
     for (int column = p.column; column < p.end; column++) {
         const int at_column = column + pad.s1;
         left += at_column - left * window.s3 >= window.s1;
         right += at_column - right * window.s3 >= window.s3;
+        const int end = min(right, size.s3 - 1);
         floatV sum = (floatV)(0.0f);
-        for (int i = top; i <= bottom; i++) {
-            const int rows = counted_rows(i, size, window, pad, count_pad);
-            for (int j = left; j <= min(right, size.s3 - 1); j++) {
-                const int places = rows * counted_columns(j, size, window, pad, count_pad);
-                sum += dy[(p.plane * size.s2 + i) * size.s3 + j] * (1.0f / (float)places);
+        if (rows_whole && left >= first && end <= last) {
+            sum = sum_any(dy + top * size.s3 + left, size.s3, bottom - top + 1, end - left + 1) *
+                  whole;
+        } else {
+            for (int i = top; i <= bottom; i++) {
+                for (int j = left; j <= end; j++) {
+                    sum += dy[i * size.s3 + j] * share_of(i, j, size, window, pad, count_pad);
+                }
             }
         }
         const int at = (p.plane * size.s0 + p.row) * size.s1 + column;

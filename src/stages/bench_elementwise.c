@@ -56,6 +56,8 @@ static const bench_case cases[] = {
     {"max pool 2/2, batch 64", "max_pool", ONE(BATCH), .layout = RV_BLOCKED, ATTRS(WINDOW(2, 2))},
     {"max pool 3/2, squeezenet pool1", "max_pool", ONE(MAPS(1, 96, 111, 111)), .layout = RV_BLOCKED,
      ATTRS(WINDOW(3, 2), RV_SET_INT("ceil_mode", 1))},
+    {"max pool 3/2, forward only", "max_pool", .in = {MAPS(1, 96, 111, 111)}, .n_in = 1,
+     .layout = RV_BLOCKED, ATTRS(WINDOW(3, 2), RV_SET_INT("ceil_mode", 1))},
     {"average pool 2/2, vgg pool1", "average_pool", ONE(VGG), .layout = RV_BLOCKED,
      ATTRS(WINDOW(2, 2))},
     {"average pool 3/1, batch 64", "average_pool", ONE(BATCH), .layout = RV_BLOCKED,
@@ -216,7 +218,8 @@ static rv_status set_up(rig *r, const bench_case *c)
     RV_TRY(n->op->infer(n));
     RV_TRY(make_tensors(r));
     RV_TRY(n->op->prepare(n, r->device));
-    for (int i = 0; i < n->op->n_saved; i++) { /* prepare may have set their shapes */
+    for (int i = 0; r->c->wanted != 0 && i < n->op->n_saved;
+         i++) { /* prepare may have set their shapes */
         RV_TRY(make(r, &r->saved[i], r->saved[i].layout, 0, 0));
     }
     const size_t bytes[] = {n->forward_workspace, n->backward_workspace};
@@ -266,7 +269,7 @@ static double inputs_bytes(const rig *r)
 static double saved_bytes(const rig *r)
 {
     double sum = 0;
-    for (int i = 0; i < r->node.op->n_saved; i++) {
+    for (int i = 0; r->c->wanted != 0 && i < r->node.op->n_saved; i++) {
         sum += (double)rv_tensor_bytes(&r->saved[i]);
     }
     return sum;
@@ -375,7 +378,7 @@ static rv_status measure_case(measurement *m, const bench_case *c)
     rig r = {.device = m->device};
     RV_TRY(rv_check_cancelled(m->events));
     rv_status status = set_up(&r, c);
-    for (int pass = 0; pass < 2 && status == RV_OK; pass++) {
+    for (int pass = 0; pass < (c->wanted != 0 ? 2 : 1) && status == RV_OK; pass++) {
         r.backward = pass == 1;
         status = measure(m, c->name, pass == 0 ? "forward" : "backward", bytes_of(&r), run_rig, &r);
     }
