@@ -6,9 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -67,13 +64,6 @@ uint64_t rv_process_peak_bytes(void)
 uint64_t rv_process_bytes(void)
 {
     return read_status("VmRSS:");
-}
-
-void rv_release_freed_memory(void)
-{
-#ifdef __GLIBC__
-    (void)malloc_trim(0);
-#endif
 }
 
 /* Starts the child with all three streams at /dev/null. */

@@ -11,8 +11,10 @@ double rv_clock(void);                /**< seconds of a monotonic clock */
 int rv_cpu_count(void);               /**< processors this process may use, at least 1 */
 uint64_t rv_process_peak_bytes(void); /**< peak resident set (VmHWM), 0 if unknown */
 uint64_t rv_process_bytes(void);      /**< resident set now, 0 if unknown */
-/** Hands memory that was freed back to the system, which the allocator else keeps for later. */
-void rv_release_freed_memory(void);
+/** Hands back to the system what is not needed now: memory that was freed, which the allocator else keeps
+ *  for later, and pages of large libraries, such as the compiler of a driver, which come back from their files
+ *  where they are needed again. */
+void rv_release_memory(void);
 
 /** Runs argv[0] without a shell, output discarded, killed after `seconds`.
  *  @param[out] out_code  exit code, 128 + signal when it died of one, -1 when it was killed for time. */

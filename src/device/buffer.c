@@ -6,11 +6,12 @@
 #include "device/internal.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define MIB 1048576.0
 
 /* What the process takes beyond buffers from then on: kernels loaded, lists of the driver, results. */
-#define MARGIN UINT64_C(16000000)
+#define MARGIN UINT64_C(12000000)
 
 static rv_status fail_too_large(const rv_device *device, size_t bytes, uint64_t limit,
                                 const char *of)
@@ -130,6 +131,20 @@ uint64_t rv_device_memory(const rv_device *device)
     return device->memory;
 }
 
+/* Threads of the driver let go of the buffers of finished work a moment after that has ended. */
+static uint64_t settled_bytes(void)
+{
+    enum { TRIES = 50, SAME = 5 };
+    uint64_t least = rv_process_bytes();
+    for (int i = 0, same = 0; i < TRIES && same < SAME; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        const uint64_t now = rv_process_bytes();
+        same = now < least ? 0 : same + 1;
+        least = now < least ? now : least;
+    }
+    return least;
+}
+
 uint64_t rv_device_memory_left(const rv_device *device)
 {
     const uint64_t all = device->info.global_bytes, allocated = device->allocated;
@@ -139,8 +154,8 @@ uint64_t rv_device_memory_left(const rv_device *device)
     }
     uint64_t used = allocated;
     if (device->info.type == RV_DEVICE_CPU) {
-        rv_release_freed_memory();
-        used = rv_process_bytes() + MARGIN;
+        rv_release_memory();
+        used = settled_bytes() + MARGIN;
     }
     const uint64_t left = device->memory > used ? device->memory - used : 0;
     return left < there ? left : there;

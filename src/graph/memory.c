@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
 #include "base/error.h"
+#include "base/system.h"
 #include "graph/internal.h"
 
 static rv_status make_arenas(rv_plan *plan)
@@ -85,8 +86,10 @@ static void wire_nodes(rv_plan *plan)
     }
 }
 
+/* The memory comes at once, when kernels have been compiled: what that took is not needed now. */
 rv_status rv_plan_allocate(rv_plan *plan)
 {
+    rv_release_memory();
     RV_TRY(make_arenas(plan));
     RV_TRY(make_losses(plan));
     wire_values(plan);
