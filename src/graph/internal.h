@@ -81,6 +81,7 @@ struct rv_plan {
     rv_mode mode;
     uint32_t seed, run;
     bool param_gradients, backward;
+    const rv_events *events;
     uint64_t packed_version; /**< of the parameters that were packed */
 
     rv_plan_value *values;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/plan.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "base/memory.h"
 #include "graph/internal.h"
 
@@ -148,6 +149,7 @@ rv_status rv_plan_create(rv_plan **out, const rv_graph *graph, rv_params *params
     plan->mode = options->mode;
     plan->seed = options->seed;
     plan->param_gradients = options->param_gradients;
+    plan->events = options->events;
     const rv_status status = create(plan, options);
     plan->graph = NULL;
     if (status != RV_OK) {
@@ -277,6 +279,7 @@ static rv_status pack_all(rv_plan *plan)
     RV_TRY(rv_plan_fold_params(plan));
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
+        RV_TRY(rv_check_cancelled(plan->events));
         if (!p->pack_on_use) {
             RV_TRY(pack(plan, p, RV_STEP_FORWARD));
             RV_TRY(pack(plan, p, RV_STEP_BACKWARD));
@@ -302,6 +305,7 @@ static rv_status run_step(rv_plan *plan, rv_step step, bool accumulate_params)
     const uint32_t params = ~(RV_WANT_INPUT(RV_MAX_INPUTS) - 1);
     rv_plan_node *p = &plan->nodes[step.node];
     rv_exec e = exec_for(plan, p);
+    RV_TRY(rv_check_cancelled(plan->events));
     if (step.kind != RV_STEP_BACKWARD) {
         turn_outputs(plan, p, step.kind);
     }

@@ -23,9 +23,12 @@ typedef struct rv_plan_options {
     int n_gradients;
     bool param_gradients; /**< also all parameters; needs rv_params with gradients */
     uint32_t seed;        /**< key of everything drawn at random */
-    uint64_t memory;  /**< bytes that the plan may take, 0: what the device has left; where they are
+    uint64_t memory; /**< bytes that the plan may take, 0: what the device has left; where they are
                            few, values are computed again for backward and parameters packed for each
                            use: slower, with the same results to the byte */
+    const rv_events
+        *events;      /**< NULL, or asked before each step of a run whether to stop; must outlive
+                                  the plan */
     uint64_t reserve; /**< of what the device has left, what is not for the plan */
     bool layout_only; /**< for rv_plan_bytes() and rv_plan_flops(): takes no device memory, and
                                cannot run */
@@ -45,6 +48,7 @@ rv_tensor *rv_plan_tensor(rv_plan *plan, rv_value value);
 /** Gradient of an input or feed, as wanted; plain. */
 rv_tensor *rv_plan_gradient(rv_plan *plan, rv_value value);
 
+/** Here and in backward RV_ERR_CANCELLED: options.events said so; what was computed is of no use. */
 RV_NODISCARD rv_status rv_plan_forward(rv_plan *plan);
 /** Gradients of the objective; after rv_plan_forward().
  *  @param accumulate_params  add to parameter gradients instead of overwriting them. */

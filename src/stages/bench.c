@@ -243,7 +243,8 @@ static rv_status time_forward(rv_device *device, rv_plan *plan, const rv_events 
 static rv_status infer(rv_device *device, const rv_model_graph *model, rv_params *params,
                        const rv_events *events, double *seconds, double *flops)
 {
-    const rv_plan_options options = {.mode = RV_INFER, .outputs = &model->output, .n_outputs = 1};
+    const rv_plan_options options = {
+        .mode = RV_INFER, .outputs = &model->output, .n_outputs = 1, .events = events};
     rv_plan *plan;
     RV_TRY(rv_plan_create(&plan, model->graph, params, device, &options));
     *flops = rv_plan_flops(plan, RV_PASS_FORWARD);

@@ -38,8 +38,11 @@ static rv_status prepare(job *j, const rv_model *model, int batch)
     RV_TRY(rv_training_graph_add(&j->training, &j->model, batch, 0));
     RV_TRY(rv_check_cancelled(j->events));
     RV_TRY(rv_params_create(&j->params, j->device, j->model.graph, true));
-    const rv_plan_options options = {
-        .mode = RV_TRAIN, .outputs = &j->training.loss, .n_outputs = 1, .param_gradients = true};
+    const rv_plan_options options = {.mode = RV_TRAIN,
+                                     .outputs = &j->training.loss,
+                                     .n_outputs = 1,
+                                     .param_gradients = true,
+                                     .events = j->events};
     RV_TRY(rv_plan_create(&j->plan, j->model.graph, j->params, j->device, &options));
     rv_update_options update = rv_update_defaults(RV_METHOD_MOMENTUM);
     update.l2 = WEIGHT_DECAY;

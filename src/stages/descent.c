@@ -33,8 +33,12 @@ static rv_status evaluate(void *payload, double *loss)
         s->cancelled = true;
         return rv_fail(RV_ERR_CANCELLED, "cancelled");
     }
-    RV_TRY(rv_plan_forward(s->d->plan));
-    RV_TRY(rv_plan_backward(s->d->plan, false));
+    rv_status status = rv_plan_forward(s->d->plan);
+    if (status == RV_OK) {
+        status = rv_plan_backward(s->d->plan, false);
+    }
+    s->cancelled = status == RV_ERR_CANCELLED;
+    RV_TRY(status);
     return rv_plan_losses(s->d->plan, NULL, loss);
 }
 
@@ -74,8 +78,9 @@ static rv_status iterate_adam(state *s, rv_adam *adam, rv_average *average)
     if (done > 0) {
         RV_TRY(rv_average_read(average, s->picture->buffer));
     }
-    RV_TRY(rv_plan_forward(s->d->plan));
-    return rv_plan_losses(s->d->plan, NULL, &s->loss);
+    /* Who stops has no time for the loss of the average. */
+    RV_TRY(s->cancelled ? RV_OK : rv_plan_forward(s->d->plan));
+    return s->cancelled ? RV_OK : rv_plan_losses(s->d->plan, NULL, &s->loss);
 }
 
 static rv_status run_adam(state *s)

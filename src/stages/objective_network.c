@@ -209,7 +209,10 @@ static rv_status add_targets(network_objective *o, term *terms, size_t n, const 
         }
     }
     if (status == RV_OK) {
-        const rv_plan_options options = {.mode = RV_INFER, .outputs = outputs, .n_outputs = (int)n};
+        const rv_plan_options options = {.mode = RV_INFER,
+                                         .outputs = outputs,
+                                         .n_outputs = (int)n,
+                                         .events = o->options->events};
         status = rv_plan_create(&plan, o->model.graph, o->params, o->device, &options);
     }
     if (status == RV_OK) {
@@ -319,6 +322,7 @@ static rv_status make_plan(network_objective *o, rv_value *losses, uint64_t rese
                                      .gradients = &o->model.picture,
                                      .n_gradients = 1,
                                      .seed = o->options->seed,
+                                     .events = o->options->events,
                                      .reserve = reserve};
     RV_TRY(rv_plan_create(&o->plan, o->model.graph, o->params, o->device, &options));
     RV_TRY(write_targets(o, o->content, o->content_list.n, o->options->content_weight));

@@ -307,7 +307,8 @@ static rv_status measure(patches *p, const rv_planar *picture, double share, int
             outputs[n_outputs++] = p->terms[l][t].value;
         }
     }
-    const rv_plan_options options = {.outputs = outputs, .n_outputs = n_outputs};
+    const rv_plan_options options = {
+        .outputs = outputs, .n_outputs = n_outputs, .events = p->options->events};
     rv_status status = rv_plan_create(&plan, p->graph, p->params, p->device, &options);
     if (status == RV_OK) {
         status = rv_tensor_write(p->device, rv_plan_tensor(plan, p->picture), picture->data);
@@ -371,7 +372,8 @@ static rv_status read_pyramid(patches *p, rv_planar *pictures, const rv_scale *s
     if (status == RV_OK) {
         status = rv_params_create(&params, p->device, graph, false);
     }
-    const rv_plan_options options = {.outputs = level, .n_outputs = p->n_levels};
+    const rv_plan_options options = {
+        .outputs = level, .n_outputs = p->n_levels, .events = p->options->events};
     if (status == RV_OK) {
         status = rv_plan_create(&plan, graph, params, p->device, &options);
     }
@@ -520,8 +522,11 @@ static rv_status add_losses(patches *p, rv_value *losses, int *n)
 static rv_status make_plan(patches *p, uint64_t reserve)
 {
     rv_value losses[LEVELS * TERMS + 2];
-    rv_plan_options options = {
-        .outputs = losses, .gradients = &p->picture, .n_gradients = 1, .reserve = reserve};
+    rv_plan_options options = {.outputs = losses,
+                               .gradients = &p->picture,
+                               .n_gradients = 1,
+                               .reserve = reserve,
+                               .events = p->options->events};
     RV_TRY(add_losses(p, losses, &options.n_outputs));
     RV_TRY(rv_plan_create(&p->plan, p->graph, p->params, p->device, &options));
     for (int l = 0; l < p->n_levels; l++) {

@@ -178,10 +178,14 @@ static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin
                           .report = report,
                           .payload = j};
     scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
-    RV_TRY(j->kind->begin(j->objective, &descent.plan, &descent.picture, scale));
-    RV_TRY(start_picture(j, picture, scale, margin));
-    const rv_status status = rv_descend(&descent, picture->data, &j->loss);
-    if (status == RV_OK || status == RV_ERR_CANCELLED) {
+    rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, scale);
+    if (status == RV_OK || (status == RV_ERR_CANCELLED && j->picture.data == NULL)) {
+        RV_TRY(start_picture(j, picture, scale, margin));
+    }
+    if (status == RV_OK) {
+        status = rv_descend(&descent, picture->data, &j->loss);
+    }
+    if (picture->data != NULL && (status == RV_OK || status == RV_ERR_CANCELLED)) {
         RV_TRY(take_result(j, picture, margin));
     }
     return status;

@@ -261,6 +261,34 @@ Test(plan, parameter_gradients_add_up_where_that_is_asked_for)
     free(again);
 }
 
+static bool stop_when_negative(void *payload)
+{
+    return --*(int *)payload < 0;
+}
+
+/* Asked before each step: a run ends at the first yes, and the next one is as if nothing had been. */
+Test(plan, a_run_ends_when_its_caller_says_so)
+{
+    int left = 1000;
+    const rv_events events = {.payload = &left, .cancelled = stop_when_negative};
+    const rv_value x = input("x", rv_shape_4(1, 3, 9, 8));
+    const rv_value y = apply("relu", "r", conv("b", apply("relu", "q", conv("a", x, 8)), 8));
+    make_plan((rv_plan_options){.outputs = &y, .n_outputs = 1, .events = &events});
+    give(x);
+    RV_ASSERT_OK(rv_plan_forward(plan));
+    float *want = values_of(rv_plan_tensor(plan, y));
+    const int steps = (int)plan->n_steps;
+    for (int i = 0; i <= steps; i++) {
+        left = i;
+        const rv_status status = rv_plan_forward(plan);
+        cr_assert_eq(status, i < steps ? RV_ERR_CANCELLED : RV_OK, "%d of %d steps", i, steps);
+    }
+    float *got = values_of(rv_plan_tensor(plan, y));
+    cr_assert_arr_eq(got, want, rv_shape_count(rv_graph_shape(graph, y)) * sizeof *got);
+    free(got);
+    free(want);
+}
+
 Test(plan, changed_parameters_reach_the_next_run)
 {
     const rv_value x = input("x", rv_shape_4(1, 8, 5, 5));

@@ -14,6 +14,7 @@
 /* What the callbacks saw. */
 typedef struct seen {
     int steps, warnings, cancel_after;
+    int asked, cancel_when_asked; /* for cancel_when_asked times; 0: never */
     bool backwards;
     rv_progress last;
     char first_task[48], warning[256];
@@ -40,8 +41,10 @@ static void on_progress(void *payload, const rv_progress *progress)
 
 static bool on_cancelled(void *payload)
 {
-    const seen *s = payload;
-    return s->cancel_after > 0 && s->steps >= s->cancel_after;
+    seen *s = payload;
+    s->asked++;
+    return (s->cancel_after > 0 && s->steps >= s->cancel_after) ||
+           (s->cancel_when_asked > 0 && s->asked >= s->cancel_when_asked);
 }
 
 /* A job: all that rv_stylize() takes. */
@@ -362,4 +365,31 @@ Test(stylize, plans_scales_by_size)
     }
     rv_image_destroy(photo);
     rv_model_close(model);
+}
+
+/* Asked to stop at any moment, in the midst of an iteration, too: the picture of the last whole iteration. */
+Test(stylize, stops_within_an_iteration)
+{
+    for (int optimizer = RV_OPTIMIZER_LBFGS; optimizer <= RV_OPTIMIZER_ADAM; optimizer++) {
+        int whole = 0, last = 0;
+        for (int when = 1; when < 700; when = when * 4 / 3 + 1) {
+            work w;
+            set_up(&w, 40, 30, 3, 8);
+            w.options.scales = 2;
+            w.options.iterations = 100;
+            w.options.optimizer = (rv_optimizer)optimizer;
+            w.seen.cancel_when_asked = when;
+            cr_assert_eq(stylize(&w), RV_ERR_CANCELLED, "asked %d times", when);
+            cr_assert_eq(w.seen.asked, when, "asked %d times, not %d", w.seen.asked, when);
+            cr_assert_eq(w.result.iterations, w.seen.steps);
+            cr_assert_geq(w.result.iterations, last);
+            cr_assert(w.seen.steps == 0 || isfinite(w.result.loss));
+            whole += w.result.iterations == last;
+            last = w.result.iterations;
+            has_size(&w, 32, 24);
+            tear_down(&w);
+        }
+        cr_assert_gt(last, 2);
+        cr_assert_gt(whole, 5, "%d times in the midst", whole);
+    }
 }
