@@ -97,8 +97,8 @@ static inline largest largest_of(__global const floatV *x, int top, int left, in
                                  int4 window, int with_place)
 {
     const int bottom = min(top + window.s0, size.s0), right = min(left + window.s1, size.s1);
-    const int is_inside = (top | left) >= 0 && top + window.s0 <= size.s0 &&
-                          left + window.s1 <= size.s1;
+    const int is_inside =
+        (top | left) >= 0 && top + window.s0 <= size.s0 && left + window.s1 <= size.s1;
     __global const floatV *first = x + top * size.s1 + left;
     if (is_inside && window.s0 == 2 && window.s1 == 2) {
         return with_place ? largest_inside(first, size.s1, 2, 2)
@@ -137,15 +137,22 @@ __kernel void pool_max(__global floatV *y, __global indexV *index, __global cons
     }
 }
 
-/* The gradient of a window for its place `from`. */
-static inline floatV passed(__global const floatV *dy, __global const indexV *index, int from)
+/* The gradient of window `at` for its place `from`, rectified where `y` is not NULL. */
+static inline floatV passed(__global const floatV *dy, __global const floatV *y,
+                            __global const indexV *index, int at, int from, float slope)
 {
-    return select((floatV)(0.0f), *dy, convert_intV(*index) == (intV)(from));
+    floatV d = dy[at];
+    if (y != 0) {
+        d *= select((floatV)(slope), (floatV)(1.0f), y[at] > 0.0f);
+    }
+    return select((floatV)(0.0f), d, convert_intV(index[at]) == (intV)(from));
 }
 
+/* y: the output, where x came out of a rectifier of that slope, before which dx is; its sign is that of the value
+ * that was chosen. NULL where the gradient of x itself is meant. */
 __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
-                            __global const indexV *index, int n, int c, int4 size, int4 window,
-                            int4 pad, int run, int accumulate)
+                            __global const floatV *y, __global const indexV *index, int n, int c,
+                            int4 size, int4 window, int4 pad, int run, int accumulate, float slope)
 {
     const place p = place_of(rv_index(), size.s0, size.s1, run);
     if (p.plane >= n * rv_blocks(c)) {
@@ -158,6 +165,9 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
     int right = (p.column + pad.s1) / window.s3;
     dy += p.plane * size.s2 * size.s3;
     index += p.plane * size.s2 * size.s3;
+    if (y != 0) {
+        y += p.plane * size.s2 * size.s3;
+    }
     for (int column = p.column; column < p.end; column++) {
         /* Both ends move by at most one output from column to column. */
         const int at_column = column + pad.s1;
@@ -168,12 +178,12 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
         if (top == bottom && left == end) { /* as for all where windows do not overlap */
             const int at = top * size.s3 + left;
             const int from = (row - top * window.s2) * window.s1 + at_column - left * window.s3;
-            sum = passed(dy + at, index + at, from);
+            sum = passed(dy, y, index, at, from, slope);
         } else {
             for (int i = top; i <= bottom; i++) {
-                const int at = i * size.s3, from = (row - i * window.s2) * window.s1 + at_column;
+                const int from = (row - i * window.s2) * window.s1 + at_column;
                 for (int j = left; j <= end; j++) {
-                    sum += passed(dy + at + j, index + at + j, from - j * window.s3);
+                    sum += passed(dy, y, index, i * size.s3 + j, from - j * window.s3, slope);
                 }
             }
         }

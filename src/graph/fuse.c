@@ -43,6 +43,20 @@ static bool may_rectify(const rv_plan_node *maker, const rv_plan_node *p)
     return rv_has_trait(maker, RV_OP_RECTIFIES) && maker->node.slope == 1 && !maker_reads && !reads;
 }
 
+/* The one node that takes p's output and hands gradients on to single values of it, so that it can rectify
+ * them as p would; NULL: there is none, or others take that output too. */
+static rv_plan_node *selector_of(const rv_plan *plan, const rv_plan_node *p, const int *readers)
+{
+    const rv_plan_value *out = &plan->values[p->out[0]];
+    for (size_t i = 0; i < plan->n_nodes && !out->output && readers[p->out[0]] == 1; i++) {
+        rv_plan_node *reader = &plan->nodes[i];
+        if (reader->node.n_in == 1 && reader->in[0] == p->out[0]) {
+            return rv_has_trait(reader, RV_OP_SELECTS) ? reader : NULL;
+        }
+    }
+    return NULL;
+}
+
 /* Its input's layout is its output's: where its backward stays, the pair shares memory, since it may be done in
  * place. */
 static void merge_rectifier(rv_plan *plan, rv_plan_node *p, const int *readers)
@@ -54,7 +68,11 @@ static void merge_rectifier(rv_plan *plan, rv_plan_node *p, const int *readers)
         return;
     }
     maker->node.slope = slope;
-    if (!rv_runs_backward(p) || rv_has_trait(maker, RV_OP_BWD_RECTIFIES)) {
+    rv_plan_node *selector = selector_of(plan, p, readers);
+    if (rv_runs_backward(p) && !rv_has_trait(maker, RV_OP_BWD_RECTIFIES) && selector != NULL) {
+        selector->node.slope = slope;
+        leave_out(plan, p, maker);
+    } else if (!rv_runs_backward(p) || rv_has_trait(maker, RV_OP_BWD_RECTIFIES)) {
         leave_out(plan, p, maker);
     } else {
         p->merged = true;

@@ -32,7 +32,7 @@ static bool has_given_or_wanted_output(const rv_plan *plan, const rv_plan_node *
 static bool backward_reads(const rv_plan *plan, int value)
 {
     const rv_plan_node *producer = &plan->nodes[plan->values[value].producer];
-    if (rv_runs_backward(producer) && rv_has_trait(producer, RV_OP_BWD_READS_OUTPUT)) {
+    if (rv_runs_backward(producer) && rv_backward_reads_output(&producer->node)) {
         return true;
     }
     for (size_t i = 0; i < plan->n_nodes; i++) {
@@ -89,7 +89,7 @@ static rv_status add_backward(rv_plan *plan, int node)
     for (int k = 0; rv_backward_reads_input(&p->node) && k < p->node.n_in; k++) {
         RV_TRY(bring_back(plan, p->in[k]));
     }
-    for (int k = 0; rv_has_trait(p, RV_OP_BWD_READS_OUTPUT) && k < p->node.n_out; k++) {
+    for (int k = 0; rv_backward_reads_output(&p->node) && k < p->node.n_out; k++) {
         RV_TRY(bring_back(plan, p->out[k]));
     }
     return add_step(plan, node, RV_STEP_BACKWARD);
@@ -143,7 +143,7 @@ static void find_last_reads(rv_plan *plan)
         for (int k = 0; (!backward || rv_backward_reads_input(&p->node)) && k < p->node.n_in; k++) {
             read_value(plan, p->in[k], at);
         }
-        for (int k = 0; (!backward || rv_has_trait(p, RV_OP_BWD_READS_OUTPUT)) && k < p->node.n_out;
+        for (int k = 0; (!backward || rv_backward_reads_output(&p->node)) && k < p->node.n_out;
              k++) {
             read_value(plan, p->out[k], at);
         }

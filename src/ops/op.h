@@ -33,8 +33,11 @@ enum {
     RV_OP_BWD_RECTIFIES =
         1u << 10, /**< and so does backward: d_out belongs to the rectified output */
     RV_OP_FOLDS =
-        1u << 11 /**< parameter 0 has a row per channel of the output, parameter 1 is what is
+        1u << 11, /**< parameter 0 has a row per channel of the output, parameter 1 is what is
                                 added to each, or absent: what may be changed to fold in an affine map */
+    RV_OP_SELECTS =
+        1u << 12 /**< each output is one of the values of input 0, to which backward hands its
+                                  gradient; backward honours rv_node.slope, and then reads the output */
 };
 
 /** Bits of `wanted` and `accumulate`. */
@@ -72,7 +75,8 @@ typedef struct rv_node {
     uint32_t wanted; /**< gradients that backward will be asked for; 0: no backward */
     float slope;     /**< with RV_OP_RECTIFIES: forward stores y where y >= 0, else slope * y; 1:
                           nothing to do. Backward is that of the operation alone, unless
-                          RV_OP_BWD_RECTIFIES */
+                          RV_OP_BWD_RECTIFIES. With RV_OP_SELECTS: input 0 has been rectified so, and
+                          backward gives the gradient of what it was before */
     const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the
                                            operation chooses; after prepare the one that runs, where
                                            there is more than one way */
@@ -166,6 +170,13 @@ static inline bool rv_backward_reads_input(const rv_node *n)
     const uint32_t inputs = RV_WANT_INPUT(RV_MAX_INPUTS) - 1;
     return (n->op->traits & RV_OP_BWD_READS_INPUT) != 0 ||
            ((n->op->traits & RV_OP_PARAMS_READ_INPUT) != 0 && (n->wanted & ~inputs) != 0);
+}
+
+/** Whether backward reads the outputs. */
+static inline bool rv_backward_reads_output(const rv_node *n)
+{
+    return (n->op->traits & RV_OP_BWD_READS_OUTPUT) != 0 ||
+           ((n->op->traits & RV_OP_SELECTS) != 0 && n->slope != 1);
 }
 
 /** Sets n->algorithm from the tuning table of the device, before prepare: what the table says and

@@ -174,12 +174,13 @@ static rv_status max_backward(const rv_node *n, const rv_exec *e, uint32_t wante
     (void)wanted;
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
+    const rv_buffer *y = rv_backward_reads_output(n) ? n->out[0]->buffer : NULL;
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     return rv_launch(e->device, p->backward, rv_grid_items(e->device, items(e->device, n->d_in[0])),
-                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
+                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(y),
                              RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
                              RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run),
-                             RV_ARG(accumulate)));
+                             RV_ARG(accumulate), RV_ARG(n->slope)));
 }
 
 /* Two steps, so that a large plane is summed by many. */
@@ -229,6 +230,7 @@ const rv_op rv_op_max_pool = {
     .summary = "largest value of each window",
     .attrs = attributes + 1,
     .attr_size = sizeof(pool_attrs),
+    .traits = RV_OP_SELECTS,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

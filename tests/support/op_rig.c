@@ -296,7 +296,7 @@ static rv_status load(rv_rig *rig, const rv_rig_run *run)
 static rv_status load_backward(rv_rig *rig)
 {
     const bool reads_input = rv_backward_reads_input(&rig->node);
-    const bool reads_output = (rig->problem->op->traits & RV_OP_BWD_READS_OUTPUT) != 0;
+    const bool reads_output = rv_backward_reads_output(&rig->node);
     for (int i = 0; i < rig->node.n_in; i++) {
         rv_area *a = &rig->in_area[i];
         const bool is_output = i == 0 && rig->options.inplace;

@@ -143,6 +143,61 @@ Test(fuse, backward_of_a_merged_rectifier_is_a_step_of_its_own)
     RV_ASSERT_OK(rv_plan_backward(plan, false));
 }
 
+/* Gradient of a loss over the maxima of rectified values, freed by the caller.
+ * @param others  1: r is wanted beside the loss */
+static float *pooled_gradient(rv_value x, rv_value l, rv_value r, int others)
+{
+    const rv_value outputs[] = {l, r};
+    make_plan((rv_plan_options){
+        .outputs = outputs, .n_outputs = 1 + others, .gradients = &x, .n_gradients = 1});
+    free(run(x, l));
+    RV_ASSERT_OK(rv_plan_backward(plan, false));
+    float *values = malloc(rv_shape_count(rv_graph_shape(graph, x)) * sizeof *values);
+    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, x), values));
+    return values;
+}
+
+/* The rectified values need not be kept for backward then: the maxima have their signs. */
+static void pool_rectifies_backward(const char *rectifier, int kernel)
+{
+    const rv_value x = input("x", rv_shape_4(2, 9, 15, 13)), c = conv("c", x, 19);
+    const rv_value r = apply(rectifier, "r", c);
+    rv_value p;
+    RV_ASSERT_OK(rv_graph_add(graph, &p, "max_pool", "p", &r, 1,
+                              RV_ATTRS(RV_SET_INT("kernel", kernel), RV_SET_INT("stride", 2))));
+    const rv_value l = apply("range_loss", "l", conv("c2", p, 7));
+    float *apart = pooled_gradient(x, l, r, 1);
+    cr_assert(!rv_backward_reads_output(&node_of(p)->node));
+    const int backward = (int)(plan->n_steps - plan->n_nodes);
+    release_plan();
+    float *merged = pooled_gradient(x, l, r, 0);
+    cr_assert(rv_backward_reads_output(&node_of(p)->node));
+    cr_assert_eq(plan->n_steps - plan->n_nodes, backward - 1);
+    int differ = 0;
+    for (size_t i = 0; i < rv_shape_count(rv_graph_shape(graph, x)); i++) {
+        cr_assert_eq(merged[i], apart[i], "value %zu", i);
+        differ += merged[i] != 0;
+    }
+    cr_assert_gt(differ, 1000);
+    free(apart);
+    free(merged);
+}
+
+Test(fuse, backward_of_a_pool_takes_the_rectifier_before_it_along)
+{
+    pool_rectifies_backward("relu", 2);
+}
+
+Test(fuse, backward_of_overlapping_windows_takes_it_along_too)
+{
+    pool_rectifies_backward("relu", 3);
+}
+
+Test(fuse, backward_of_a_pool_takes_a_leaky_rectifier_along)
+{
+    pool_rectifies_backward("leaky_relu", 2);
+}
+
 Test(fuse, backward_of_batch_norm_takes_the_rectifier_along)
 {
     const rv_value x = input("x", rv_shape_4(2, 16, 6, 5)), c = conv("c", x, 16);

@@ -135,7 +135,7 @@ static void backward_reads(const play *p, int at, int *list, int *n_list)
     }
     for (int k = 0; k < n->node.n_out; k++) {
         const rv_plan_value *out = &plan->values[n->out[k]];
-        if ((traits & RV_OP_BWD_READS_OUTPUT) != 0) {
+        if (rv_backward_reads_output(&n->node)) {
             list[(*n_list)++] = storage_at(n->out[k], at);
             reads(p, storage_at(n->out[k], at), tensor_id(n->out[k]), name, "output in backward");
         }
