@@ -47,6 +47,22 @@ static int by_life(const void *a, const void *b)
     return life_x != life_y ? (life_x < life_y ? 1 : -1) : by_size(a, b);
 }
 
+/* Bytes times steps; what lives always comes first. */
+static int by_area(const void *a, const void *b)
+{
+    const rv_storage *x = *(const rv_storage *const *)a, *y = *(const rv_storage *const *)b;
+    const double area_x = (double)x->bytes * ((double)x->last - x->first + 1);
+    const double area_y = (double)y->bytes * ((double)y->last - y->first + 1);
+    return area_x != area_y ? (area_x < area_y ? 1 : -1) : by_size(a, b);
+}
+
+/* As they begin to live. */
+static int by_order(const void *a, const void *b)
+{
+    const rv_storage *x = *(const rv_storage *const *)a, *y = *(const rv_storage *const *)b;
+    return x->first != y->first ? (x->first < y->first ? -1 : 1) : by_size(a, b);
+}
+
 static bool alive_together(const rv_storage *a, const rv_storage *b)
 {
     return a->first <= b->last && b->first <= a->last;
@@ -118,15 +134,19 @@ static rv_status place_all(rv_plan *plan, placement *p, int (*order)(const void 
     return RV_OK;
 }
 
-/* Places in both orders and keeps the better. */
+/* Places in several orders and keeps the best. */
 static rv_status place(rv_plan *plan, placement *p)
 {
-    RV_TRY(place_all(plan, p, by_life));
-    const uint64_t other = p->bytes;
-    RV_TRY(place_all(plan, p, by_size));
-    if (other < p->bytes) {
-        RV_TRY(place_all(plan, p, by_life));
+    int (*const orders[])(const void *, const void *) = {by_size, by_life, by_area, by_order};
+    const size_t n = sizeof orders / sizeof orders[0];
+    uint64_t least = UINT64_MAX;
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        RV_TRY(place_all(plan, p, orders[i]));
+        best = p->bytes < least ? i : best;
+        least = p->bytes < least ? p->bytes : least;
     }
+    RV_TRY(place_all(plan, p, orders[best]));
     plan->bytes = p->bytes;
     plan->n_arenas = p->n_arenas;
     return RV_OK;
