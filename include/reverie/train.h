@@ -50,6 +50,8 @@ typedef struct rv_train_options {
     int plateau_patience; /**< epochs; default 5 */
     const char *init;     /**< first weights; default "he" */
     double smoothing;     /**< of labels, 0 to 1; default 0 */
+    const char *
+        recipe; /**< augmentation of the training pictures: a YAML file, "light" or "photo"; NULL: none */
     double validation; /**< share that is held back where the set has no validation; default 0.2 */
     int patience; /**< epochs without gain in validation after which it ends with the best weights;
                                      0: never */

@@ -9,7 +9,7 @@
 
 typedef struct settings {
     char *output, *architecture, *model, *resume;
-    char *optimizer, *schedule, *init;
+    char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads;
     uint64_t max_steps, checkpoint_steps;
     double checkpoint_minutes, time_limit;
@@ -84,6 +84,7 @@ static rv_train_options train_options(const cli *c, const settings *s, watcher *
     o.plateau_patience = s->plateau_patience;
     o.init = s->init;
     o.smoothing = s->smoothing;
+    o.recipe = s->recipe;
     o.validation = s->validation;
     o.patience = s->patience;
     o.checkpoint_steps = (int64_t)s->checkpoint_steps;
@@ -347,6 +348,11 @@ static const cli_option options[] = {
      .initial = "0",
      .max = 1,
      .help = "share of each label that is spread over all classes"},
+    {.name = "recipe",
+     .kind = CLI_FILE,
+     .offset = AT(recipe),
+     .argument = "FILE|NAME",
+     .help = "augment the training pictures, another way each epoch: a YAML file, light or photo"},
     {.name = "validation",
      .kind = CLI_REAL,
      .offset = AT(validation),

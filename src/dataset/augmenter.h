@@ -18,6 +18,8 @@ typedef struct rv_source {
 } rv_source;
 
 RV_NODISCARD rv_status rv_source_create(rv_source *out, int width, int height);
+/** Sets mean_grey of what `rgb` holds. */
+void rv_source_measure(rv_source *source);
 /** 8 bits of any picture; what is transparent becomes white. */
 RV_NODISCARD rv_status rv_source_from_image(rv_source *out, const rv_image *image);
 /** Half the width and height (rounded down, at least 1): means of two by two pixels. */

@@ -16,8 +16,9 @@ enum { SLOTS = 4, MAX_THREADS = 4, STREAM_ORDER = 1 << 24, MAX_PENDING = 64 };
 
 typedef struct slot {
     float *pictures, *labels;
-    uint32_t *indices; /* of its pictures */
-    int64_t number;    /* of the batch that is ready in it, -1: none */
+    rv_augmented *augmented; /* with a recipe, in place of `pictures` */
+    uint32_t *indices;       /* of its pictures */
+    int64_t number;          /* of the batch that is ready in it, -1: none */
     size_t n;
 } slot;
 
@@ -100,44 +101,60 @@ static void note(rv_loader *l, uint32_t index, rv_status status)
     pthread_mutex_unlock(&l->lock);
 }
 
-static rv_status read_one(const rv_loader *l, float *out, size_t index)
+static size_t picture_floats(const rv_loader *l)
+{
+    const rv_loader_options *o = &l->options;
+    return (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+}
+
+/* The picture for a place of a slot: fitted, or what the device needs to augment it. */
+static rv_status read_one(const rv_loader *l, slot *s, size_t place, size_t index, int64_t epoch)
 {
     const rv_loader_options *o = &l->options;
     rv_sample sample;
+    rv_status status;
     RV_TRY(rv_dataset_read(&sample, l->dataset, o->subset, index));
-    const rv_status status = rv_sample_fit(out, &sample, o->channels, o->height, o->width);
+    if (o->recipe != NULL) {
+        const rv_draw_key key = {o->seed, (uint32_t)index, (uint32_t)epoch};
+        rv_source_release(&s->augmented[place].source);
+        status =
+            rv_augmented_draw(&s->augmented[place], &sample, o->recipe, key, o->width, o->height);
+    } else {
+        status = rv_sample_fit(s->pictures + place * picture_floats(l), &sample, o->channels,
+                               o->height, o->width);
+    }
     rv_sample_release(&sample);
     return status;
 }
 
 /* Reads the picture of a place in a batch, or where that fails while shuffling the next one that can be read. */
-static void fill_place(rv_loader *l, slot *s, size_t place)
+static void fill_place(rv_loader *l, slot *s, size_t place, int64_t epoch)
 {
     const rv_loader_options *o = &l->options;
-    const size_t floats = (size_t)o->channels * (size_t)o->height * (size_t)o->width;
-    float *out = s->pictures + place * floats;
     const size_t tries = o->shuffle && !o->strict ? l->count : 1;
     s->labels[place] = -1;
     for (size_t k = 0; k < tries; k++) {
         const size_t index = (s->indices[place] + k) % l->count;
-        const rv_status status = read_one(l, out, index);
+        const rv_status status = read_one(l, s, place, index, epoch);
         if (status == RV_OK) {
             s->labels[place] = (float)rv_dataset_label(l->dataset, o->subset, index);
             return;
         }
         note(l, (uint32_t)index, status);
     }
-    memset(out, 0, floats * sizeof *out);
+    if (s->pictures != NULL) {
+        memset(s->pictures + place * picture_floats(l), 0, picture_floats(l) * sizeof(float));
+    }
 }
 
-static void fill(rv_loader *l, slot *s, size_t n)
+static void fill(rv_loader *l, slot *s, size_t n, int64_t epoch)
 {
-    const rv_loader_options *o = &l->options;
-    const size_t floats = (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    const size_t floats = picture_floats(l);
     for (size_t i = 0; i < n; i++) {
-        fill_place(l, s, i);
+        fill_place(l, s, i, epoch);
     }
-    for (size_t i = n; i < (size_t)o->batch; i++) {
+    /* Only without shuffling, and so without a recipe. */
+    for (size_t i = n; i < (size_t)l->options.batch; i++) {
         s->labels[i] = -1;
         memset(s->pictures + i * floats, 0, floats * sizeof(float));
     }
@@ -164,7 +181,7 @@ static void *work(void *argument)
         slot *s = &l->slots[number % SLOTS];
         const size_t n = choose(l, s, number);
         pthread_mutex_unlock(&l->lock);
-        fill(l, s, n);
+        fill(l, s, n, number / l->per_epoch);
         pthread_mutex_lock(&l->lock);
         s->number = number;
         pthread_cond_broadcast(&l->changed);
@@ -183,7 +200,11 @@ static rv_status allocate(rv_loader *l)
     for (int i = 0; i < SLOTS; i++) {
         slot *s = &l->slots[i];
         s->number = -1;
-        RV_TRY(rv_alloc(&s->pictures, floats, sizeof(float), "batches"));
+        if (o->recipe != NULL) {
+            RV_TRY(rv_alloc(&s->augmented, batch, sizeof *s->augmented, "batches"));
+        } else {
+            RV_TRY(rv_alloc(&s->pictures, floats, sizeof(float), "batches"));
+        }
         RV_TRY(rv_alloc(&s->labels, batch, sizeof(float), "batches"));
         RV_TRY(rv_alloc(&s->indices, batch, sizeof(uint32_t), "batches"));
     }
@@ -217,6 +238,9 @@ static rv_status check(const rv_loader *l)
         return rv_fail(RV_ERR_USAGE, "batch is %d, must be 1 or more", (int)o->batch);
     }
     const size_t multiple = o->multiple > 0 ? (size_t)o->multiple : 1;
+    if (o->recipe != NULL && (o->channels != 3 || !o->shuffle)) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "only colour pictures are augmented while training");
+    }
     if (o->shuffle && (size_t)o->batch * multiple > l->count) {
         return rv_fail(RV_ERR_USAGE,
                        "a batch of %zu is larger than the data set, which has %zu "
@@ -270,6 +294,11 @@ void rv_loader_destroy(rv_loader *l)
         pthread_join(l->threads[i], NULL);
     }
     for (int i = 0; i < SLOTS; i++) {
+        rv_augmented *augmented = l->slots[i].augmented;
+        for (int32_t k = 0; augmented != NULL && k < l->options.batch; k++) {
+            rv_source_release(&augmented[k].source);
+        }
+        free(augmented);
         free(l->slots[i].pictures);
         free(l->slots[i].labels);
         free(l->slots[i].indices);
@@ -321,7 +350,7 @@ rv_status rv_loader_next(rv_loader *l, rv_batch *out)
         while (s->number != out->number && !l->failed) {
             pthread_cond_wait(&l->changed, &l->lock);
         }
-        *out = (rv_batch){out->number, s->pictures, s->labels, s->n};
+        *out = (rv_batch){out->number, s->pictures, s->augmented, s->labels, s->n};
     }
     log_pending(l);
     const bool failed = l->failed;

@@ -3,7 +3,7 @@
 #ifndef RV_DATASET_LOADER_H
 #define RV_DATASET_LOADER_H
 
-#include "dataset/dataset.h"
+#include "dataset/augmented.h"
 
 /** Order of n pictures in an epoch: Fisher and Yates's shuffle by Philox(seed, a stream for each epoch). */
 void rv_sampler_shuffle(uint32_t *order, size_t n, uint32_t seed, int64_t epoch);
@@ -18,6 +18,9 @@ typedef struct rv_loader_options {
     bool
         shuffle; /**< for training: another order each epoch, without what is left over at its end; else
                          all pictures in their order */
+    const rv_recipe
+        *recipe; /**< NULL, or batches are pictures to be augmented on the device, another way each
+                                  epoch; it must outlive the loader */
     uint32_t seed;
     int threads; /**< that read; 0: by processors */
     bool
@@ -28,8 +31,9 @@ typedef struct rv_loader_options {
 
 /** A batch; borrowed until the next call. */
 typedef struct rv_batch {
-    int64_t number;        /**< from 0, over all epochs */
-    const float *pictures; /**< [batch,channels,height,width], 0..1 */
+    int64_t number;          /**< from 0, over all epochs */
+    const float *pictures;   /**< [batch,channels,height,width], 0..1; NULL with a recipe */
+    rv_augmented *augmented; /**< with a recipe: [batch], for rv_augmenter_run(); else NULL */
     const float
         *labels; /**< [batch]; -1 where there is no picture: none is left, or it cannot be read */
     size_t n;    /**< pictures that there are */

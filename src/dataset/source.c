@@ -22,7 +22,7 @@ void rv_source_release(rv_source *source)
     source->rgb = NULL;
 }
 
-static void measure(rv_source *s)
+void rv_source_measure(rv_source *s)
 {
     const size_t n = (size_t)s->width * (size_t)s->height;
     uint64_t sum[3] = {0};
@@ -72,7 +72,7 @@ rv_status rv_source_from_image(rv_source *out, const rv_image *image)
     } else {
         copy_8(out->rgb, pixels, n, rv_image_channels(image));
     }
-    measure(out);
+    rv_source_measure(out);
     return RV_OK;
 }
 

@@ -84,17 +84,19 @@ static rv_loader_options loader_options(const rv_train_run *run, rv_subset subse
 {
     const rv_train_options *o = &run->options;
     const rv_shape *in = rv_graph_shape(run->graph.graph, run->graph.picture);
-    return (rv_loader_options){.subset = subset,
-                               .batch = o->batch,
-                               .multiple = o->accumulate,
-                               .channels = in->dim[1],
-                               .height = in->dim[2],
-                               .width = in->dim[3],
-                               .shuffle = subset == RV_SUBSET_TRAIN,
-                               .seed = o->seed,
-                               .threads = o->threads,
-                               .strict = o->strict,
-                               .events = o->events};
+    return (rv_loader_options){
+        .subset = subset,
+        .batch = o->batch,
+        .multiple = o->accumulate,
+        .channels = in->dim[1],
+        .height = in->dim[2],
+        .width = in->dim[3],
+        .shuffle = subset == RV_SUBSET_TRAIN,
+        .recipe = subset == RV_SUBSET_TRAIN && run->augmenter != NULL ? &run->recipe : NULL,
+        .seed = o->seed,
+        .threads = o->threads,
+        .strict = o->strict,
+        .events = o->events};
 }
 
 /* The loader that goes on where the training is. */
@@ -108,6 +110,18 @@ static rv_status open_loader(rv_train_run *run)
     const int64_t per_epoch = run->batches_per_epoch / run->options.accumulate;
     run->total_steps = per_epoch * run->options.epochs;
     return rv_train_rate(&run->rate, &run->options, run->total_steps, per_epoch);
+}
+
+static rv_status open_recipe(rv_train_run *run)
+{
+    const size_t batch = (size_t)run->options.batch;
+    if (run->options.recipe == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_recipe_load(&run->recipe, run->options.recipe));
+    RV_TRY(rv_alloc(&run->jobs, batch, sizeof *run->jobs, "a batch"));
+    RV_TRY(rv_alloc(&run->sources, batch, sizeof *run->sources, "a batch"));
+    return rv_augmenter_create(&run->augmenter, run->device, true);
 }
 
 /* A folder that holds no other run, unless that is to be gone on with or replaced. */
@@ -150,6 +164,7 @@ static rv_status prepare(rv_train_run *run)
     bool resume;
     RV_TRY(rv_train_config(&run->config, &run->options, run->dataset_path));
     RV_TRY(open_dataset(run));
+    RV_TRY(open_recipe(run));
     RV_TRY(open_model(run));
     RV_TRY(open_folder(run, &resume));
     RV_TRY(rv_check_cancelled(run->options.events));
@@ -172,6 +187,9 @@ static rv_status prepare(rv_train_run *run)
 static void release(rv_train_run *run)
 {
     rv_loader_destroy(run->loader);
+    rv_augmenter_destroy(run->augmenter);
+    free(run->jobs);
+    free(run->sources);
     rv_plan_destroy(run->validation.plan);
     rv_plan_destroy(run->plan);
     rv_update_destroy(run->update);
@@ -198,14 +216,27 @@ static void count_batch(rv_train_run *run, const rv_batch *batch, double loss)
     run->epoch_images += run->options.batch;
 }
 
+/* Pictures of a batch to the plan: as they are, or augmented there. */
+static rv_status upload(rv_train_run *run, const rv_batch *batch)
+{
+    rv_tensor *pictures = rv_plan_tensor(run->plan, run->graph.picture);
+    if (batch->augmented == NULL) {
+        return rv_tensor_write(run->device, pictures, batch->pictures);
+    }
+    for (size_t i = 0; i < batch->n; i++) {
+        run->jobs[i] = batch->augmented[i].job;
+        run->sources[i] = &batch->augmented[i].source;
+    }
+    return rv_augmenter_run(run->augmenter, run->sources, run->jobs, batch->n, pictures->buffer);
+}
+
 /* Forward and backward of one batch; gradients are added to those of the `part` before it. */
 static rv_status run_batch(rv_train_run *run, int part)
 {
     rv_batch batch;
     double loss;
     RV_TRY(rv_loader_next(run->loader, &batch));
-    RV_TRY(rv_tensor_write(run->device, rv_plan_tensor(run->plan, run->graph.picture),
-                           batch.pictures));
+    RV_TRY(upload(run, &batch));
     RV_TRY(rv_tensor_write(run->device, rv_plan_tensor(run->plan, run->training.labels),
                            batch.labels));
     RV_TRY(rv_plan_forward(run->plan));

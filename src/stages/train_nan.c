@@ -71,8 +71,10 @@ static rv_status find_layer(int *out, rv_train_run *run, const rv_batch *batch)
     rv_status status = rv_plan_create(&plan, graph, run->params, run->device, &options);
     if (status == RV_OK) {
         rv_plan_set_run(plan, (uint32_t)run->at.batches);
-        status =
-            rv_tensor_write(run->device, rv_plan_tensor(plan, run->graph.picture), batch->pictures);
+        /* They are on the device, augmented or not. */
+        const rv_tensor *from = rv_plan_tensor(run->plan, run->graph.picture);
+        const rv_tensor *to = rv_plan_tensor(plan, run->graph.picture);
+        status = rv_buffer_copy(run->device, to->buffer, 0, from->buffer, 0, rv_tensor_bytes(from));
     }
     if (status == RV_OK) {
         status =

@@ -119,11 +119,12 @@ rv_status rv_train_config(char **out, const rv_train_options *o, const char *dat
         "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2", o->l2,
         "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm", o->clip_norm,
         "average", o->average);
-    json_t *more = json_pack(
-        "{s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:f, s:i, s:I}", "schedule", o->schedule, "warm_up",
-        o->warm_up, "decay_factor", o->decay_factor, "decay_epochs", o->decay_epochs,
-        "plateau_patience", o->plateau_patience, "init", o->init, "smoothing", o->smoothing,
-        "validation", o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
+    json_t *more =
+        json_pack("{s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "schedule",
+                  o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
+                  "decay_epochs", o->decay_epochs, "plateau_patience", o->plateau_patience, "init",
+                  o->init, "smoothing", o->smoothing, "recipe", o->recipe, "validation",
+                  o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
     *out = NULL;
     if (json != NULL && more != NULL && json_object_update(json, more) == 0) {
         *out = json_dumps(json, JSON_INDENT(2));

@@ -29,6 +29,11 @@ typedef struct rv_train_run {
     rv_device *device;
     char *config; /**< JSON of what was asked for */
 
+    rv_recipe recipe;
+    rv_augmenter *augmenter; /**< NULL: pictures are taken as they are */
+    rv_augment_job *jobs;    /**< [batch] */
+    const rv_source **sources;
+
     rv_dataset *dataset;
     rv_loader *loader;
     rv_model *model;

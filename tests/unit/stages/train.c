@@ -1,5 +1,6 @@
 /* Training: it learns, goes on bit for bit, ends as told, and says what is wrong. */
 /* SPDX-License-Identifier: MIT */
+#include <reverie/image.h>
 #include <reverie/train.h>
 
 #include "base/file.h"
@@ -177,6 +178,54 @@ Test(train, the_same_command_gives_the_same_bytes_and_another_seed_others)
     o.seed++;
     RV_ASSERT_OK(run(&result, "c", &o));
     cr_assert_neq(result.last.loss, loss);
+}
+
+/* Colour pictures of two classes: a bright half above, or to the left. */
+static void write_colours(void)
+{
+    for (int i = 0; i < 24; i++) {
+        char name[64];
+        rv_image *image;
+        snprintf(name, sizeof name, "photos/%s/%d.png", i % 2 == 0 ? "above" : "left", i);
+        RV_ASSERT_OK(rv_folder_make(rv_test_path("photos/above"), 0755));
+        RV_ASSERT_OK(rv_folder_make(rv_test_path("photos/left"), 0755));
+        RV_ASSERT_OK(rv_image_create(&image, 20, 18, 3, 8));
+        uint8_t *p = rv_image_pixels(image);
+        for (int k = 0; k < 20 * 18 * 3; k++) {
+            const int x = k / 3 % 20, y = k / 60;
+            p[k] = (uint8_t)((i % 2 == 0 ? y < 9 : x < 10) ? 180 + i : 40 + 3 * i);
+        }
+        RV_ASSERT_OK(rv_image_write(image, rv_test_path(name), NULL));
+        rv_image_destroy(image);
+    }
+}
+
+Test(train, augmented_pictures_are_learned_from_and_gone_on_with)
+{
+    rv_train_options o = bars("small-cnn");
+    rv_train_result result;
+    char photos[256];
+    write_colours();
+    snprintf(photos, sizeof photos, "%s", rv_test_path("photos"));
+    o.size = 16;
+    o.batch = 6;
+    o.epochs = 8;
+    o.recipe = "light";
+    o.validation = 0.25;
+    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("whole"), &o));
+    cr_assert_gt(result.best.val_accuracy, 0.8);
+    o.max_steps = 4;
+    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("parts"), &o));
+    o.max_steps = 0;
+    o.resume = true;
+    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("parts"), &o));
+    assert_same("parts/last.safetensors", "whole/last.safetensors");
+    o.recipe = "none";
+    o.resume = false;
+    RV_ASSERT_FAILS(rv_train(&result, device, photos, rv_test_path("none"), &o), RV_ERR_NOT_FOUND,
+                    "none");
+    o.recipe = "light";
+    RV_ASSERT_FAILS(run(&result, "grey", &o), RV_ERR_UNSUPPORTED, "colour");
 }
 
 static bool stop_after(void *payload)
