@@ -66,7 +66,8 @@ struct rv_conv_algorithm {
 };
 
 /* conv_cpu.c */
-extern const rv_conv_algorithm rv_conv_strips, rv_conv_blocked, rv_conv_thin, rv_conv_plain;
+extern const rv_conv_algorithm rv_conv_channels, rv_conv_strips, rv_conv_blocked, rv_conv_thin,
+    rv_conv_plain;
 /* conv_winograd.c */
 extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps;
 /** Whether the options allow F(out x out, 3x3) in this mode, and the window is one of 3x3 at steps of 1. */
@@ -76,6 +77,13 @@ bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_
 extern const rv_conv_algorithm rv_conv_gpu_f4, rv_conv_gpu_f2;
 /* conv_gpu.c */
 extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
+
+/** Whether each channel of a blocked source makes one of a blocked target. */
+static inline bool rv_conv_is_depthwise(const rv_conv_geometry *o)
+{
+    return o->source_lanes > 1 && o->target_lanes > 1 && o->window.s[2] == o->source.s[1] &&
+           o->window.s[2] == o->target.s[1];
+}
 
 /** Geometry of the forward pass of a node, or of the gradient of its input. */
 rv_conv_geometry rv_conv_geometry_of(const rv_node *n, bool gradient);

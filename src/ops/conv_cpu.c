@@ -10,7 +10,8 @@ enum {
     CACHE_BYTES = 640000, /* of packed weights in use at a time: most of a second-level cache */
     MIN_GROUPS = 32,      /* work-groups that several cores can share evenly */
     MAX_GROUPS = 65535,   /* in one dimension */
-    STRIP = 6144          /* as in conv_cpu_strips.cl */
+    STRIP = 6144,         /* as in conv_cpu_strips.cl */
+    ITEM_PIXELS = 1024    /* of a work-item that does a block of channels alone */
 };
 /* A work-item that does less is dominated by its launch. */
 static const double min_item_flops = 4e6;
@@ -31,6 +32,11 @@ static rv_status run(const rv_conv_gather *g, const rv_exec *e, const rv_conv_op
                              RV_ARG(o->bias), RV_ARG(s->source), RV_ARG(s->target),
                              RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place), RV_ARG(o->slope),
                              RV_ARG(g->work), RV_FIRST));
+}
+
+static int32_t run_step(const rv_conv_geometry *o)
+{
+    return o->place.s[2] ? 1 : o->step.s[1];
 }
 
 /* --- blocked target -------------------------------------------------------------------------- */
@@ -201,6 +207,38 @@ static bool suits_strips(const rv_conv_gather *g, const rv_node *n, const rv_dev
 
 const rv_conv_algorithm rv_conv_strips = {"strips", suits_strips, NULL, prepare_strips, run};
 
+/* --- channel by channel ---------------------------------------------------------------------- */
+
+static rv_status prepare_depthwise(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    const int32_t b = o->target_lanes, blocks = rv_divide_up(o->target.s[1], b);
+    const int32_t all = o->target.s[0] * blocks * o->target.s[2];
+    const int32_t per_item =
+        choose_per_item(min_item_flops / ITEM_PIXELS * o->target.s[3], all, all);
+    const size_t rows = (size_t)blocks * (size_t)o->window.s[0] * (size_t)o->window.s[1];
+    g->work = (rv_int4){{per_item, 0, 0, (int32_t)(*packed_floats / (size_t)b)}};
+    g->packed_floats = rows * (size_t)b;
+    *packed_floats += g->packed_floats;
+    g->pack_grid = rv_grid_items(device, rows);
+    g->run_grid = rv_grid_cut(rv_grid_groups((size_t)rv_divide_up(all, per_item), 1, 1, 1, 1, 1), 0,
+                              flops_of(o) * b);
+    static const char file[] = "conv_cpu_depthwise";
+    char defines[16];
+    snprintf(defines, sizeof defines, "-DSTEP=%d", (int)run_step(o));
+    RV_TRY(rv_kernel_get(&g->pack, device, file, "conv_cpu_depthwise_pack", defines));
+    return rv_kernel_get(&g->run, device, file, "conv_cpu_depthwise_gather", defines);
+}
+
+static bool suits_depthwise(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    const rv_conv_geometry *o = &g->geometry;
+    return suits_blocked(g, n, device) && rv_conv_is_depthwise(o);
+}
+
+const rv_conv_algorithm rv_conv_channels = {"channels", suits_depthwise, NULL, prepare_depthwise,
+                                            run};
+
 /* --- plain target ---------------------------------------------------------------------------- */
 
 /* Of tiles that lie in one row (conv_rows.clh), as many per work-item as make it worth a launch. */
@@ -213,11 +251,6 @@ static int32_t row_tiles(const rv_conv_geometry *o, int32_t pixels, int32_t *per
     const double flops = 2.0 * pixels * o->target.s[1] * channels * o->window.s[0] * o->window.s[1];
     *per_item = choose_per_item(flops, tiles, tiles);
     return rv_divide_up(tiles, *per_item);
-}
-
-static int32_t run_step(const rv_conv_geometry *o)
-{
-    return o->place.s[2] ? 1 : o->step.s[1];
 }
 
 static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *packed_floats)

@@ -47,9 +47,9 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 
 /* In order of preference. */
 static const rv_conv_algorithm *const algorithms[] = {
-    &rv_conv_few,    &rv_conv_depthwise, &rv_conv_direct,   &rv_conv_gpu_f4, &rv_conv_gpu_f2,
-    &rv_conv_tiles,  &rv_conv_f4,        &rv_conv_f4_steps, &rv_conv_f2,     &rv_conv_f2_steps,
-    &rv_conv_strips, &rv_conv_blocked,   &rv_conv_thin,     &rv_conv_plain};
+    &rv_conv_few,      &rv_conv_depthwise, &rv_conv_direct,   &rv_conv_gpu_f4, &rv_conv_gpu_f2,
+    &rv_conv_tiles,    &rv_conv_f4,        &rv_conv_f4_steps, &rv_conv_f2,     &rv_conv_f2_steps,
+    &rv_conv_channels, &rv_conv_strips,    &rv_conv_blocked,  &rv_conv_thin,   &rv_conv_plain};
 enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
 
 /* All that suit, the first that also pays before the others; returns how many. */

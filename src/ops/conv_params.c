@@ -13,7 +13,7 @@ enum {
     MIN_GROUPS = 32,  /* work-groups that several cores can share evenly */
     MAX_PARTS = 64,   /* for the cache's sake: each takes workspace */
     CACHE_BYTES =
-        512 * 1024,         /* of input and gradient in use at a time: half a second-level cache */
+        512 * 1024,          /* of input and gradient in use at a time: half a second-level cache */
     CHUNK_BYTES = 192 * 1024 /* and of those a work-item reads again for each tap */
 };
 
@@ -94,30 +94,53 @@ static void choose_work(rv_conv_params *p, const tile *t, int32_t units, int32_t
     p->weight_grid = rv_grid_groups((size_t)units, (size_t)sets, (size_t)p->weight_parts, 1, 1, 1);
 }
 
-static rv_status prepare_blocked(rv_conv_params *p, rv_device *device)
+/* Channel by channel: units and sets are the same blocks. */
+static rv_status prepare_depthwise(rv_conv_params *p, rv_device *device, int32_t blocks)
+{
+    const rv_conv_geometry *o = &p->geometry;
+    const size_t sums = (size_t)blocks * (size_t)(o->window.s[0] * o->window.s[1]);
+    const tile t = {.lanes = o->source_lanes, .vectors = 1};
+    choose_work(p, &t, 1, blocks);
+    p->weight_grid = rv_grid_groups((size_t)blocks, (size_t)p->weight_parts, 1, 1, 1, 1);
+    p->weight_floats = (size_t)p->weight_parts * sums * (size_t)o->target_lanes;
+    p->sum_grid = rv_grid_items(device, sums);
+    static const char file[] = "conv_cpu_depthwise";
+    RV_TRY(rv_kernel_get(&p->weight, device, file, "conv_cpu_depthwise_weight", NULL));
+    return rv_kernel_get(&p->sum, device, file, "conv_cpu_depthwise_sum", NULL);
+}
+
+static rv_status prepare_tiles(rv_conv_params *p, rv_device *device, int32_t blocks)
 {
     const rv_conv_geometry *o = &p->geometry;
     const tile t = choose_tile(o);
-    const int32_t units = count_units(o, &t);
-    const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
-    const int32_t sets = rv_divide_up(blocks, t.vectors);
+    const int32_t units = count_units(o, &t), sets = rv_divide_up(blocks, t.vectors);
+    const size_t taps = (size_t)(o->window.s[0] * o->window.s[1]);
+    const size_t lanes = (size_t)(t.lanes > 1 ? t.lanes : o->source.s[1]);
     choose_work(p, &t, units, sets);
-    p->weight_floats = (size_t)p->weight_parts * (size_t)sets * (size_t)units *
-                       (size_t)(t.lanes > 1 ? t.lanes : o->source.s[1]) * (size_t)o->window.s[0] *
-                       (size_t)o->window.s[1] * (size_t)(t.vectors * o->target_lanes);
+    p->weight_floats = (size_t)p->weight_parts * (size_t)sets * (size_t)units * lanes * taps *
+                       (size_t)(t.vectors * o->target_lanes);
     p->sum_grid = rv_grid_items(device, (size_t)sets * (size_t)units * (size_t)t.vectors);
-    const int32_t rows = o->target.s[0] * o->target.s[2];
-    p->bias_parts =
-        rv_divide_up(MIN_GROUPS, blocks) < rows ? rv_divide_up(MIN_GROUPS, blocks) : rows;
-    p->bias_floats = (size_t)p->bias_parts * (size_t)(blocks * o->target_lanes);
+    static const char file[] = "conv_cpu_params";
     char defines[80];
     snprintf(defines, sizeof defines, "-DLANES=%d -DKV=%d -DSPAN=%d -DSTRIPS=%d", (int)t.lanes,
              (int)t.vectors, (int)t.span, (int)t.strips);
-    static const char file[] = "conv_cpu_params";
     RV_TRY(rv_kernel_get(&p->weight, device, file, "conv_cpu_params_weight", defines));
-    RV_TRY(rv_kernel_get(&p->sum, device, file, "conv_cpu_params_sum", defines));
-    RV_TRY(rv_kernel_get(&p->bias, device, file, "conv_cpu_params_bias", defines));
-    return rv_kernel_get(&p->bias_sum, device, file, "conv_cpu_params_bias_sum", defines);
+    return rv_kernel_get(&p->sum, device, file, "conv_cpu_params_sum", defines);
+}
+
+static rv_status prepare_blocked(rv_conv_params *p, rv_device *device)
+{
+    const rv_conv_geometry *o = &p->geometry;
+    const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
+    const int32_t rows = o->target.s[0] * o->target.s[2];
+    const int32_t parts = rv_divide_up(MIN_GROUPS, blocks);
+    RV_TRY(rv_conv_is_depthwise(o) ? prepare_depthwise(p, device, blocks)
+                                   : prepare_tiles(p, device, blocks));
+    p->bias_parts = parts < rows ? parts : rows;
+    p->bias_floats = (size_t)p->bias_parts * (size_t)(blocks * o->target_lanes);
+    static const char file[] = "conv_cpu_params";
+    RV_TRY(rv_kernel_get(&p->bias, device, file, "conv_cpu_params_bias", NULL));
+    return rv_kernel_get(&p->bias_sum, device, file, "conv_cpu_params_bias_sum", NULL);
 }
 
 static rv_status weight_blocked(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
