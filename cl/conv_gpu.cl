@@ -198,13 +198,14 @@ static inline void keep_terms(__local float4 *left, __local float4 *right, const
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 conv_gpu_tiles(__global float *y, __global const float *x, __global const float *packed,
                __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-               int4 place, float slope, int4 work, int4 from)
+               int4 place, float slope, int4 work, int4 from, int first)
 {
     __local float4 left[TK * LEFT_ROW], right[TK * RIGHT_ROW];
     const int item = (int)get_local_id(0), parts = work.x;
     const int group = (int)get_group_id(2) % window.z, rest = (int)get_group_id(2) / window.z;
     const int part = rest % parts, channels = source.y / window.z;
-    const int first_pixel = (int)get_group_id(0) * TM, first_channel = (int)get_group_id(1) * TN;
+    const int first_pixel = (first + (int)get_group_id(0)) * TM,
+              first_channel = (int)get_group_id(1) * TN;
     const phase phase = find_phase(rest / parts, target, step, place);
     const int4 mine = find_pixel(first_pixel + item % TM, &phase, target);
     reader t;

@@ -77,11 +77,11 @@ static inline float4 load_columns(__global const float *x, const int taps[4], co
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 conv_gpu_params_weight(__global float *partial, __global const float *x, __global const float *dy,
                        int4 source, int4 target, int4 window, int4 step, int4 place, int parts,
-                       int4 work)
+                       int4 work, int first)
 {
     __local float4 left[TK * LEFT_ROW], right[TK * RIGHT_ROW];
     const int item = (int)get_local_id(0), pixels = target.z * target.w;
-    const int group = (int)get_group_id(2) / parts, part = (int)get_group_id(2) % parts;
+    const int z = first + (int)get_group_id(2), group = z / parts, part = z % parts;
     const int begin = part * work.w, end = min(target.x * pixels, begin + work.w);
     const int targets = target.y / window.z, channels = source.y / window.z;
     const int left_block = group * targets / 4 + (int)get_group_id(0) * (TM / 4);

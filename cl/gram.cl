@@ -29,23 +29,25 @@ __kernel void gram_sum(__global float *g, __global const float *parts, int n, in
     }
 }
 
-/* M = (D + D^T) * scale in the order that backward reads: panels of `width` columns, row after row; zero beyond c.
- * One work-item: a block of rows and one of columns. */
-__kernel void gram_symmetrize(__global float *m, __global const float *d, int n, int c, int panels,
-                              int width, float scale)
+/* M = (D + D^T) * scale in the order that backward reads: panels of `width` columns, `rows` of them one after another;
+ * zero beyond c. One work-item: a block of rows and one of columns. */
+__kernel void gram_symmetrize(__global float *m, __global const float *d, int n, int c, int rows,
+                              int panels, int width, float scale)
 {
-    const int index = rv_index(), blocks = (c + B - 1) / B, columns = panels * width / B;
+    const int index = rv_index(), blocks = (rows + B - 1) / B, columns = panels * width / B;
     const int i = index % blocks, j = index / blocks % columns, picture = index / blocks / columns;
     if (picture >= n) {
         return;
     }
     __global const float *from = d + (size_t)picture * c * c;
-    __global float *to = m + ((size_t)picture * panels + j * B / width) * c * width + j * B % width;
-    for (int row = i * B; row < min(c, i * B + B); row++) {
+    __global float *to =
+        m + ((size_t)picture * panels + j * B / width) * rows * width + j * B % width;
+    for (int row = i * B; row < min(rows, i * B + B); row++) {
         for (int b = 0; b < B; b++) {
             const int column = j * B + b;
-            to[row * width + b] =
-                column < c ? (from[row * c + column] + from[column * c + row]) * scale : 0.0f;
+            to[row * width + b] = row < c && column < c
+                                      ? (from[row * c + column] + from[column * c + row]) * scale
+                                      : 0.0f;
         }
     }
 }

@@ -14,13 +14,13 @@
 /* Forward keeps ROWS x COLUMNS floatB sums: ROWS channels by COLUMNS blocks of channels. Backward keeps PIXELS x 2:
  * PIXELS pixels by two blocks. Both leave registers for operands: of 32 with AVX-512, of 16 elsewhere. */
 #if B == 16
-#define ROWS 8
+#define ROWS    8
 #define COLUMNS 2
-#define PIXELS 12
+#define PIXELS  12
 #else
-#define ROWS 4
+#define ROWS    4
 #define COLUMNS 3
-#define PIXELS 6
+#define PIXELS  6
 #endif
 
 /* g[a][j] (+)= sum over n pixels of xi[a] * xj[j]: ROWS rows of a matrix with `padded` columns, and `columns` of
@@ -155,6 +155,7 @@ gram_cpu_backward(__global float *dx, __global const float *x, __global const fl
         multiply_panel(to + p * B, from + p * B, weights, c, pixels, panel * 2, accumulate, PIXELS);
     }
     if (p < end) {
-        multiply_panel(to + p * B, from + p * B, weights, c, pixels, panel * 2, accumulate, end - p);
+        multiply_panel(to + p * B, from + p * B, weights, c, pixels, panel * 2, accumulate,
+                       end - p);
     }
 }

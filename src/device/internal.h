@@ -81,7 +81,7 @@ RV_NODISCARD rv_status rv_missing_gpus(char ***out, size_t *n, const char *drm, 
 /* --- registers.c ------------------------------------------------------------------------------------------- */
 
 /** What rv_device_sums() gives for a device. */
-int rv_registers_sums(cl_device_id id, uint32_t vendor, const char *name);
+int rv_registers_sums(cl_device_id id, uint32_t vendor, const rv_device_info *info);
 
 /* --- open.c: the device ------------------------------------------------------------------------------------ */
 

@@ -130,7 +130,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     limit_threads(device, options->threads);
     query(device);
     device->launch_flops = choose_launch_flops(&device->info);
-    device->sums = rv_registers_sums(found->id, found->vendor, found->info.name);
+    device->sums = rv_registers_sums(found->id, found->vendor, &found->info);
     const rv_status status = create_queue(device);
     if (status != RV_OK) {
         rv_device_close(device);

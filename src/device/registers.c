@@ -30,7 +30,12 @@ static int sums_of_amd(cl_device_id id, const char *name)
     return SOME;
 }
 
-int rv_registers_sums(cl_device_id id, uint32_t vendor, const char *name)
+int rv_registers_sums(cl_device_id id, uint32_t vendor, const rv_device_info *info)
 {
-    return vendor == VENDOR_NVIDIA ? MANY : vendor == VENDOR_AMD ? sums_of_amd(id, name) : FEW;
+    if (info->type == RV_DEVICE_CPU) {
+        return MANY; /* what registers do not hold lies in the cache: so that tests see all there is */
+    }
+    return vendor == VENDOR_NVIDIA ? MANY
+           : vendor == VENDOR_AMD  ? sums_of_amd(id, info->name)
+                                   : FEW;
 }

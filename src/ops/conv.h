@@ -77,6 +77,7 @@ bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_
 extern const rv_conv_algorithm rv_conv_gpu_f4, rv_conv_gpu_f2;
 /* conv_gpu.c */
 extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
+extern const rv_conv_algorithm rv_conv_each_tile[RV_GPU_TILES];
 
 /** Whether each channel of a blocked source makes one of a blocked target. */
 static inline bool rv_conv_is_depthwise(const rv_conv_geometry *o)

@@ -50,7 +50,10 @@ static const rv_conv_algorithm *const algorithms[] = {
     &rv_conv_few,      &rv_conv_depthwise, &rv_conv_direct,   &rv_conv_gpu_f4, &rv_conv_gpu_f2,
     &rv_conv_tiles,    &rv_conv_f4,        &rv_conv_f4_steps, &rv_conv_f2,     &rv_conv_f2_steps,
     &rv_conv_channels, &rv_conv_strips,    &rv_conv_blocked,  &rv_conv_thin,   &rv_conv_plain};
-enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
+enum {
+    NAMED = sizeof algorithms / sizeof algorithms[0],
+    ALGORITHMS = NAMED + RV_GPU_TILES /* and each of the tiles, which come last */
+};
 
 /* All that suit, the first that also pays before the others; returns how many. */
 static size_t find_algorithms(const rv_conv_algorithm *out[ALGORITHMS], const rv_conv_gather *g,
@@ -59,13 +62,16 @@ static size_t find_algorithms(const rv_conv_algorithm *out[ALGORITHMS], const rv
     size_t count = 0;
     bool chosen = false;
     for (size_t i = 0; i < ALGORITHMS; i++) {
-        if (!algorithms[i]->suits(g, n, device)) {
+        const rv_conv_algorithm *a = i < NAMED ? algorithms[i] : &rv_conv_each_tile[i - NAMED];
+        rv_conv_gather tried = *g;
+        tried.algorithm = a;
+        if (!a->suits(&tried, n, device)) {
             continue;
         }
-        out[count] = algorithms[i];
-        if (!chosen && (algorithms[i]->pays == NULL || algorithms[i]->pays(g, device))) {
+        out[count] = a;
+        if (!chosen && (a->pays == NULL || a->pays(g, device))) {
             memmove(out + 1, out, count * sizeof out[0]);
-            out[0] = algorithms[i];
+            out[0] = a;
             chosen = true;
         }
         count++;

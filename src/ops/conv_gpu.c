@@ -27,6 +27,12 @@ static int32_t count_pixels(const rv_conv_geometry *g)
            rv_divide_up(g->target.s[3], columns);
 }
 
+/* Target channels of a group; pad lanes count as the last one's. */
+static int32_t count_targets(const rv_conv_geometry *g)
+{
+    return g->target.s[1] / g->window.s[2] + rv_divide_up(g->target.s[1], 4) * 4 - g->target.s[1];
+}
+
 /* Blocks of source channels that a group can touch: a group need not start with a block. */
 static int32_t count_blocks(const rv_conv_geometry *g)
 {
@@ -43,9 +49,7 @@ rv_status rv_conv_product_prepare(rv_conv_product *p, const rv_conv_geometry *g,
                                   const rv_gpu_tile *tile)
 {
     const int32_t groups = g->window.s[2], phases = count_phases(g), pixels = count_pixels(g);
-    /* Pad lanes count as targets of the last group. */
-    const int32_t targets =
-        g->target.s[1] / groups + rv_divide_up(g->target.s[1], 4) * 4 - g->target.s[1];
+    const int32_t targets = count_targets(g);
     const rv_gpu_tile *t = tile != NULL ? tile : rv_gpu_tile_choose(device, pixels, targets, 0);
     const int32_t terms = t->terms, taps = g->window.s[0] * g->window.s[1];
     const int32_t chunks = rv_divide_up(count_blocks(g) * 4, terms);
@@ -62,8 +66,11 @@ rv_status rv_conv_product_prepare(rv_conv_product *p, const rv_conv_geometry *g,
     p->rows = chunks * terms;
     p->packed_floats = (size_t)groups * (size_t)taps * (size_t)p->rows * (size_t)width;
     p->partial_floats = parts > 1 ? (size_t)parts * sums : 0;
-    p->grid = rv_grid_groups((size_t)down, (size_t)across, (size_t)(groups * phases * parts),
-                             (size_t)rv_gpu_tile_items(t), 1, 1);
+    const double flops = 2.0 * pixels * g->target.s[1] * taps * (g->source.s[1] / groups);
+    p->grid =
+        rv_grid_cut(rv_grid_groups((size_t)down, (size_t)across, (size_t)(groups * phases * parts),
+                                   (size_t)rv_gpu_tile_items(t), 1, 1),
+                    0, flops);
     char defines[RV_GPU_TILE_DEFINES];
     rv_gpu_tile_defines(defines, t);
     if (parts > 1) {
@@ -89,11 +96,12 @@ rv_status rv_conv_product_run(const rv_conv_product *p, const rv_conv_geometry *
     set.s[3] = 0;
     const rv_int4 start = {
         {quads(whole ? from.target : from.partial), quads(from.source), quads(from.weights), 0}};
-    RV_TRY(rv_launch(device, p->run, p->grid,
-                     RV_ARGS(RV_ARG(whole ? target : partial), RV_ARG(source), RV_ARG(weights),
-                             RV_ARG(whole ? bias : none), RV_ARG(g->source), RV_ARG(g->target),
-                             RV_ARG(g->window), RV_ARG(g->step), RV_ARG(whole ? place : set),
-                             RV_ARG(whole ? slope : 1.0f), RV_ARG(p->work), RV_ARG(start))));
+    RV_TRY(
+        rv_launch(device, p->run, p->grid,
+                  RV_ARGS(RV_ARG(whole ? target : partial), RV_ARG(source), RV_ARG(weights),
+                          RV_ARG(whole ? bias : none), RV_ARG(g->source), RV_ARG(g->target),
+                          RV_ARG(g->window), RV_ARG(g->step), RV_ARG(whole ? place : set),
+                          RV_ARG(whole ? slope : 1.0f), RV_ARG(p->work), RV_ARG(start), RV_FIRST)));
     if (whole) {
         return RV_OK;
     }
@@ -200,10 +208,16 @@ static bool suits_tiles(const rv_conv_gather *g, const rv_node *n, const rv_devi
            g->geometry.target_lanes > 1;
 }
 
+/* The tile that the algorithm stands for; NULL: by device and shape. */
+static const rv_gpu_tile *tile_of(const rv_conv_gather *g)
+{
+    return g->algorithm == &rv_conv_tiles ? NULL : &rv_gpu_tiles[g->algorithm - rv_conv_each_tile];
+}
+
 static rv_status prepare_tiles(rv_conv_gather *g, rv_device *device, size_t *packed_floats)
 {
     rv_conv_product *p = &g->product;
-    RV_TRY(rv_conv_product_prepare(p, &g->geometry, device, NULL));
+    RV_TRY(rv_conv_product_prepare(p, &g->geometry, device, tile_of(g)));
     g->work = p->work;
     g->work.s[3] = (int32_t)*packed_floats;
     g->packed_floats = p->packed_floats;
@@ -227,3 +241,29 @@ static rv_status run_tiles(const rv_conv_gather *g, const rv_exec *e, const rv_c
 }
 
 const rv_conv_algorithm rv_conv_tiles = {"tiles", suits_tiles, NULL, prepare_tiles, run_tiles};
+
+/* Each tile that is not chosen but not far off, for `reverie tune`. */
+static bool suits_tile(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    return suits_tiles(g, n, device) &&
+           rv_gpu_tile_worth(tile_of(g), device, count_pixels(&g->geometry),
+                             count_targets(&g->geometry));
+}
+
+static bool never_pays(const rv_conv_gather *g, const rv_device *device)
+{
+    (void)g;
+    (void)device;
+    return false;
+}
+
+#define EACH(name)                                             \
+    {                                                          \
+        name, suits_tile, never_pays, prepare_tiles, run_tiles \
+    }
+const rv_conv_algorithm rv_conv_each_tile[RV_GPU_TILES] = {
+    [RV_GPU_TILE_128X128] = EACH("tiles_128x128"),     [RV_GPU_TILE_128X64] = EACH("tiles_128x64"),
+    [RV_GPU_TILE_64X64_8X4] = EACH("tiles_64x64_8x4"), [RV_GPU_TILE_64X64] = EACH("tiles_64x64"),
+    [RV_GPU_TILE_64X32] = EACH("tiles_64x32"),         [RV_GPU_TILE_32X32] = EACH("tiles_32x32"),
+    [RV_GPU_TILE_64X16] = EACH("tiles_64x16"),
+};

@@ -53,9 +53,11 @@ static rv_status prepare_weight(rv_conv_params *p, rv_device *device)
     const int32_t length = rv_divide_up(rv_divide_up(pixels, wanted), t->terms) * t->terms;
     p->weight_parts = rv_divide_up(pixels, length);
     p->work = (rv_int4){{row, of_a_tap, across, length}};
-    p->weight_grid =
-        rv_grid_groups((size_t)down, (size_t)(across * (plain ? 1 : taps)),
-                       (size_t)(groups * p->weight_parts), (size_t)rv_gpu_tile_items(t), 1, 1);
+    const double flops = 2.0 * pixels * o->target.s[1] * taps * (o->source.s[1] / groups);
+    p->weight_grid = rv_grid_cut(rv_grid_groups((size_t)down, (size_t)(across * (plain ? 1 : taps)),
+                                                (size_t)(groups * p->weight_parts),
+                                                (size_t)rv_gpu_tile_items(t), 1, 1),
+                                 2, flops);
     p->weight_floats = (size_t)p->weight_parts * (size_t)o->target.s[1] * (size_t)row;
     char tile[RV_GPU_TILE_DEFINES], defines[RV_GPU_TILE_DEFINES + 32];
     rv_gpu_tile_defines(tile, t);
@@ -91,7 +93,7 @@ rv_status rv_conv_gpu_params_weight(const rv_conv_params *p, const rv_node *n, c
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer),
                              RV_ARG(n->d_out[0]->buffer), RV_ARG(o->source), RV_ARG(o->target),
                              RV_ARG(o->window), RV_ARG(o->step), RV_ARG(o->place),
-                             RV_ARG(p->weight_parts), RV_ARG(p->work))));
+                             RV_ARG(p->weight_parts), RV_ARG(p->work), RV_FIRST)));
     return rv_launch(e->device, p->gpu_sum,
                      rv_grid_items(e->device, rv_shape_count(&gradient->shape)),
                      RV_ARGS(RV_ARG(gradient->buffer), RV_ARG(n->workspace), RV_ARG(o->source),

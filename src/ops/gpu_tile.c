@@ -12,15 +12,20 @@ enum {
     PARTIAL_FLOATS = 8 << 20 /* that all parts may take */
 };
 
+/* Times the area of what is chosen. */
+static const double most_waste = 1.5;
+
 /* The larger a work-item's share, the fewer reads of local memory for each multiply-add. Registers and local memory of
  * each are checked by tests/kernels/registers.sh. */
-static const rv_gpu_tile tiles[] = {
-    {"128x128", 16, 16, 2, 2, 8, 64, 100},  {"128x64", 16, 16, 2, 1, 16, 64, 90},
-    {"64x64, 8x4", 8, 16, 2, 1, 8, 32, 85}, {"64x64", 16, 16, 1, 1, 16, 16, 75},
-    {"64x32", 16, 8, 1, 1, 16, 16, 70},     {"32x32", 8, 8, 1, 1, 16, 16, 55},
-    {"64x16", 16, 4, 1, 1, 16, 16, 50},
+const rv_gpu_tile rv_gpu_tiles[RV_GPU_TILES] = {
+    [RV_GPU_TILE_128X128] = {16, 16, 2, 2, 8, 64, 100},
+    [RV_GPU_TILE_128X64] = {16, 16, 2, 1, 16, 64, 90},
+    [RV_GPU_TILE_64X64_8X4] = {8, 16, 2, 1, 8, 32, 85},
+    [RV_GPU_TILE_64X64] = {16, 16, 1, 1, 16, 16, 75},
+    [RV_GPU_TILE_64X32] = {16, 8, 1, 1, 16, 16, 70},
+    [RV_GPU_TILE_32X32] = {8, 8, 1, 1, 16, 16, 55},
+    [RV_GPU_TILE_64X16] = {16, 4, 1, 1, 16, 16, 50},
 };
-enum { N_TILES = sizeof tiles / sizeof tiles[0] };
 
 int32_t rv_gpu_tile_rows(const rv_gpu_tile *t)
 {
@@ -44,15 +49,17 @@ void rv_gpu_tile_defines(char out[RV_GPU_TILE_DEFINES], const rv_gpu_tile *t)
              (int)t->blocks_along_columns, (int)t->terms);
 }
 
-const rv_gpu_tile *rv_gpu_tile_list(size_t *n)
-{
-    *n = N_TILES;
-    return tiles;
-}
-
 bool rv_gpu_tile_fits(const rv_gpu_tile *t, const rv_device *device)
 {
     return t->sums <= rv_device_sums(device);
+}
+
+/* Sums that all tiles together have room for. */
+static double area_of(const rv_gpu_tile *t, int32_t rows, int32_t columns)
+{
+    const int32_t height = rv_gpu_tile_rows(t), width = rv_gpu_tile_columns(t);
+    return (double)rv_divide_up(rows, height) * height *
+           ((double)rv_divide_up(columns, width) * width);
 }
 
 static const rv_gpu_tile *choose(const rv_device *device, int32_t rows, int32_t columns,
@@ -60,15 +67,14 @@ static const rv_gpu_tile *choose(const rv_device *device, int32_t rows, int32_t 
 {
     const rv_gpu_tile *best = NULL;
     double least = 0;
-    for (size_t i = 0; i < N_TILES; i++) {
-        const rv_gpu_tile *t = &tiles[i];
+    for (size_t i = 0; i < RV_GPU_TILES; i++) {
+        const rv_gpu_tile *t = &rv_gpu_tiles[i];
         const int32_t height = rv_gpu_tile_rows(t), width = rv_gpu_tile_columns(t);
         if (!rv_gpu_tile_fits(t, device) || rv_gpu_tile_items(t) < items ||
             (square && height != width)) {
             continue;
         }
-        const double area = (double)rv_divide_up(rows, height) * height *
-                            ((double)rv_divide_up(columns, width) * width) / t->percent;
+        const double area = area_of(t, rows, columns) / t->percent;
         if (best == NULL || area < least) {
             best = t;
             least = area;
@@ -86,6 +92,13 @@ const rv_gpu_tile *rv_gpu_tile_choose(const rv_device *device, int32_t rows, int
 const rv_gpu_tile *rv_gpu_tile_choose_square(const rv_device *device, int32_t side)
 {
     return choose(device, side, side, 0, true);
+}
+
+bool rv_gpu_tile_worth(const rv_gpu_tile *t, const rv_device *device, int32_t rows, int32_t columns)
+{
+    const rv_gpu_tile *chosen = rv_gpu_tile_choose(device, rows, columns, 0);
+    return rv_gpu_tile_fits(t, device) && t != chosen &&
+           area_of(t, rows, columns) <= most_waste * area_of(chosen, rows, columns);
 }
 
 int32_t rv_gpu_tile_parts(double n_tiles, double terms, double sums)

@@ -5,6 +5,7 @@
  * order and mirrored. Backward is dF = (D + D^T) F / s: a product of a small matrix with all pixels. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "ops/conv_gpu.h"
 #include "ops/op.h"
 
 #include <stddef.h>
@@ -24,24 +25,28 @@ static const rv_attr attrs[] = {
 };
 
 enum {
-    TILE = 64,        /* channels, as in gram_cpu.cl and gram_gpu.cl */
-    CPU_GROUPS = 128, /* work-groups that forward aims at: */
-    GPU_GROUPS = 512,
-    CPU_PART = 1024, /* fewer where parts would have less than so many pixels */
-    GPU_PART = 256,
-    CPU_SPAN = 192,    /* pixels of a work-group of backward, a multiple of the kernel's tile */
+    TILE = 64,         /* channels, as in gram_cpu.cl */
+    GROUPS = 128,      /* work-groups that forward aims at: */
+    PART = 1024,       /* fewer where parts would have less than so many pixels */
+    SPAN = 192,        /* pixels of a work-group of backward, a multiple of the kernel's tile */
     MAX_GROUPS = 32768 /* along one dimension of a grid */
 };
 
 typedef struct kernels {
     rv_kernel *forward, *backward, *sum, *symmetrize;
     int32_t padded;      /* C in whole blocks */
-    int32_t pairs;       /* tiles of the upper triangle */
     int32_t parts;       /* of the pixels */
     int32_t part_pixels; /* of each but the last */
     int32_t width;       /* columns of a panel of D + D^T */
+    int32_t rows;        /* of a panel */
     int32_t panels;
     int32_t span; /* pixels of a work-group of backward */
+
+    /* On GPUs backward is a convolution with windows of 1x1, each picture a group of channels. */
+    rv_conv_geometry geometry;
+    rv_conv_product product;
+    size_t weight_floats; /* of D + D^T, the product's parts lie behind */
+    rv_grid forward_grid;
 } kernels;
 
 static rv_status infer(rv_node *n)
@@ -70,43 +75,6 @@ static float scale(const rv_node *n)
                                                : 1.0);
 }
 
-static void choose_sizes(kernels *k, const rv_shape *x, int32_t block, bool gpu)
-{
-    const int32_t c = x->dim[1], pixels = x->dim[2] * x->dim[3];
-    const int32_t tiles = rv_divide_up(c, TILE), span = gpu ? TILE : CPU_SPAN;
-    const int32_t most = rv_divide_up(pixels, gpu ? GPU_PART : CPU_PART);
-    k->padded = rv_divide_up(c, block) * block;
-    k->pairs = tiles * (tiles + 1) / 2;
-    k->parts = (gpu ? GPU_GROUPS : CPU_GROUPS) / k->pairs;
-    k->parts = k->parts < 1 ? 1 : k->parts > most ? most : k->parts;
-    k->part_pixels = rv_divide_up(pixels, k->parts);
-    k->parts = rv_divide_up(pixels, k->part_pixels);
-    k->width = gpu ? TILE : 2 * block;
-    k->panels = rv_divide_up(c, k->width);
-    k->span = span * rv_divide_up(rv_divide_up(pixels, span), MAX_GROUPS);
-}
-
-static rv_status prepare(rv_node *n, rv_device *device)
-{
-    const bool gpu = rv_device_gpu_form(device);
-    const rv_shape *x = &n->in[0]->shape;
-    RV_TRY(rv_node_private(n, sizeof(kernels)));
-    kernels *k = n->priv;
-    choose_sizes(k, x, n->in[0]->block, gpu);
-    const size_t pictures = (size_t)x->dim[0], c = (size_t)x->dim[1], padded = (size_t)k->padded;
-    n->forward_workspace = pictures * (size_t)k->parts * padded * padded * sizeof(float);
-    RV_TRY(rv_kernel_get(&k->sum, device, "gram", "gram_sum", NULL));
-    RV_TRY(rv_kernel_get(&k->forward, device, gpu ? "gram_gpu" : "gram_cpu",
-                         gpu ? "gram_gpu_forward" : "gram_cpu_forward", NULL));
-    if (n->wanted == 0) {
-        return RV_OK;
-    }
-    n->backward_workspace = pictures * (size_t)k->panels * c * (size_t)k->width * sizeof(float);
-    RV_TRY(rv_kernel_get(&k->symmetrize, device, "gram", "gram_symmetrize", NULL));
-    return rv_kernel_get(&k->backward, device, gpu ? "gram_gpu" : "gram_cpu",
-                         gpu ? "gram_gpu_backward" : "gram_cpu_backward", NULL);
-}
-
 /* Counted as a full product: what symmetry saves shows as speed. */
 static double flops(const rv_node *n, rv_pass pass)
 {
@@ -115,12 +83,81 @@ static double flops(const rv_node *n, rv_pass pass)
     return pass == RV_PASS_BACKWARD_PARAMS ? 0 : 2 * d[0] * c * c * d[2] * d[3];
 }
 
-/* The grid of a heavy kernel: one work-item per group on CPUs, 16 x 16 on GPUs; cut along y. */
-static rv_grid groups(const rv_node *n, const rv_exec *e, int32_t x, int32_t y, int32_t z)
+/* Forward sums so many parts, each of about so many pixels. */
+static void cut_pixels(kernels *k, int32_t pixels, int32_t parts)
 {
-    const size_t side = rv_device_gpu_form(e->device) ? 16 : 1;
-    return rv_grid_cut(rv_grid_groups((size_t)x, (size_t)y, (size_t)z, side, side, 1), 1,
-                       flops(n, RV_PASS_FORWARD));
+    k->part_pixels = rv_divide_up(pixels, parts);
+    k->parts = rv_divide_up(pixels, k->part_pixels);
+}
+
+static rv_status prepare_cpu(rv_node *n, kernels *k, rv_device *device)
+{
+    const int32_t *d = n->in[0]->shape.dim;
+    const int32_t pixels = d[2] * d[3], tiles = rv_divide_up(d[1], TILE);
+    const int32_t pairs = tiles * (tiles + 1) / 2, most = rv_divide_up(pixels, PART);
+    const int32_t parts = GROUPS / pairs;
+    cut_pixels(k, pixels, parts < 1 ? 1 : parts > most ? most : parts);
+    k->forward_grid =
+        rv_grid_cut(rv_grid_groups((size_t)pairs, (size_t)k->parts, (size_t)d[0], 1, 1, 1), 1,
+                    flops(n, RV_PASS_FORWARD));
+    RV_TRY(rv_kernel_get(&k->forward, device, "gram_cpu", "gram_cpu_forward", NULL));
+    if (n->wanted == 0) {
+        return RV_OK;
+    }
+    k->rows = d[1];
+    k->width = 2 * n->in[0]->block;
+    k->panels = rv_divide_up(d[1], k->width);
+    k->span = SPAN * rv_divide_up(rv_divide_up(pixels, SPAN), MAX_GROUPS);
+    k->weight_floats = (size_t)d[0] * (size_t)k->panels * (size_t)k->rows * (size_t)k->width;
+    return rv_kernel_get(&k->backward, device, "gram_cpu", "gram_cpu_backward", NULL);
+}
+
+static rv_status prepare_gpu(rv_node *n, kernels *k, rv_device *device)
+{
+    const int32_t *d = n->in[0]->shape.dim;
+    const int32_t pixels = d[2] * d[3];
+    const rv_gpu_tile *t = rv_gpu_tile_choose_square(device, d[1]);
+    const int32_t tiles = rv_divide_up(d[1], rv_gpu_tile_rows(t));
+    const int32_t pairs = tiles * (tiles + 1) / 2;
+    cut_pixels(
+        k, pixels,
+        rv_gpu_tile_parts((double)pairs * d[0], pixels, (double)d[0] * k->padded * k->padded));
+    k->forward_grid = rv_grid_cut(rv_grid_groups((size_t)pairs, (size_t)k->parts, (size_t)d[0],
+                                                 (size_t)rv_gpu_tile_items(t), 1, 1),
+                                  1, flops(n, RV_PASS_FORWARD));
+    char defines[RV_GPU_TILE_DEFINES];
+    rv_gpu_tile_defines(defines, t);
+    RV_TRY(rv_kernel_get(&k->forward, device, "gram_gpu", "gram_gpu_forward", defines));
+    if (n->wanted == 0) {
+        return RV_OK;
+    }
+    const rv_int4 maps = {{1, d[0] * k->padded, d[2], d[3]}};
+    k->geometry = (rv_conv_geometry){
+        .source = maps, .target = maps, .window = {{1, 1, d[0], 0}}, .step = {{1, 1, 1, 1}}};
+    k->geometry.source_lanes = k->geometry.target_lanes = n->in[0]->block;
+    RV_TRY(rv_conv_product_prepare(&k->product, &k->geometry, device, NULL));
+    k->rows = k->product.rows;
+    k->width = k->product.work.s[2];
+    k->panels = 1;
+    k->weight_floats = k->product.packed_floats;
+    return RV_OK;
+}
+
+static rv_status prepare(rv_node *n, rv_device *device)
+{
+    const rv_shape *x = &n->in[0]->shape;
+    RV_TRY(rv_node_private(n, sizeof(kernels)));
+    kernels *k = n->priv;
+    k->padded = rv_divide_up(x->dim[1], n->in[0]->block) * n->in[0]->block;
+    RV_TRY(rv_device_gpu_form(device) ? prepare_gpu(n, k, device) : prepare_cpu(n, k, device));
+    const size_t pictures = (size_t)x->dim[0], padded = (size_t)k->padded;
+    n->forward_workspace = pictures * (size_t)k->parts * padded * padded * sizeof(float);
+    RV_TRY(rv_kernel_get(&k->sum, device, "gram", "gram_sum", NULL));
+    if (n->wanted == 0) {
+        return RV_OK;
+    }
+    n->backward_workspace = (k->weight_floats + k->product.partial_floats) * sizeof(float);
+    return rv_kernel_get(&k->symmetrize, device, "gram", "gram_symmetrize", NULL);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -130,7 +167,7 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3];
     const size_t blocks = (size_t)(k->padded / x->block);
-    RV_TRY(rv_launch(e->device, k->forward, groups(n, e, k->pairs, k->parts, d[0]),
+    RV_TRY(rv_launch(e->device, k->forward, k->forward_grid,
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(x->buffer), RV_ARG(d[1]), RV_ARG(pixels),
                              RV_ARG(k->parts), RV_ARG(k->part_pixels), RV_FIRST)));
     return rv_launch(e->device, k->sum, rv_grid_items(e->device, (size_t)d[0] * blocks * blocks),
@@ -146,14 +183,23 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t *d = x->shape.dim;
     const int32_t pixels = d[2] * d[3];
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    const size_t rows = (size_t)(k->padded / x->block);
+    const size_t rows = (size_t)rv_divide_up(k->rows, x->block);
     const size_t columns = (size_t)k->panels * (size_t)(k->width / x->block);
-    RV_TRY(rv_launch(e->device, k->symmetrize,
-                     rv_grid_items(e->device, (size_t)d[0] * rows * columns),
-                     RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
-                             RV_ARG(d[1]), RV_ARG(k->panels), RV_ARG(k->width), RV_ARG(scale(n)))));
+    RV_TRY(rv_launch(
+        e->device, k->symmetrize, rv_grid_items(e->device, (size_t)d[0] * rows * columns),
+        RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
+                RV_ARG(k->rows), RV_ARG(k->panels), RV_ARG(k->width), RV_ARG(scale(n)))));
+    if (rv_device_gpu_form(e->device)) {
+        const rv_conv_offsets from = {.partial = k->weight_floats};
+        return rv_conv_product_run(&k->product, &k->geometry, e->device, n->d_in[0]->buffer,
+                                   x->buffer, n->workspace, NULL, n->workspace,
+                                   (rv_int4){{0, 0, 0, accumulate}}, 1, from);
+    }
     return rv_launch(
-        e->device, k->backward, groups(n, e, k->panels, rv_divide_up(pixels, k->span), d[0]),
+        e->device, k->backward,
+        rv_grid_cut(rv_grid_groups((size_t)k->panels, (size_t)rv_divide_up(pixels, k->span),
+                                   (size_t)d[0], 1, 1, 1),
+                    1, flops(n, RV_PASS_BACKWARD_DATA)),
         RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(x->buffer), RV_ARG(n->workspace), RV_ARG(d[1]),
                 RV_ARG(pixels), RV_ARG(k->span), RV_ARG(accumulate), RV_FIRST));
 }

@@ -38,6 +38,10 @@ static const rv_op_case cases[] = {
     {"32 to 32 channels, no bias", X(1, 32, 8, 9), ATTRS(K(32), KERNEL(3, 3), PAD(1), NO_BIAS)},
     {"33 to 64 channels, 1x1", X(2, 33, 5, 6), ATTRS(K(64))},
     {"65 to 130 channels", X(1, 65, 4, 5), ATTRS(K(130), KERNEL(3, 3), PAD(1))},
+    {"as many as a tile of 128 x 128 has, and one of 128 x 64", X(1, 128, 8, 15),
+     ATTRS(K(128), KERNEL(1, 2), PADS(0, 1, 0, 1))},
+    {"64 channels of 128 pixels", X(1, 64, 8, 16), ATTRS(K(64), KERNEL(2, 1), PADS(1, 0, 0, 0))},
+    {"a sum in parts on GPUs", X(1, 260, 3, 3), ATTRS(K(24), KERNEL(3, 3), PAD(1))},
     {"520 to 8 channels, 1x1", X(1, 520, 3, 5), ATTRS(K(8))},
     {"16 to 8 channels, 1x1", X(1, 16, 17, 19), ATTRS(K(8))},
     /* Maps. */
