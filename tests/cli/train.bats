@@ -86,3 +86,17 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     run --separate-stderr "$REVERIE" -q "${train[@]}" -o strict --strict
     [[ $status -eq 1 && $stderr == *"3.png"* ]]
 }
+
+@test "visualize training draws the curves of a run" {
+    works -q "${train[@]}" -o run
+    works visualize training run
+    [ "$(head -c 4 run/curves.png | tail -c 3)" = PNG ]
+    works -q visualize training run # again: it is the run's own
+    works visualize training run -o mine.png
+    fails 2 "mine.png exists already" visualize training run -o mine.png
+    head -n 1 run/metrics.csv >short.csv && mkdir fresh && mv short.csv fresh/metrics.csv
+    fails 2 "the first epoch is not over" visualize training fresh
+    printf 'epoch,loss\n' >fresh/metrics.csv
+    fails 1 "metrics.csv:1: there is no column 'accuracy'" visualize training fresh
+    fails 1 "cannot open nosuch/metrics.csv" visualize training nosuch
+}
