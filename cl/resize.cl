@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "resize.clh"
+#include "transpose.clh"
 
 /* A table of n outputs with `taps` weights each lies in the workspace from `at`, in floats:
  * int [n][2], first pixel and number of pixels; float [n][taps], weights. */
@@ -86,26 +87,12 @@ __kernel void resize_transpose(__global float *workspace, int at, int to, int ta
     table_ranges(workspace, at)[2 * k + 1] = stop - begin;
 }
 
-/* y [planes,to,columns] from x [planes,from,columns]; one work-item: B columns of one row.
- * Work runs down in tiles `strip` vectors wide: an output takes rows that lie far apart, and what a tile reads
- * for one output row serves the next. */
-__kernel void resize_rows(__global float *y, __global const float *x, __global float *workspace,
-                          int y_at, int x_at, int table, int planes, int to, int from, int columns,
-                          int taps, int strip, int accumulate)
+/* B columns of a row, from rows `columns` apart. */
+static inline void resize_rows_vector(__global float *y, __global const float *x,
+                                      __global const float *weight, int count, int columns,
+                                      int left, int accumulate)
 {
-    const int tiles = (columns + B * strip - 1) / (B * strip);
-    const int i = rv_index();
-    const int row = i / strip % to, tile = i / strip / to % tiles, plane = i / strip / to / tiles;
-    const int column = (tile * strip + i % strip) * B;
-    if (plane >= planes || column >= columns) {
-        return;
-    }
-    const int first = table_ranges(workspace, table)[2 * row];
-    const int count = table_ranges(workspace, table)[2 * row + 1];
-    __global const float *weight = table_weights(workspace, table, to, taps, row);
-    y += y_at + (plane * to + row) * columns + column;
-    x += x_at + (plane * from + first) * columns + column;
-    if (column + B <= columns) {
+    if (left >= B) {
         floatB sum = (floatB)(0.0f);
         for (int t = 0; t < count; t++) {
             sum += weight[t] * vloadB(0, x + t * columns);
@@ -113,7 +100,7 @@ __kernel void resize_rows(__global float *y, __global const float *x, __global f
         vstoreB(accumulate ? vloadB(0, y) + sum : sum, 0, y);
         return;
     }
-    for (int b = 0; column + b < columns; b++) {
+    for (int b = 0; b < left; b++) {
         float sum = 0.0f;
         for (int t = 0; t < count; t++) {
             sum += weight[t] * x[t * columns + b];
@@ -122,21 +109,34 @@ __kernel void resize_rows(__global float *y, __global const float *x, __global f
     }
 }
 
-/* y [rows,to] from x [rows,from]; one work-item: one value. */
-__kernel void resize_columns(__global float *y, __global const float *x, __global float *workspace,
-                             int y_at, int x_at, int table, int rows, int to, int from, int taps,
-                             int accumulate)
+/* y [planes,to,columns] from x [planes,from,columns]; one work-item: `run` vectors of one row.
+ * Work runs down in tiles `strip` work-items wide: an output takes rows that lie far apart, and what a tile reads
+ * for one output row serves the next. */
+__kernel void resize_rows(__global float *y, __global const float *x, __global float *workspace,
+                          int y_at, int x_at, int table, int planes, int to, int from, int columns,
+                          int taps, int strip, int run, int accumulate)
 {
+    const int wide = strip * run * B, tiles = (columns + wide - 1) / wide;
     const int i = rv_index();
-    if (i >= rows * to) {
+    const int row = i / strip % to, tile = i / strip / to % tiles, plane = i / strip / to / tiles;
+    const int begin = tile * wide + i % strip * run * B;
+    if (plane >= planes) {
         return;
     }
-    const int column = i % to, row = i / to;
-    const int first = table_ranges(workspace, table)[2 * column];
-    const int count = table_ranges(workspace, table)[2 * column + 1];
-    __global const float *weight = table_weights(workspace, table, to, taps, column);
-    y += y_at + i;
-    x += x_at + row * from + first;
+    const int first = table_ranges(workspace, table)[2 * row];
+    const int count = table_ranges(workspace, table)[2 * row + 1];
+    __global const float *weight = table_weights(workspace, table, to, taps, row);
+    y += y_at + (plane * to + row) * columns;
+    x += x_at + (plane * from + first) * columns;
+    for (int column = begin; column < min(begin + run * B, columns); column += B) {
+        resize_rows_vector(y + column, x + column, weight, count, columns, columns - column,
+                           accumulate);
+    }
+}
+
+/* One value of a row. */
+static inline float resize_value(__global const float *x, __global const float *weight, int count)
+{
     floatB sums = (floatB)(0.0f);
     int t = 0;
     for (; t + B <= count; t += B) {
@@ -146,5 +146,129 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
     for (; t < count; t++) {
         sum += weight[t] * x[t];
     }
-    *y = rv_accumulate(y, sum, accumulate);
+    return sum;
 }
+
+#if RV_GPU_FORM
+
+/* y [rows,to] from x [rows,from]; one work-item: one value. */
+__kernel void resize_columns(__global float *y, __global const float *x, __global float *workspace,
+                             int y_at, int x_at, int table, int rows, int to, int from, int taps,
+                             int run, int accumulate)
+{
+    const int i = rv_index();
+    if (i >= rows * to) {
+        return;
+    }
+    (void)run; /* of CPUs */
+    const int column = i % to, row = i / to;
+    __global const int *range = table_ranges(workspace, table) + 2 * column;
+    y += y_at + i;
+    const float v = resize_value(x + x_at + row * from + range[0],
+                                 table_weights(workspace, table, to, taps, column), range[1]);
+    *y = rv_accumulate(y, v, accumulate);
+}
+
+#else
+
+/* Source columns that lie turned about at a time: 16 KiB with B = 16, half of a first-level cache. */
+#define TURNED 256
+
+/* turned[k] = column begin + k of B rows from x on, of which `rows` are there; the others are zero. Whole vectors, so
+ * some columns more than `count`. */
+static inline void turn(floatB *turned, __global const float *x, int rows, int from, int begin,
+                        int count)
+{
+    for (int k = 0; k < count; k += B) {
+        const int there = min(B, from - begin - k);
+        floatB v[B];
+#pragma unroll
+        for (int r = 0; r < B; r++) {
+            __global const float *at = x + min(r, rows - 1) * from + begin + k;
+            if (there == B) {
+                v[r] = vloadB(0, at);
+                continue;
+            }
+            float lane[B];
+            for (int b = 0; b < B; b++) {
+                lane[b] = b < there ? at[b] : 0.0f;
+            }
+            v[r] = vloadB(0, lane);
+        }
+        rv_transpose(v);
+#pragma unroll
+        for (int b = 0; b < B; b++) {
+            turned[k + b] = v[b];
+        }
+    }
+}
+
+/* B columns of sums, a row in each lane, to y. */
+static inline void turn_back(__global float *y, floatB *sums, int rows, int to, int columns,
+                             int accumulate)
+{
+    rv_transpose(sums);
+    for (int r = 0; r < rows; r++) {
+        __global float *at = y + r * to;
+        if (columns == B) {
+            vstoreB(accumulate ? vloadB(0, at) + sums[r] : sums[r], 0, at);
+            continue;
+        }
+        float lane[B];
+        vstoreB(sums[r], 0, lane);
+        for (int b = 0; b < columns; b++) {
+            at[b] = rv_accumulate(at + b, lane[b], accumulate);
+        }
+    }
+}
+
+/* y [rows,to] from x [rows,from]; one work-item: `run` columns, a multiple of B, of B rows, which lie side by side in
+ * vectors once the source is turned about. */
+__kernel void resize_columns(__global float *y, __global const float *x, __global float *workspace,
+                             int y_at, int x_at, int table, int rows, int to, int from, int taps,
+                             int run, int accumulate)
+{
+    const int i = rv_index(), runs = (to + run - 1) / run;
+    const int row = i / runs * B, begin = i % runs * run, end = min(begin + run, to);
+    if (row >= rows) {
+        return;
+    }
+    const int n_rows = min(B, rows - row);
+    __global const int *range = table_ranges(workspace, table);
+    floatB turned[TURNED];
+    int first = 0, last = 0; /* source columns that lie there */
+    y += y_at + row * to;
+    x += x_at + row * from;
+    for (int column = begin; column < end; column += B) {
+        const int columns = min(B, end - column);
+        floatB sums[B];
+        for (int b = 0; b < B; b++) {
+            sums[b] = (floatB)(0.0f);
+        }
+        for (int b = 0; b < columns; b++) {
+            const int start = range[2 * (column + b)], count = range[2 * (column + b) + 1];
+            __global const float *weight = table_weights(workspace, table, to, taps, column + b);
+            if (count > TURNED) {
+                float lane[B];
+                for (int r = 0; r < B; r++) {
+                    lane[r] = resize_value(x + min(r, n_rows - 1) * from + start, weight, count);
+                }
+                sums[b] = vloadB(0, lane);
+                continue;
+            }
+            if (start < first || start + count > last) {
+                first = start;
+                last = min(first + TURNED, from);
+                turn(turned, x, n_rows, from, first, last - first);
+            }
+            floatB sum = (floatB)(0.0f);
+            for (int t = 0; t < count; t++) {
+                sum += weight[t] * turned[start - first + t];
+            }
+            sums[b] = sum;
+        }
+        turn_back(y + column, sums, n_rows, to, columns, accumulate);
+    }
+}
+
+#endif

@@ -27,6 +27,8 @@ static const rv_attr attributes[] = {
 };
 
 enum { ROWS, COLUMNS };
+/* Columns that a work-item makes on CPUs: few beside the source columns that its first one needs anyway. */
+enum { RUN = 128 };
 
 /* One axis: what a table needs to know. */
 typedef struct axis {
@@ -42,7 +44,8 @@ typedef struct plan {
     axis axis[2];
     int32_t first; /* axis of the first pass of forward, the last of backward */
     int32_t planes;
-    int32_t strip; /* vectors side by side in a tile of the pass over rows */
+    int32_t strip,
+        run; /* work-items side by side in a tile of the pass over rows, and vectors of each */
     rv_kernel *table, *transpose, *pass[2];
 } plan;
 
@@ -151,7 +154,8 @@ static rv_status prepare(rv_node *n, rv_device *device)
     p->planes = d[0] * d[1];
     p->axis[ROWS] = make_axis(a->height, d[2], a->window[0], a->window[2], a->filter);
     p->axis[COLUMNS] = make_axis(a->width, d[3], a->window[1], a->window[3], a->filter);
-    p->strip = rv_device_gpu_form(device) ? 32 : 8;
+    p->strip = rv_device_gpu_form(device) ? 32 : 1;
+    p->run = rv_device_gpu_form(device) ? 1 : 8;
     p->first = choose_first(&p->axis[ROWS], &p->axis[COLUMNS]);
     const rv_shape middle = between(p);
     RV_TRY(rv_shape_check(&middle, n->name));
@@ -220,21 +224,24 @@ static rv_status run_pass(const rv_node *n, const rv_exec *e, place y, place x, 
 {
     const plan *p = n->priv;
     if (s.axis == ROWS) {
-        const int32_t tile = p->strip * rv_device_block(e->device);
+        const int32_t tile = p->strip * p->run * rv_device_block(e->device);
         const int32_t tiles = rv_divide_up(s.other, tile);
         const int32_t items = p->planes * s.to * tiles * p->strip;
         return rv_launch(e->device, p->pass[ROWS], rv_grid_items(e->device, (size_t)items),
                          RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace),
                                  RV_ARG(y.at), RV_ARG(x.at), RV_ARG(s.table), RV_ARG(p->planes),
                                  RV_ARG(s.to), RV_ARG(s.from), RV_ARG(s.other), RV_ARG(s.taps),
-                                 RV_ARG(p->strip), RV_ARG(s.accumulate)));
+                                 RV_ARG(p->strip), RV_ARG(p->run), RV_ARG(s.accumulate)));
     }
-    const int32_t rows = p->planes * s.other;
-    return rv_launch(e->device, p->pass[COLUMNS],
-                     rv_grid_items(e->device, (size_t)rows * (size_t)s.to),
+    const int32_t rows = p->planes * s.other, b = rv_device_block(e->device);
+    const size_t items = rv_device_gpu_form(e->device)
+                             ? (size_t)rows * (size_t)s.to
+                             : (size_t)rv_divide_up(rows, b) * (size_t)rv_divide_up(s.to, RUN);
+    const int32_t run = RUN;
+    return rv_launch(e->device, p->pass[COLUMNS], rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace), RV_ARG(y.at),
                              RV_ARG(x.at), RV_ARG(s.table), RV_ARG(rows), RV_ARG(s.to),
-                             RV_ARG(s.from), RV_ARG(s.taps), RV_ARG(s.accumulate)));
+                             RV_ARG(s.from), RV_ARG(s.taps), RV_ARG(run), RV_ARG(s.accumulate)));
 }
 
 /* Both passes of forward, or of backward with the transposed tables at `at` behind which the values between the
