@@ -192,14 +192,14 @@ static inline floatB sum_rows(__global const floatB *x, __global const floatB *d
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* Gradient of the weights: one work-item does a block of channels, over part get_group_id(1) of work.x parts of the
+/* Gradient of the weights: one work-item does a block of channels, over part get_group_id(2) of work.x parts of the
  * output rows, work.y of them at a time. partial [parts][blocks][tap][B]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_depthwise_weight(__global floatB *partial, __global const floatB *x,
                           __global const floatB *dy, int4 source, int4 target, int4 window,
-                          int4 step, int4 place, int4 work)
+                          int4 step, int4 place, int4 work, int first_part)
 {
-    const int block = (int)get_group_id(0), part = (int)get_group_id(1);
+    const int block = (int)get_group_id(0), part = first_part + (int)get_group_id(2);
     const int blocks = (target.y + B - 1) / B, taps = window.x * window.y;
     const int rows = target.x * target.z, end = (part + 1) * rows / work.x;
     const int plane_x = source.z * source.w, plane_dy = target.z * target.w;

@@ -1,6 +1,7 @@
 /* Gradient of a convolution's weights on CPUs where the output is blocked: lanes of output channels side by side. */
 /* SPDX-License-Identifier: MIT */
 #include "conv.clh"
+#include "transpose.clh"
 
 /* Source channels side by side: B blocked, 1 plain. */
 #ifndef LANES
@@ -223,9 +224,10 @@ static inline int first_unit(int set, int4 source, int4 target, int4 window)
  * first that it reads; a plain source is one unit, [channel][tap][KV * B]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_params_weight(__global floatB *partial, __global const float *x, __global const floatB *dy,
-                       int4 source, int4 target, int4 window, int4 step, int4 place, int4 work)
+                       int4 source, int4 target, int4 window, int4 step, int4 place, int4 work,
+                       int first_part)
 {
-    const int set = (int)get_group_id(1), part = (int)get_group_id(2);
+    const int set = (int)get_group_id(1), part = first_part + (int)get_group_id(2);
     const int unit =
         (int)get_group_id(0) + (LANES > 1 ? first_unit(set, source, target, window) : 0);
     const int rows = target.x * target.z, units = LANES > 1 ? (source.y + B - 1) / B : 1;
@@ -275,6 +277,23 @@ __kernel void conv_cpu_params_sum(__global float *gradient, __global const float
     const int k = (set * KV + v) * B, n_k = min(B, target.y - k);
     __global const float *from =
         partial + ((size_t)(set * work.z + at) * taps * lanes * KV + v) * B;
+#if LANES > 1
+    if (taps == 1 && window.z == 1 && n_k == B && unit * B + B <= source.y) {
+        floatB v[B];
+        for (int l = 0; l < B; l++) {
+            v[l] = (floatB)(0.0f);
+            for (int part = 0; part < work.x; part++) {
+                v[l] += vloadB(0, from + l * KV * B + part * step);
+            }
+        }
+        rv_transpose(v);
+        for (int b = 0; b < B; b++) {
+            __global float *to = gradient + (k + b) * source.y + unit * B;
+            vstoreB(accumulate ? vloadB(0, to) + v[b] : v[b], 0, to);
+        }
+        return;
+    }
+#endif
     for (int term = 0; term < taps * lanes; term++, from += KV * B) {
         const int l = LANES > 1 ? term % B : term / taps, tap = LANES > 1 ? term / B : term % taps;
         const int c = unit * LANES + l, group = window.z > 1 ? c / per_group : 0;

@@ -1,6 +1,6 @@
 /* Dense layers on CPUs: register tiles of floatB sums, one work-item per work-group, no barrier. */
 /* SPDX-License-Identifier: MIT */
-#include "common.clh"
+#include "transpose.clh"
 
 /* For few pictures, OUTPUTS x PICTURES sums, each a floatB along the features; else ROWS x KV, each a floatB along the
  * columns. Both leave registers for operands: of 32 with AVX-512, of 16 elsewhere. */
@@ -96,42 +96,6 @@ dense_cpu_forward(__global float *y, __global const float *x, __global const flo
 
 /* --- products in panels ---------------------------------------------------------------------- */
 
-#if B == 16
-#define INTERLEAVE_LOW(a, b)                                                                 \
-    (floatB)((a).s0, (b).s0, (a).s1, (b).s1, (a).s2, (b).s2, (a).s3, (b).s3, (a).s4, (b).s4, \
-             (a).s5, (b).s5, (a).s6, (b).s6, (a).s7, (b).s7)
-#define INTERLEAVE_HIGH(a, b)                                                                \
-    (floatB)((a).s8, (b).s8, (a).s9, (b).s9, (a).sa, (b).sa, (a).sb, (b).sb, (a).sc, (b).sc, \
-             (a).sd, (b).sd, (a).se, (b).se, (a).sf, (b).sf)
-#elif B == 8
-#define INTERLEAVE_LOW(a, b) \
-    (floatB)((a).s0, (b).s0, (a).s1, (b).s1, (a).s2, (b).s2, (a).s3, (b).s3)
-#define INTERLEAVE_HIGH(a, b) \
-    (floatB)((a).s4, (b).s4, (a).s5, (b).s5, (a).s6, (b).s6, (a).s7, (b).s7)
-#else
-#define INTERLEAVE_LOW(a, b)  (floatB)((a).s0, (b).s0, (a).s1, (b).s1)
-#define INTERLEAVE_HIGH(a, b) (floatB)((a).s2, (b).s2, (a).s3, (b).s3)
-#endif
-
-/* v[i] becomes lane i of all v. Each turn moves the highest bit of the row's number into the lane's, and that one's
- * into the row's. */
-static inline void transpose(floatB *v)
-{
-#pragma unroll
-    for (int turn = 1; turn < B; turn *= 2) {
-        floatB w[B];
-#pragma unroll
-        for (int i = 0; i < B / 2; i++) {
-            w[2 * i] = INTERLEAVE_LOW(v[i], v[i + B / 2]);
-            w[2 * i + 1] = INTERLEAVE_HIGH(v[i], v[i + B / 2]);
-        }
-#pragma unroll
-        for (int i = 0; i < B; i++) {
-            v[i] = w[i];
-        }
-    }
-}
-
 /* The first ROWS lanes of v. */
 static inline void store_rows(__global float *to, floatB v)
 {
@@ -165,7 +129,7 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
         for (int r = 0; r < B; r++) {
             v[r] = r < ROWS ? vloadB(0, from + (size_t)r * row_step + i) : (floatB)(0.0f);
         }
-        transpose(v);
+        rv_transpose(v);
 #pragma unroll
         for (int r = 0; r < B; r++) {
             store_rows(to + (i + r) * ROWS, v[r]);
@@ -208,7 +172,7 @@ static inline void pack_panel(floatB *panel, __global const float *b, int n, int
             for (int r = 0; r < B; r++) {
                 w[r] = vloadB(0, b + (size_t)(v * B + r) * column_step + i);
             }
-            transpose(w);
+            rv_transpose(w);
 #pragma unroll
             for (int r = 0; r < B; r++) {
                 panel[(i + r) * KV + v] = w[r];

@@ -12,6 +12,7 @@ enum {
     MIN_PIXELS = 256, /* that a part should sum up */
     MIN_GROUPS = 32,  /* work-groups that several cores can share evenly */
     MAX_PARTS = 64,   /* for the cache's sake: each takes workspace */
+    MIN_COLUMNS = 64, /* of an output row, where rows can be joined */
     CACHE_BYTES =
         512 * 1024,          /* of input and gradient in use at a time: half a second-level cache */
     CHUNK_BYTES = 192 * 1024 /* and of those a work-item reads again for each tap */
@@ -91,7 +92,10 @@ static void choose_work(rv_conv_params *p, const tile *t, int32_t units, int32_t
                          : chunk < rows ? (int32_t)chunk
                                         : rows,
                          units, 0}};
-    p->weight_grid = rv_grid_groups((size_t)units, (size_t)sets, (size_t)p->weight_parts, 1, 1, 1);
+    const double flops = 2.0 * rows * o->target.s[3] * o->target.s[1] * o->source.s[1] *
+                         o->window.s[0] * o->window.s[1] / o->window.s[2];
+    p->weight_grid = rv_grid_cut(
+        rv_grid_groups((size_t)units, (size_t)sets, (size_t)p->weight_parts, 1, 1, 1), 2, flops);
 }
 
 /* Channel by channel: units and sets are the same blocks. */
@@ -101,12 +105,29 @@ static rv_status prepare_depthwise(rv_conv_params *p, rv_device *device, int32_t
     const size_t sums = (size_t)blocks * (size_t)(o->window.s[0] * o->window.s[1]);
     const tile t = {.lanes = o->source_lanes, .vectors = 1};
     choose_work(p, &t, 1, blocks);
-    p->weight_grid = rv_grid_groups((size_t)blocks, (size_t)p->weight_parts, 1, 1, 1, 1);
+    p->weight_grid = rv_grid_groups((size_t)blocks, 1, (size_t)p->weight_parts, 1, 1, 1);
     p->weight_floats = (size_t)p->weight_parts * sums * (size_t)o->target_lanes;
     p->sum_grid = rv_grid_items(device, sums);
     static const char file[] = "conv_cpu_depthwise";
     RV_TRY(rv_kernel_get(&p->weight, device, file, "conv_cpu_depthwise_weight", NULL));
     return rv_kernel_get(&p->sum, device, file, "conv_cpu_depthwise_sum", NULL);
+}
+
+/* Where each output pixel meets one of the input, rows count as one that are so few that they end too soon. */
+static void join_rows(rv_conv_geometry *o)
+{
+    const bool same = o->source.s[2] == o->target.s[2] && o->source.s[3] == o->target.s[3];
+    const int32_t rows = o->target.s[2], columns = o->target.s[3];
+    if (!same || (o->window.s[0] | o->window.s[1]) != 1 || (o->step.s[0] | o->step.s[1]) != 1 ||
+        (o->place.s[0] | o->place.s[1]) != 0) {
+        return;
+    }
+    int32_t joined = 1;
+    for (int32_t i = 1; i <= rows && joined * columns < MIN_COLUMNS; i++) {
+        joined = rows % i == 0 ? i : joined;
+    }
+    o->source.s[2] = o->target.s[2] = rows / joined;
+    o->source.s[3] = o->target.s[3] = columns * joined;
 }
 
 static rv_status prepare_tiles(rv_conv_params *p, rv_device *device, int32_t blocks)
@@ -130,6 +151,7 @@ static rv_status prepare_tiles(rv_conv_params *p, rv_device *device, int32_t blo
 
 static rv_status prepare_blocked(rv_conv_params *p, rv_device *device)
 {
+    join_rows(&p->geometry);
     const rv_conv_geometry *o = &p->geometry;
     const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
     const int32_t rows = o->target.s[0] * o->target.s[2];
@@ -147,11 +169,11 @@ static rv_status weight_blocked(const rv_conv_params *p, const rv_node *n, const
                                 bool accumulate)
 {
     const rv_conv_geometry *o = &p->geometry;
-    RV_TRY(
-        rv_launch(e->device, p->weight, p->weight_grid,
-                  RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer),
-                          RV_ARG(n->d_out[0]->buffer), RV_ARG(o->source), RV_ARG(o->target),
-                          RV_ARG(o->window), RV_ARG(o->step), RV_ARG(o->place), RV_ARG(p->work))));
+    RV_TRY(rv_launch(e->device, p->weight, p->weight_grid,
+                     RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer),
+                             RV_ARG(n->d_out[0]->buffer), RV_ARG(o->source), RV_ARG(o->target),
+                             RV_ARG(o->window), RV_ARG(o->step), RV_ARG(o->place), RV_ARG(p->work),
+                             RV_FIRST)));
     return rv_launch(e->device, p->sum, p->sum_grid,
                      RV_ARGS(RV_ARG(n->d_param[WEIGHT]->buffer), RV_ARG(n->workspace),
                              RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
