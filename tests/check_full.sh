@@ -110,5 +110,9 @@ if [ -z "$step_failed" ]; then
     done
 fi
 
+say "CLBlast"
+verdict "clblast" env REVERIE_TEST_BLAS=1 build/check-gcc/tests/test_device --filter 'blas/*'
+verdict "clblast in dense layers" env REVERIE_TEST_BLAS=1 build/check-gcc/tests/test_ops --filter 'dense_blas/*'
+
 say "The measured peak"
 verdict "peak" env REVERIE_TEST_SPEED=1 build/check-gcc/tests/test_device --filter 'measure/the_peak*'

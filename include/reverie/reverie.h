@@ -32,6 +32,8 @@ extern "C" {
 
 /** "1.0.0"; static. */
 RV_API const char *rv_version(void);
+/** Optional libraries that it was built with, such as "CLBlast"; empty without any; static. */
+RV_API const char *rv_version_features(void);
 
 #ifdef __cplusplus
 }

@@ -142,9 +142,15 @@ static void find_self(cli *c, const char *called)
 
 static int print_version(cli *c)
 {
-    cli_json_set(c, "features", json_array());
+    const char *features = rv_version_features();
+    json_t *list = json_array();
+    if (features[0] != '\0') {
+        json_array_append_new(list, json_string(features));
+    }
+    cli_json_set(c, "features", list);
     if (!c->globals.json) {
-        printf("reverie %s\nOptional features: none\n", rv_version());
+        printf("reverie %s\nOptional features: %s\n", rv_version(),
+               features[0] != '\0' ? features : "none");
     }
     return cli_json_print(c, CLI_DONE);
 }

@@ -182,6 +182,24 @@ RV_NODISCARD rv_status rv_profile_start(rv_device *device);
 /** *out sorted by seconds, freed with free(). */
 RV_NODISCARD rv_status rv_profile_stop(rv_device *device, rv_profile_row **out, size_t *n);
 
+/* --- a library of linear algebra --------------------------------------------------------------------------- */
+
+/** Whether rv_blas_multiply() is worth trying: on GPUs, where this library was built with CLBlast. */
+bool rv_blas_offered(const rv_device *device);
+
+/** A plain matrix with `step` floats from row to row; transposed: its rows are columns of the operand. */
+typedef struct rv_blas_matrix {
+    const rv_buffer *buffer;
+    int32_t step;
+    bool transposed;
+} rv_blas_matrix;
+
+/** Enqueues out (+)= a b, where out is [rows, columns] and a sum has `inner` terms. The first call for a kind of
+ *  product compiles.  @return RV_ERR_UNSUPPORTED: built without CLBlast. */
+RV_NODISCARD rv_status rv_blas_multiply(rv_device *device, const rv_buffer *out, rv_blas_matrix a,
+                                        rv_blas_matrix b, int32_t rows, int32_t inner,
+                                        int32_t columns, bool accumulate);
+
 /* --- what was tuned ---------------------------------------------------------------------------------------- */
 
 /** What `reverie tune` found fastest for `key` on this device, driver and form; NULL: nothing is known. The table is

@@ -83,6 +83,11 @@ RV_NODISCARD rv_status rv_missing_gpus(char ***out, size_t *n, const char *drm, 
 /** What rv_device_sums() gives for a device. */
 int rv_registers_sums(cl_device_id id, uint32_t vendor, const rv_device_info *info);
 
+/* --- blas.c ------------------------------------------------------------------------------------------------ */
+
+/** Before the device's context goes. */
+void rv_blas_release(rv_device *device);
+
 /* --- open.c: the device ------------------------------------------------------------------------------------ */
 
 typedef struct rv_program rv_program;
@@ -101,7 +106,8 @@ struct rv_device {
     bool has_events;
     size_t alignment;
     size_t max_group;
-    int sums; /* see rv_device_sums() */
+    int sums;       /* see rv_device_sums() */
+    bool uses_blas; /* has called CLBlast */
 
     uint64_t allocated, allocated_peak;
     uint64_t memory; /* see rv_device_options */

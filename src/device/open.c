@@ -167,6 +167,7 @@ void rv_device_close(rv_device *device)
     rv_profile_release(device);
     rv_queue_drained(device);
     rv_programs_release(device);
+    rv_blas_release(device);
     rv_tuning_release(device);
     if (device->queue != NULL) {
         clReleaseCommandQueue(device->queue);

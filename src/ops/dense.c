@@ -8,6 +8,7 @@
 #include "ops/op.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum { WEIGHT, BIAS };
 
@@ -69,12 +70,28 @@ static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
     in[0] = out[0] = RV_PLAIN;
 }
 
+static const char by_tiles[] = "tiles", by_blas[] = "clblast";
+
+/* Products of GPUs; a few pictures go by a kernel of their own. */
+static size_t algorithms(const rv_node *n, const rv_device *device, rv_pass pass,
+                         const char *names[RV_MAX_ALGORITHMS])
+{
+    const bool few = pass == RV_PASS_FORWARD && n->out[0]->shape.dim[0] <= FEW;
+    if (few || !rv_device_gpu_form(device) || !rv_blas_offered(device)) {
+        return 0;
+    }
+    names[0] = by_tiles;
+    names[1] = by_blas;
+    return 2;
+}
+
 /* @param workspace  raised to what it needs. */
-static rv_status prepare_product(product *p, rv_device *device, int32_t rows, int32_t inner,
-                                 int32_t columns, size_t *workspace)
+static rv_status prepare_product(product *p, rv_device *device, const char *algorithm, int32_t rows,
+                                 int32_t inner, int32_t columns, size_t *workspace)
 {
     const bool gpu = rv_device_gpu_form(device);
-    RV_TRY(gpu ? rv_dense_product_prepare(&p->gpu, device, rows, inner, columns)
+    const bool blas = algorithm != NULL && strcmp(algorithm, by_blas) == 0;
+    RV_TRY(gpu ? rv_dense_product_prepare(&p->gpu, device, blas, rows, inner, columns)
                : rv_dense_panels_prepare(&p->cpu, device, rows, inner, columns));
     const size_t bytes = gpu ? p->gpu.workspace_bytes : p->cpu.workspace_bytes;
     *workspace = bytes > *workspace ? bytes : *workspace;
@@ -85,7 +102,8 @@ static rv_status prepare_forward(rv_node *n, kernels *k, rv_device *device, int3
                                  int32_t features, int32_t outputs)
 {
     if (pictures > FEW) {
-        return prepare_product(&k->all, device, pictures, features, outputs, &n->forward_workspace);
+        return prepare_product(&k->all, device, n->algorithm[RV_PASS_FORWARD], pictures, features,
+                               outputs, &n->forward_workspace);
     }
     const bool gpu = rv_device_gpu_form(device);
     return rv_kernel_get(&k->forward, device, gpu ? "dense_gpu" : "dense_cpu",
@@ -100,12 +118,12 @@ static rv_status prepare(rv_node *n, rv_device *device)
     kernels *k = n->priv;
     RV_TRY(prepare_forward(n, k, device, pictures, features, outputs));
     if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
-        RV_TRY(
-            prepare_product(&k->data, device, pictures, outputs, features, &n->backward_workspace));
+        RV_TRY(prepare_product(&k->data, device, n->algorithm[RV_PASS_BACKWARD_DATA], pictures,
+                               outputs, features, &n->backward_workspace));
     }
     if ((n->wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
-        RV_TRY(prepare_product(&k->weight, device, outputs, pictures, features,
-                               &n->backward_workspace));
+        RV_TRY(prepare_product(&k->weight, device, n->algorithm[RV_PASS_BACKWARD_PARAMS], outputs,
+                               pictures, features, &n->backward_workspace));
     }
     return n->wanted == 0
                ? RV_OK
@@ -239,6 +257,7 @@ const rv_op rv_op_dense = {
     .param_names = {"weight", "bias"},
     .infer = infer,
     .layouts = layouts,
+    .algorithms = algorithms,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,

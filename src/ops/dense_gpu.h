@@ -7,6 +7,7 @@
 
 /** Of one size; any number of operands. */
 typedef struct rv_dense_product {
+    bool blas;            /**< CLBlast multiplies; then `run` is NULL, and `sum` adds the bias */
     rv_kernel *run, *sum; /**< sum NULL: in one part */
     rv_grid grid;
     int32_t rows, inner, columns, parts, span;
@@ -23,7 +24,8 @@ typedef struct rv_dense_operands {
     float slope; /**< of rv_node; 1 for gradients */
 } rv_dense_operands;
 
-RV_NODISCARD rv_status rv_dense_product_prepare(rv_dense_product *p, rv_device *device,
+/** @param blas  by CLBlast, which rv_blas_offered(). */
+RV_NODISCARD rv_status rv_dense_product_prepare(rv_dense_product *p, rv_device *device, bool blas,
                                                 int32_t rows, int32_t inner, int32_t columns);
 /** out (+)= A B + bias.  @param workspace  workspace_bytes, NULL where that is 0. */
 RV_NODISCARD rv_status rv_dense_product_run(const rv_dense_product *p, rv_device *device,
