@@ -24,6 +24,7 @@
 #include <reverie/status.h>
 #include <reverie/stylize.h>
 #include <reverie/train.h>
+#include <reverie/tune.h>
 #include <reverie/visualize.h>
 
 #ifdef __cplusplus

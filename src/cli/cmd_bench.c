@@ -383,17 +383,46 @@ static int bench_augment(cli *c, const settings *s, const char *source)
     return CLI_DONE;
 }
 
-static const char *const actions[] = {"peak",    "conv",  "error", "gemm",    "elementwise",
-                                      "stylize", "infer", "train", "augment", NULL};
+static int bench_all(cli *c, const settings *s, const char *source);
+
+static const char *const actions[] = {"peak",  "conv",  "error",   "gemm", "elementwise", "stylize",
+                                      "infer", "train", "augment", "all",  NULL};
+static int (*const measures[])(cli *, const settings *, const char *) = {
+    bench_peak,    bench_conv,  bench_error, bench_gemm,    bench_elementwise,
+    bench_stylize, bench_infer, bench_train, bench_augment, bench_all};
+
+/* Each into an object of its own; one that fails does not keep the others from being made. */
+static int bench_all(cli *c, const settings *s, const char *source)
+{
+    json_t *const all = c->json;
+    if (s->model != NULL || s->architecture != NULL) {
+        return cli_usage("bench all measures its own models: leave out --model and --arch");
+    }
+    int worst = cli_open_device(c);
+    const bool opened = worst == CLI_DONE;
+    for (size_t i = 0; opened && measures[i] != bench_all && worst != CLI_INTERRUPTED; i++) {
+        if (measures[i] == bench_augment && source == NULL) {
+            continue;
+        }
+        if (!c->globals.json) {
+            printf("%s-- bench %s\n", i > 0 ? "\n" : "", actions[i]);
+            fflush(stdout);
+        }
+        c->json = json_object();
+        const int result = measures[i](c, s, source);
+        json_object_set_new(all, actions[i], c->json);
+        worst = result != CLI_DONE ? result : worst;
+    }
+    c->json = all;
+    return worst;
+}
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    static int (*const measures[])(cli *, const struct settings *, const char *) = {
-        bench_peak,    bench_conv,  bench_error, bench_gemm,   bench_elementwise,
-        bench_stylize, bench_infer, bench_train, bench_augment};
     const char *source = words->n > 1 ? words->items[1] : NULL;
     int code = CLI_DONE;
-    if (source != NULL && strcmp(words->items[0], "augment") != 0) {
+    if (source != NULL && strcmp(words->items[0], "augment") != 0 &&
+        strcmp(words->items[0], "all") != 0) {
         return cli_usage("bench %s takes no file '%s'", words->items[0], source);
     }
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
@@ -461,10 +490,12 @@ const cli_command cli_bench = {
         "rate of copying. `stylize` measures an iteration of style transfer, `infer` a "
         "forward pass, `train` a step of training with momentum and weight decay, `augment` a copy "
         "of "
-        "each picture of a folder. All but `error` and the last state their "
+        "each picture of a folder; `all` makes all of these, `augment` where a folder is given. "
+        "All but `error` and `augment` state their "
         "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
-    .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json",
+    .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json\n"
+               "reverie bench all --json >bench.json",
     .actions = actions,
     .min_words = 1,
     .max_words = 2,

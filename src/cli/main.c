@@ -11,7 +11,7 @@
 
 const cli_command *const cli_commands[] = {
     &cli_stylize,   &cli_classify, &cli_extract, &cli_augment, &cli_train, &cli_evaluate,
-    &cli_visualize, &cli_models,   &cli_devices, &cli_bench,   NULL};
+    &cli_visualize, &cli_models,   &cli_devices, &cli_bench,   &cli_tune,  NULL};
 
 static const char *const progress_styles[] = {"auto", "none", "json", NULL};
 

@@ -222,6 +222,11 @@ uint64_t rv_plan_bytes(const rv_plan *plan)
     return plan->bytes;
 }
 
+const rv_node *rv_plan_node_at(const rv_plan *plan, size_t index)
+{
+    return index < plan->n_nodes ? &plan->nodes[index].node : NULL;
+}
+
 int rv_plan_step_count(const rv_plan *plan)
 {
     int n = 0;

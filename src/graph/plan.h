@@ -65,6 +65,8 @@ RV_NODISCARD rv_status rv_plan_losses(rv_plan *plan, double *out, double *sum);
 uint64_t
 rv_plan_bytes(const rv_plan *plan); /**< device memory of activations, gradients, packing */
 double rv_plan_flops(const rv_plan *plan, rv_pass pass);
+/** Node `index` as it was prepared, NULL beyond the last; borrowed. */
+const rv_node *rv_plan_node_at(const rv_plan *plan, size_t index);
 /** Nodes that forward runs, reorderings included, and without those that another does too. */
 int rv_plan_step_count(const rv_plan *plan);
 

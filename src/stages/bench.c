@@ -121,15 +121,14 @@ static rv_status resolve(job *j, const rv_model *model, int size, int iterations
     return status;
 }
 
-static rv_status iterate(job *j, const rv_model *model)
+/* Makes the pictures and the plan. */
+static rv_status begin(job *j, rv_descent *descent, const rv_model *model)
 {
     const int size = j->options.size;
     const double share = 1;
-    double loss;
     /* Without the margin of stylize: the measure is a square of `size`. */
     RV_TRY(draw(&j->photo, size, STREAM_PHOTO));
     RV_TRY(draw(&j->style, size, STREAM_STYLE));
-    RV_TRY(rv_alloc(&j->ends, (size_t)j->options.iterations, sizeof *j->ends, "measurement"));
     RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));
     rv_scale scale = {.size = size,
                       .full_size = size,
@@ -137,20 +136,37 @@ static rv_status iterate(job *j, const rv_model *model)
                       .styles = &j->style,
                       .shares = &share,
                       .n_styles = 1};
-    rv_descent descent = {.device = j->device,
-                          .optimizer = RV_OPTIMIZER_ADAM,
-                          .learning_rate = j->options.learning_rate,
-                          .iterations = j->options.iterations,
-                          .events = j->events,
-                          .report = report,
-                          .payload = j};
-    scale.reserve = rv_descent_bytes(&descent, rv_planar_floats(&j->photo));
-    const rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, &scale);
+    *descent = (rv_descent){.device = j->device,
+                            .optimizer = RV_OPTIMIZER_ADAM,
+                            .learning_rate = j->options.learning_rate,
+                            .iterations = j->options.iterations,
+                            .events = j->events,
+                            .report = report,
+                            .payload = j};
+    scale.reserve = rv_descent_bytes(descent, rv_planar_floats(&j->photo));
+    const rv_status status =
+        j->kind->begin(j->objective, &descent->plan, &descent->picture, &scale);
     j->photo = scale.content; /* which begin() may have changed */
-    RV_TRY(status);
+    return status;
+}
+
+static rv_status iterate(job *j, const rv_model *model)
+{
+    rv_descent descent;
+    double loss;
+    RV_TRY(rv_alloc(&j->ends, (size_t)j->options.iterations, sizeof *j->ends, "measurement"));
+    RV_TRY(begin(j, &descent, model));
     j->flops = rv_plan_flops(descent.plan, RV_PASS_FORWARD) +
                rv_plan_flops(descent.plan, RV_PASS_BACKWARD_DATA);
     return rv_descend(&descent, j->photo.data, &loss);
+}
+
+static void release(job *j)
+{
+    j->kind->destroy(j->objective);
+    rv_planar_release(&j->photo);
+    rv_planar_release(&j->style);
+    free(j->ends);
 }
 
 static void conclude(rv_bench_stylize_result *out, job *j, double start)
@@ -177,10 +193,7 @@ rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, cons
     if (status == RV_OK) {
         conclude(out, &j, start);
     }
-    j.kind->destroy(j.objective);
-    rv_planar_release(&j.photo);
-    rv_planar_release(&j.style);
-    free(j.ends);
+    release(&j);
     /* The peak comes last: its buffers are none of style transfer's. */
     if (status == RV_OK) {
         status = rv_bench_limits(device, &out->peak, events);
@@ -188,6 +201,22 @@ rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, cons
     if (status == RV_OK) {
         out->ratio_to_peak = out->effective_gflops / out->peak.fma_gflops;
     }
+    return status;
+}
+
+rv_status rv_bench_stylize_plan(rv_device *device, const rv_model *model, int size,
+                                const rv_events *events,
+                                rv_status (*visit)(void *payload, const rv_plan *plan),
+                                void *payload)
+{
+    job j = {.device = device, .events = events, .kind = rv_objective_of(model)};
+    rv_descent descent;
+    RV_TRY(resolve(&j, model, size, 2));
+    rv_status status = begin(&j, &descent, model);
+    if (status == RV_OK) {
+        status = visit(payload, descent.plan);
+    }
+    release(&j);
     return status;
 }
 

@@ -58,25 +58,29 @@ static rv_status make(rv_bench_node *b, rv_tensor *tensor, rv_shape shape, rv_la
 
 static rv_status make_params(rv_bench_node *b)
 {
-    rv_node *n = &b->node;
-    n->wanted = RV_WANT_INPUT(0);
+    const rv_node *n = &b->node;
     for (int i = 0; i < n->op->n_params; i++) {
         if (b->param[i].shape.rank > 0) {
             const rv_shape shape = b->param[i].shape;
             RV_TRY(make(b, &b->param[i], shape, RV_PLAIN));
             RV_TRY(make(b, &b->d_param[i], shape, RV_PLAIN));
             RV_TRY(fill(b->device, &b->param[i], RV_BENCH_PARAM + (uint32_t)i));
-            n->wanted |= RV_WANT_PARAM(i);
         }
     }
     return RV_OK;
 }
 
-static rv_status make_tensors(rv_bench_node *b)
+static void want_all(rv_bench_node *b)
 {
-    rv_layout in = RV_PLAIN, out = RV_PLAIN;
+    b->node.wanted = RV_WANT_INPUT(0);
+    for (int i = 0; i < b->node.op->n_params; i++) {
+        b->node.wanted |= b->param[i].shape.rank > 0 ? RV_WANT_PARAM(i) : 0;
+    }
+}
+
+static rv_status make_tensors(rv_bench_node *b, rv_layout in, rv_layout out)
+{
     const rv_shape in_shape = b->in.shape, out_shape = b->out.shape;
-    b->node.op->layouts(&b->node, &in, &out);
     RV_TRY(make(b, &b->in, in_shape, in));
     RV_TRY(make(b, &b->d_in, in_shape, in));
     RV_TRY(make(b, &b->out, out_shape, out));
@@ -119,15 +123,16 @@ static rv_status set_up(rv_bench_node *b, const char *op, const rv_attr_value *a
     RV_TRY(rv_attrs_set(b->attrs, n->op->attrs, attrs, n_attrs, n->name));
     n->attrs = b->attrs;
     RV_TRY(n->op->infer(n));
-    RV_TRY(make_tensors(b));
+    rv_layout in = RV_PLAIN, out = RV_PLAIN;
+    n->op->layouts(n, &in, &out);
+    RV_TRY(make_tensors(b, in, out));
+    want_all(b);
     RV_TRY(rv_node_tuned(n, b->device));
     RV_TRY(n->op->prepare(n, b->device));
     return make_workspace(b);
 }
 
-rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const char *op,
-                               const char *name, rv_shape in, const rv_attr_value *attrs,
-                               size_t n_attrs)
+static rv_status allocate(rv_bench_node **out, rv_device *device, const char *name, rv_shape in)
 {
     rv_bench_node *b;
     *out = NULL;
@@ -150,7 +155,50 @@ rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const cha
         b->node.param[i] = &b->param[i];
         b->node.d_param[i] = &b->d_param[i];
     }
+    *out = b;
+    return RV_OK;
+}
+
+rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const char *op,
+                               const char *name, rv_shape in, const rv_attr_value *attrs,
+                               size_t n_attrs)
+{
+    rv_bench_node *b;
+    *out = NULL;
+    RV_TRY(allocate(&b, device, name, in));
     const rv_status status = set_up(b, op, attrs, n_attrs);
+    if (status != RV_OK) {
+        rv_bench_node_destroy(b);
+        return status;
+    }
+    *out = b;
+    return RV_OK;
+}
+
+static rv_status set_up_like(rv_bench_node *b, const rv_node *other)
+{
+    rv_node *n = &b->node;
+    n->op = other->op;
+    n->attrs = other->attrs;
+    n->mode = other->mode;
+    n->wanted = other->wanted;
+    n->slope = other->slope;
+    RV_TRY(n->op->infer(n));
+    RV_TRY(make_tensors(b, other->in[0]->layout, other->out[0]->layout));
+    RV_TRY(n->op->prepare(n, b->device));
+    return make_workspace(b);
+}
+
+rv_status rv_bench_node_like(rv_bench_node **out, rv_device *device, const rv_node *other)
+{
+    rv_bench_node *b;
+    *out = NULL;
+    if (other->n_in != 1 || other->n_out != 1 || other->op->n_state > 0 || other->op->n_saved > 0) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "'%s' has more than one input and one output",
+                       other->name);
+    }
+    RV_TRY(allocate(&b, device, other->name, other->in[0]->shape));
+    const rv_status status = set_up_like(b, other);
     if (status != RV_OK) {
         rv_bench_node_destroy(b);
         return status;

@@ -3,7 +3,7 @@
 #ifndef RV_STAGES_BENCH_NODE_H
 #define RV_STAGES_BENCH_NODE_H
 
-#include "ops/op.h"
+#include "graph/plan.h"
 #include <reverie/bench.h>
 
 /** Tensors of a node with one input and one output. */
@@ -39,6 +39,10 @@ rv_bench_expect rv_bench_expect_conv, rv_bench_expect_dense, rv_bench_expect_gra
 RV_NODISCARD rv_status rv_bench_node_create(rv_bench_node **out, rv_device *device, const char *op,
                                             const char *name, rv_shape in,
                                             const rv_attr_value *attrs, size_t n_attrs);
+/** The same for an operation, attributes, shapes, layouts, mode and gradients as another node has them; that must
+ *  outlive it. */
+RV_NODISCARD rv_status rv_bench_node_like(rv_bench_node **out, rv_device *device,
+                                          const rv_node *other);
 void rv_bench_node_destroy(rv_bench_node *b);
 /** Prepares the node again, with that algorithm for a pass; the others stay as they are. */
 RV_NODISCARD rv_status rv_bench_node_choose(rv_bench_node *b, rv_pass pass, const char *algorithm);
@@ -54,6 +58,12 @@ const rv_tensor *rv_bench_node_result(const rv_bench_node *b, rv_pass pass);
 RV_NODISCARD rv_status rv_bench_node_measure(rv_bench_node *b, rv_bench_row *row, rv_pass pass,
                                              rv_bench_expect *expect, double peak_gflops,
                                              const rv_events *events);
+
+/** Hands the plan of an iteration, as rv_bench_stylize() measures it, to `visit`, and drops it. */
+RV_NODISCARD rv_status rv_bench_stylize_plan(rv_device *device, const rv_model *model, int size,
+                                             const rv_events *events,
+                                             rv_status (*visit)(void *payload, const rv_plan *plan),
+                                             void *payload);
 
 /** rv_bench_peak() as a part of another measurement: no progress is reported. */
 RV_NODISCARD rv_status rv_bench_limits(rv_device *device, rv_bench_peak_result *out,

@@ -41,6 +41,19 @@ load helper.bash
     [[ $output != *max_error* ]]
 }
 
+@test "bench all takes the usual models only" {
+    fails 2 "leave out --model and --arch" bench all --arch vgg19
+}
+
+@test "bench all makes every measurement, in one object" {
+    [ -n "${REVERIE_TEST_LONG:-}" ] || skip "it takes minutes: set REVERIE_TEST_LONG"
+    works -q bench all --json --size 32 --iterations 2 --batch 1
+    for key in version device peak conv error gemm elementwise stylize infer train; do
+        [ "$(printf '%s\n' "$output" | grep -c "^  \"$key\": ")" -eq 1 ]
+    done
+    [[ $output != *'"augment"'* ]]
+}
+
 # interrupted TEXT ARGUMENT...: Ctrl-C once TEXT has been written as progress ends the program with 130
 interrupted() {
     local text=$1 pid i status=0

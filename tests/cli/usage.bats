@@ -6,7 +6,7 @@ load helper.bash
 @test "--help lists the commands and the options of all" {
     works --help
     [[ $output == "Usage: reverie "* ]]
-    for word in devices models stylize classify extract bench train evaluate --device --threads --winograd --memory --seed --json --progress --quiet \
+    for word in devices models stylize classify extract bench tune train evaluate --device --threads --winograd --memory --seed --json --progress --quiet \
                 --verbose --version; do
         [[ $output == *" $word "* ]]
     done
@@ -15,7 +15,7 @@ load helper.bash
 }
 
 @test "no line of a help text is wider than 80 columns" {
-    for command in '' devices models stylize classify extract bench train evaluate; do
+    for command in '' devices models stylize classify extract bench tune train evaluate; do
         # shellcheck disable=SC2086
         works $command --help
         [ "$(printf '%s\n' "$output" | awk 'length > 80' | wc -l)" -eq 0 ]
@@ -173,7 +173,7 @@ complete_words() {
     [ "$(complete_words reverie --seed '')" = "" ]
     [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
     [ "$(complete_words reverie stylize --model vgg)" = "vgg-s vgg16 vgg19" ]
-    [ "$(complete_words reverie bench '')" = "peak conv error gemm elementwise stylize infer train augment" ]
+    [ "$(complete_words reverie bench '')" = "peak conv error gemm elementwise stylize infer train augment all" ]
     touch "a file.prototxt"
     [ "$(complete_words reverie models info 'a f')" = "a file.prototxt" ]
 }
