@@ -1,9 +1,7 @@
 /* Mean square error: y = weight * mean((x - t)^2), dx = 2 weight / count * (x - t) * dy = -dt. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
-#include "ops/flat.h"
-#include "ops/op.h"
-#include "ops/reduce.h"
+#include "ops/loss.h"
 
 typedef struct mse_attrs {
     float weight;
@@ -15,58 +13,21 @@ static const rv_attr attributes[] = {
     {.name = NULL},
 };
 
-typedef struct private
-{
-    rv_kernel *forward, *backward;
-    rv_reduction sum;
-}
-private;
-
-static rv_status infer(rv_node *n)
-{
-    if (!rv_shape_equal(&n->in[0]->shape, &n->in[1]->shape)) {
-        char a[64], b[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': mse_loss compares %s with a target of %s", n->name,
-                       rv_shape_text(a, &n->in[0]->shape), rv_shape_text(b, &n->in[1]->shape));
-    }
-    n->out[0]->shape = rv_shape_1(1);
-    return RV_OK;
-}
-
-static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
-{
-    (void)n;
-    in[1] = in[0];
-    out[0] = RV_PLAIN;
-}
-
-static rv_status prepare(rv_node *n, rv_device *device)
-{
-    RV_TRY(rv_node_private(n, sizeof(private)));
-    private *p = n->priv;
-    RV_TRY(rv_kernel_get(&p->forward, device, "mse_loss", "mse_loss_forward", NULL));
-    RV_TRY(rv_kernel_get(&p->backward, device, "mse_loss", "mse_loss_backward", NULL));
-    RV_TRY(rv_reduction_prepare(&p->sum, device, rv_flat_of(n->in[0], device).vectors));
-    n->forward_workspace = rv_reduction_bytes(&p->sum);
-    return RV_OK;
-}
-
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
-    const private *p = n->priv;
+    const rv_loss *p = n->priv;
     const mse_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     RV_TRY(
         rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
                   RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(n->in[1]->buffer),
                           RV_ARG(f.n), RV_ARG(f.vectors), RV_ARG(p->sum.share))));
-    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
-                               (float)rv_mean_factor(n, a->weight));
+    return rv_loss_finish(n, e, a->weight);
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
-    const private *p = n->priv;
+    const rv_loss *p = n->priv;
     const mse_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     for (int i = 0; i < 2; i++) {
@@ -91,9 +52,9 @@ const rv_op rv_op_mse_loss = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
-    .infer = infer,
-    .layouts = layouts,
-    .prepare = prepare,
+    .infer = rv_loss_infer_pair,
+    .layouts = rv_loss_layouts,
+    .prepare = rv_loss_prepare,
     .forward = forward,
     .backward = backward,
 };

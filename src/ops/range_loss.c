@@ -2,9 +2,7 @@
  * dx = 2 weight / count * (x - clamp(x, low, high)) * dy. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
-#include "ops/flat.h"
-#include "ops/op.h"
-#include "ops/reduce.h"
+#include "ops/loss.h"
 
 typedef struct range_attrs {
     float low, high, weight;
@@ -20,13 +18,6 @@ static const rv_attr attributes[] = {
     {.name = NULL},
 };
 
-typedef struct private
-{
-    rv_kernel *forward, *backward;
-    rv_reduction sum;
-}
-private;
-
 static rv_status infer(rv_node *n)
 {
     const range_attrs *a = n->attrs;
@@ -38,41 +29,22 @@ static rv_status infer(rv_node *n)
     return RV_OK;
 }
 
-static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
-{
-    (void)n;
-    (void)in; /* as it comes */
-    out[0] = RV_PLAIN;
-}
-
-static rv_status prepare(rv_node *n, rv_device *device)
-{
-    RV_TRY(rv_node_private(n, sizeof(private)));
-    private *p = n->priv;
-    RV_TRY(rv_kernel_get(&p->forward, device, "range_loss", "range_loss_forward", NULL));
-    RV_TRY(rv_kernel_get(&p->backward, device, "range_loss", "range_loss_backward", NULL));
-    RV_TRY(rv_reduction_prepare(&p->sum, device, rv_flat_of(n->in[0], device).vectors));
-    n->forward_workspace = rv_reduction_bytes(&p->sum);
-    return RV_OK;
-}
-
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
-    const private *p = n->priv;
+    const rv_loss *p = n->priv;
     const range_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     RV_TRY(rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(f.n),
                              RV_ARG(f.pixels), RV_ARG(f.c), RV_ARG(f.vectors), RV_ARG(p->sum.share),
                              RV_ARG(a->low), RV_ARG(a->high))));
-    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
-                               (float)rv_mean_factor(n, a->weight));
+    return rv_loss_finish(n, e, a->weight);
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 {
     (void)wanted;
-    const private *p = n->priv;
+    const rv_loss *p = n->priv;
     const range_attrs *a = n->attrs;
     const rv_flat f = rv_flat_of(n->in[0], e->device);
     const float factor = (float)(2.0 * rv_mean_factor(n, a->weight));
@@ -94,8 +66,8 @@ const rv_op rv_op_range_loss = {
     .max_in = 1,
     .n_out = 1,
     .infer = infer,
-    .layouts = layouts,
-    .prepare = prepare,
+    .layouts = rv_loss_layouts,
+    .prepare = rv_loss_prepare,
     .forward = forward,
     .backward = backward,
 };

@@ -2,8 +2,7 @@
  * to its neighbours right and below; dx gathers the slopes of all four neighbours. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
-#include "ops/op.h"
-#include "ops/reduce.h"
+#include "ops/loss.h"
 
 typedef struct tv_attrs {
     int32_t power;
@@ -35,13 +34,6 @@ static rv_status infer(rv_node *n)
     RV_TRY(rv_node_takes_maps(n));
     n->out[0]->shape = rv_shape_1(1);
     return RV_OK;
-}
-
-static void layouts(const rv_node *n, rv_layout *in, rv_layout *out)
-{
-    (void)n;
-    (void)in; /* as it comes */
-    out[0] = RV_PLAIN;
 }
 
 static rv_status prepare(rv_node *n, rv_device *device)
@@ -100,7 +92,7 @@ const rv_op rv_op_tv_loss = {
     .max_in = 1,
     .n_out = 1,
     .infer = infer,
-    .layouts = layouts,
+    .layouts = rv_loss_layouts,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
