@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "stages/layer_list.h"
 #include "stages/objective.h"
+#include "stages/target.h"
 
 #include <stdlib.h>
 
@@ -27,11 +28,7 @@ enum { MARGIN = 16 };
 /* A layer in use at one scale. */
 typedef struct term {
     rv_value features; /* of the network */
-    rv_value compared; /* the features or their Gram matrix */
-    rv_value target;
-    float *data; /* of the target */
-    size_t count;
-    double weight;
+    rv_target target;  /* its value: the features or their Gram matrix */
 } term;
 
 typedef struct network_objective {
@@ -112,8 +109,7 @@ static rv_status create(network_objective *o, const rv_model *model)
 static void release_targets(term *terms, size_t n)
 {
     for (size_t i = 0; terms != NULL && i < n; i++) {
-        free(terms[i].data);
-        terms[i].data = NULL;
+        rv_target_release(&terms[i].target);
     }
 }
 
@@ -196,44 +192,16 @@ static rv_status set_size(network_objective *o, const rv_planar *picture, const 
 static rv_status add_targets(network_objective *o, term *terms, size_t n, const rv_planar *picture,
                              double share, const char *what)
 {
-    rv_plan *plan = NULL;
-    rv_value *outputs = NULL;
-    float *values = NULL;
+    rv_target **targets = NULL;
     RV_TRY(set_size(o, picture, what));
-    rv_status status = rv_alloc(&outputs, n, sizeof *outputs, "layers");
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        outputs[i] = terms[i].compared;
-        terms[i].count = rv_shape_count(rv_graph_shape(o->model.graph, outputs[i]));
-        if (terms[i].data == NULL) {
-            status = rv_alloc(&terms[i].data, terms[i].count, sizeof(float), "target");
-        }
+    RV_TRY(rv_alloc(&targets, n, sizeof *targets, "layers"));
+    for (size_t i = 0; i < n; i++) {
+        targets[i] = &terms[i].target;
     }
-    if (status == RV_OK) {
-        const rv_plan_options options = {.mode = RV_INFER,
-                                         .outputs = outputs,
-                                         .n_outputs = (int)n,
-                                         .events = o->options->events};
-        status = rv_plan_create(&plan, o->model.graph, o->params, o->device, &options);
-    }
-    if (status == RV_OK) {
-        status = rv_tensor_write(o->device, rv_plan_tensor(plan, o->model.picture), picture->data);
-    }
-    if (status == RV_OK) {
-        status = rv_plan_forward(plan);
-    }
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        status = rv_alloc(&values, terms[i].count, sizeof(float), "features");
-        if (status == RV_OK) {
-            status = rv_tensor_read(o->device, rv_plan_tensor(plan, outputs[i]), values);
-        }
-        for (size_t k = 0; k < terms[i].count && status == RV_OK; k++) {
-            terms[i].data[k] += (float)share * values[k];
-        }
-        free(values);
-        values = NULL;
-    }
-    rv_plan_destroy(plan);
-    free(outputs);
+    const rv_target_source source = {o->device, o->model.graph, o->params, o->model.picture,
+                                     o->options->events};
+    const rv_status status = rv_targets_add(targets, (int)n, &source, picture, share);
+    free(targets);
     return status;
 }
 
@@ -244,11 +212,12 @@ static rv_status find_targets(network_objective *o, const rv_scale *scale)
     release_targets(o->content, n_content);
     release_targets(o->style, n_style);
     for (size_t i = 0; i < n_style; i++) {
-        RV_TRY(add_node(o, &o->style[i].compared, "gram", "style gram", o->style_list.items[i].name,
-                        &o->style[i].features, 1, RV_ATTRS(RV_SET_ENUM("normalize", "hw"))));
+        RV_TRY(add_node(o, &o->style[i].target.value, "gram", "style gram",
+                        o->style_list.items[i].name, &o->style[i].features, 1,
+                        RV_ATTRS(RV_SET_ENUM("normalize", "hw"))));
     }
     for (size_t i = 0; i < n_content; i++) {
-        o->content[i].compared = o->content[i].features;
+        o->content[i].target.value = o->content[i].features;
     }
     for (int i = 0; i < scale->n_styles; i++) {
         RV_TRY(add_targets(o, o->style, n_style, &scale->styles[i], scale->shares[i], "a style"));
@@ -259,27 +228,24 @@ static rv_status find_targets(network_objective *o, const rv_scale *scale)
 /* --- losses ---------------------------------------------------------------------------------- */
 
 /* The weight of a term: `weight` over the mean square of its target. */
-static double normalized(const term *t, double weight)
+static double normalized(const rv_target *t, double weight)
 {
-    double sum = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        sum += (double)t->data[i] * (double)t->data[i];
-    }
-    return sum > 0 ? weight * (double)t->count / sum : weight;
+    const double mean = rv_target_mean_square(t);
+    return mean > 0 ? weight / mean : weight;
 }
 
 static rv_status add_losses(network_objective *o, rv_value *losses, int *n_losses, term *terms,
                             const rv_layer_list *list, double weight, const char *kind)
 {
     for (size_t i = 0; i < list->n && weight > 0; i++) {
-        term *t = &terms[i];
+        rv_target *t = &terms[i].target;
         char *name;
         RV_TRY(rv_format(&name, "%s target %s", kind, list->items[i].name));
-        const rv_shape shape = *rv_graph_shape(o->model.graph, t->compared);
-        const rv_status status = rv_graph_input(o->model.graph, &t->target, name, shape);
+        const rv_shape shape = *rv_graph_shape(o->model.graph, t->value);
+        const rv_status status = rv_graph_input(o->model.graph, &t->input, name, shape);
         free(name);
         RV_TRY(status);
-        const rv_value in[2] = {t->compared, t->target};
+        const rv_value in[2] = {t->value, t->input};
         const double w = normalized(t, weight * list->items[i].weight);
         RV_TRY(add_node(o, &losses[(*n_losses)++], "mse_loss", kind, list->items[i].name, in, 2,
                         RV_ATTRS(RV_SET_FLOAT("weight", w))));
@@ -307,7 +273,8 @@ static rv_status add_all_losses(network_objective *o, rv_value *losses, int *n)
 static rv_status write_targets(network_objective *o, const term *terms, size_t n, double weight)
 {
     for (size_t i = 0; i < n && weight > 0; i++) {
-        RV_TRY(rv_tensor_write(o->device, rv_plan_tensor(o->plan, terms[i].target), terms[i].data));
+        const rv_target *t = &terms[i].target;
+        RV_TRY(rv_tensor_write(o->device, rv_plan_tensor(o->plan, t->input), t->data));
     }
     return RV_OK;
 }

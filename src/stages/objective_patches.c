@@ -9,7 +9,9 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "stages/colour_match.h"
+#include "stages/objective.h"
 #include "stages/patch_bank.h"
+#include "stages/target.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,14 +45,6 @@ static const double lightness_weight[LEVELS] = {0, 0, 1, 1, 1};
 
 static const float luminance[3] = {0.299f, 0.587f, 0.114f};
 
-/* What a level compares with, read from the style or the photo. */
-typedef struct term {
-    rv_value value;  /* of the picture that moves */
-    rv_value target; /* input of the graph */
-    float *data;
-    size_t count;
-} term;
-
 typedef struct patches {
     rv_device *device;
     const rv_stylize_options *options;
@@ -60,8 +54,8 @@ typedef struct patches {
     rv_value picture;
     int n_levels;
     rv_value level[LEVELS];
-    term terms[LEVELS][TERMS];
-    rv_patch_bank *banks; /* one per level */
+    rv_target terms[LEVELS][TERMS]; /* read from the style or the photo */
+    rv_patch_bank *banks;           /* one per level */
 } patches;
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -89,8 +83,8 @@ static void end(patches *p)
 {
     for (int l = 0; l < LEVELS; l++) {
         for (int t = 0; t < TERMS; t++) {
-            free(p->terms[l][t].data);
-            p->terms[l][t] = (term){0};
+            rv_target_release(&p->terms[l][t]);
+            p->terms[l][t] = (rv_target){0};
         }
     }
     rv_plan_destroy(p->plan);
@@ -211,7 +205,7 @@ static rv_status add_colours(rv_graph *graph, rv_value *value, int level,
 
 static rv_status add_style_terms(patches *p, int level, const rv_colour_moments *colours)
 {
-    term *t = p->terms[level];
+    rv_target *t = p->terms[level];
     rv_value r = p->level[level], z = p->level[level];
     const filters f = {RV_PATCH_FILTERS,       {SIDE, SIDE},        {1, 1}, 1,
                        p->banks[level].weight, p->banks[level].bias};
@@ -270,7 +264,7 @@ static rv_status add_content_terms(patches *p, int level)
     const filters light = {1, {1, 1}, {1, 1}, 1, luminance, NULL};
     const filters edges = {2 * ORIENTATIONS, {SIDE, SIDE}, {1, 1}, 1, gabor, NULL};
     const filters sum = {ORIENTATIONS, {1, 1}, {1, 1}, 1, pairs, little};
-    term *t = p->terms[level] + STYLE_TERMS;
+    rv_target *t = p->terms[level] + STYLE_TERMS;
     rv_value v;
     RV_TRY(add_filters(p->graph, &t[1].value, "lightness", level, p->level[level], &light));
     RV_TRY(add_filters(p->graph, &v, "edges", level, t[1].value, &edges));
@@ -297,54 +291,22 @@ static rv_status set_size(patches *p, const rv_planar *picture)
 static rv_status measure(patches *p, const rv_planar *picture, double share, int first, int n,
                          int from)
 {
-    rv_value outputs[LEVELS * TERMS];
-    int n_outputs = 0;
-    rv_plan *plan = NULL;
-    float *values = NULL;
+    rv_target *targets[LEVELS * TERMS];
+    int count = 0;
     RV_TRY(set_size(p, picture));
     for (int l = from; l < p->n_levels; l++) {
         for (int t = first; t < first + n; t++) {
-            outputs[n_outputs++] = p->terms[l][t].value;
+            targets[count++] = &p->terms[l][t];
         }
     }
-    const rv_plan_options options = {
-        .outputs = outputs, .n_outputs = n_outputs, .events = p->options->events};
-    rv_status status = rv_plan_create(&plan, p->graph, p->params, p->device, &options);
-    if (status == RV_OK) {
-        status = rv_tensor_write(p->device, rv_plan_tensor(plan, p->picture), picture->data);
-    }
-    if (status == RV_OK) {
-        status = rv_plan_forward(plan);
-    }
-    for (int i = 0; i < n_outputs && status == RV_OK; i++) {
-        term *t = &p->terms[from + i / n][first + i % n];
-        t->count = rv_shape_count(rv_graph_shape(p->graph, t->value));
-        if (t->data == NULL) {
-            status = rv_alloc(&t->data, t->count, sizeof *t->data, "targets");
-        }
-        if (status == RV_OK) {
-            status = rv_alloc(&values, t->count, sizeof *values, "targets");
-        }
-        if (status == RV_OK) {
-            status = rv_tensor_read(p->device, rv_plan_tensor(plan, t->value), values);
-        }
-        for (size_t k = 0; k < t->count && status == RV_OK; k++) {
-            t->data[k] += (float)share * values[k];
-        }
-        free(values);
-        values = NULL;
-    }
-    rv_plan_destroy(plan);
-    return status;
+    const rv_target_source source = {p->device, p->graph, p->params, p->picture,
+                                     p->options->events};
+    return rv_targets_add(targets, count, &source, picture, share);
 }
 
-static double mean_square(const term *t)
+static double mean_square(const rv_target *t)
 {
-    double sum = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        sum += (double)t->data[i] * (double)t->data[i];
-    }
-    return fmax(sum / (double)t->count, SMALLEST_SQUARE);
+    return fmax(rv_target_mean_square(t), SMALLEST_SQUARE);
 }
 
 /* --- filters --------------------------------------------------------------------------------- */
@@ -474,7 +436,7 @@ static rv_status build(patches *p, const rv_scale *scale, const rv_colour_moment
 static double weight_of(const patches *p, int level, int index)
 {
     const rv_stylize_options *o = p->options;
-    const term *t = &p->terms[level][index];
+    const rv_target *t = &p->terms[level][index];
     /* Where a small picture has but few levels, its coarsest counts as one that keeps the photo. */
     const int like = level == p->n_levels - 1 ? LEVELS - 1 : level;
     switch (index) {
@@ -504,14 +466,14 @@ static rv_status add_losses(patches *p, rv_value *losses, int *n)
     *n = 0;
     for (int l = 0; l < p->n_levels; l++) {
         for (int i = 0; i < TERMS; i++) {
-            term *t = &p->terms[l][i];
+            rv_target *t = &p->terms[l][i];
             if (t->data == NULL) {
                 continue;
             }
             char name[MAX_NAME];
             snprintf(name, sizeof name, "target%d_%d", l, i);
-            RV_TRY(rv_graph_input(p->graph, &t->target, name, *rv_graph_shape(p->graph, t->value)));
-            const rv_value in[2] = {t->value, t->target};
+            RV_TRY(rv_graph_input(p->graph, &t->input, name, *rv_graph_shape(p->graph, t->value)));
+            const rv_value in[2] = {t->value, t->input};
             RV_TRY(add_loss(p->graph, losses, n, "mse_loss", in, 2, weight_of(p, l, i)));
         }
     }
@@ -531,8 +493,8 @@ static rv_status make_plan(patches *p, uint64_t reserve)
     RV_TRY(rv_plan_create(&p->plan, p->graph, p->params, p->device, &options));
     for (int l = 0; l < p->n_levels; l++) {
         for (int i = 0; i < TERMS; i++) {
-            const term *t = &p->terms[l][i];
-            rv_tensor *target = t->data != NULL ? rv_plan_tensor(p->plan, t->target) : NULL;
+            const rv_target *t = &p->terms[l][i];
+            rv_tensor *target = t->data != NULL ? rv_plan_tensor(p->plan, t->input) : NULL;
             if (target != NULL) {
                 RV_TRY(rv_tensor_write(p->device, target, t->data));
             }
