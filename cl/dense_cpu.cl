@@ -20,8 +20,8 @@
 /* Vectors of a panel, which stays in the first-level cache, and of all that a work-item has packed. */
 #define PANEL  384
 #define PANELS (4 * PANEL)
-/* Terms of a sum between which memory is asked for what comes. */
-#define STRETCH 32
+/* Terms that a panel holds. */
+#define DEPTH (PANEL / KV / B * B)
 
 /* y[picture][output] (+)= x w over the features `start` to `end`, for up to OUTPUTS outputs and PICTURES pictures:
  * what lies beyond repeats the last one and is not stored. */
@@ -112,16 +112,17 @@ static inline void store_rows(__global float *to, floatB v)
 #endif
 }
 
-/* A in the order that tiles read it: packed[tile][inner][ROWS], zero beyond the last row. Its value in row r and
- * column i is a[r row_step + i a_step]. One work-item: a tile. */
+/* A in the order that tiles read it: for each DEPTH terms of `all_terms`, packed[tile][term][ROWS], zero beyond the last
+ * row. Its value in row r and column i is a[r row_step + i a_step]. Work-group: (tile, terms). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
-               int inner, int row_step, int a_step)
+               int all_terms, int row_step, int a_step)
 {
     const int tile = (int)get_group_id(0), n = min(ROWS, rows - tile * ROWS);
-    __global float *to = packed + (size_t)tile * inner * ROWS;
+    const int begin = (int)get_group_id(1) * DEPTH, inner = min(DEPTH, all_terms - begin);
+    __global float *to = packed + ((size_t)begin * get_num_groups(0) + (size_t)tile * inner) * ROWS;
     __global const float *from =
-        a + (size_t)(first_row + tile * ROWS) * row_step + (size_t)first * a_step;
+        a + (size_t)(first_row + tile * ROWS) * row_step + (size_t)(first + begin) * a_step;
     const int whole = n == ROWS && a_step == (B > 4 ? 1 : 0) ? inner / B * B : 0;
     for (int i = 0; i < whole; i += B) {
         floatB v[B];
@@ -191,7 +192,8 @@ static inline void pack_panel(floatB *panel, __global const float *b, int n, int
 typedef struct finish {
     __global const float *bias; /* of these columns; 0: none */
     float slope;
-    int add; /* to what is there */
+    int add;  /* to what is there */
+    int last; /* then come bias and slope */
     int columns;
 } finish;
 
@@ -201,79 +203,90 @@ static inline void store(__global float *out, const floatB *sums, const finish *
 #pragma unroll
     for (int v = 0; v < KV; v++) {
         floatB sum = f->add ? vloadB(v, out) + sums[v] : sums[v];
-        sum = f->bias != 0 ? sum + vloadB(v, f->bias) : sum;
-        vstoreB(rv_rectifyB(sum, f->slope), v, out);
+        if (f->last) {
+            sum = f->bias != 0 ? sum + vloadB(v, f->bias) : sum;
+            sum = rv_rectifyB(sum, f->slope);
+        }
+        vstoreB(sum, v, out);
     }
 }
 static inline void store_some(__global float *out, const float *sums, const finish *f)
 {
     for (int c = 0; c < f->columns; c++) {
-        const float sum = rv_accumulate(out + c, sums[c], f->add);
-        out[c] = rv_rectify(f->bias != 0 ? sum + f->bias[c] : sum, f->slope);
+        float sum = rv_accumulate(out + c, sums[c], f->add);
+        if (f->last) {
+            sum = rv_rectify(f->bias != 0 ? sum + f->bias[c] : sum, f->slope);
+        }
+        out[c] = sum;
     }
 }
 
-/* Asks for `count` floats from `from` on, to be read soon. */
-static inline void fetch(__global const float *from, int count)
+/* Asks for `LINES` lines of cache from `from` on, to be read soon. */
+#define LINES 4
+static inline void fetch(__global const float *from)
 {
-    for (int i = 0; i < count; i += 64 / (int)sizeof(float)) {
+#pragma unroll
+    for (int i = 0; i < LINES; i++) {
 #if defined(__x86_64__) || defined(__aarch64__)
-        __builtin_prefetch((const void *)(size_t)(from + i));
+        __builtin_prefetch((const void *)(size_t)(from + i * (64 / (int)sizeof(float))));
 #else
-        prefetch(from + i, 1);
+        prefetch(from + i * (64 / (int)sizeof(float)), 1);
 #endif
     }
 }
 
-/* The n terms of `width` columns of B that pack_panel() reads next; all of them are asked for in so many shares. */
+/* What pack_panel() reads next: `rows` rows in memory, `step` apart; one is asked for after so many terms. No loop
+ * stands between the stretches of a sum, as that would cost its registers. */
 typedef struct coming {
     __global const float *b;
-    int column_step, b_step, n, width, shares;
+    int rows, step, wide, stretch;
 } coming;
-
-static inline void fetch_share(const coming *c, int share)
-{
-    const int along = c->column_step == 1; /* rows of the panel lie in memory */
-    const int all = along ? c->n : c->width, length = along ? c->width : c->n;
-    for (int i = share * all / c->shares; i < (share + 1) * all / c->shares; i++) {
-        fetch(c->b + (size_t)i * (along ? c->b_step : c->column_step), length);
-    }
-}
 
 /* out[ROWS][columns] (+)= packed a[n][ROWS] times panel[n][KV]; `rows` of them are stored. Meanwhile shares of what
  * comes are asked for, and where this goes. */
 static inline void multiply(__global float *out, __global const float *a, const floatB *panel,
                             int n, int rows, int columns, const finish *f, const coming *c,
-                            int share)
+                            int next)
 {
+    __global const float *coming = c->b + (size_t)next * c->step;
+    int asked = next < c->rows ? c->rows - next : 0;
     for (int r = 0; r < rows; r++) {
-        fetch(out + (size_t)r * columns, min(KV * B, f->columns));
+        fetch(out + (size_t)r * columns);
     }
     floatB sum[ROWS * KV];
 #pragma unroll
     for (int i = 0; i < ROWS * KV; i++) {
         sum[i] = (floatB)(0.0f);
     }
-    for (int start = 0; start < n; start += STRETCH, share++) {
-        const int end = min(start + STRETCH, n);
-        if (c->n > 0) {
-            fetch_share(c, share);
+    for (int left = n; left > 0; left -= c->stretch) {
+        if (asked-- > 0) {
+            fetch(coming);
+            if (c->wide) {
+                fetch(coming + LINES * (64 / (int)sizeof(float)));
+            }
+            coming += c->step;
         }
-        for (int i = start; i < end; i++) {
+        for (int i = min(c->stretch, left); i > 0; i--) {
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
-                const floatB value = (floatB)(a[i * ROWS + r]);
+                const floatB value = (floatB)(a[r]);
 #pragma unroll
                 for (int v = 0; v < KV; v++) {
-                    sum[r * KV + v] = fma(value, panel[i * KV + v], sum[r * KV + v]);
+                    sum[r * KV + v] = fma(value, panel[v], sum[r * KV + v]);
                 }
             }
+            a += ROWS;
+            panel += KV;
         }
     }
-    if (rows == ROWS && f->columns >= KV * B) {
+    if (rows == ROWS && f->columns >= KV * B && f->add && !f->last) {
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
-            store(out + (size_t)r * columns, sum + r * KV, f);
+#pragma unroll
+            for (int v = 0; v < KV; v++) {
+                __global float *at = out + (size_t)r * columns;
+                vstoreB(vloadB(v, at) + sum[r * KV + v], v, at);
+            }
         }
         return;
     }
@@ -302,19 +315,19 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
 {
     const int left = (int)get_group_id(0) * slabs * KV * B,
               right = min(left + slabs * KV * B, columns);
-    const int top = (int)get_group_id(1) * tiles,
-              bottom = min(top + tiles, (rows + ROWS - 1) / ROWS);
-    const int depth = PANEL / KV / B * B, n_slabs = (right - left + KV * B - 1) / (KV * B);
+    const int all_tiles = (rows + ROWS - 1) / ROWS;
+    const int top = (int)get_group_id(1) * tiles, bottom = min(top + tiles, all_tiles);
+    const int n_slabs = (right - left + KV * B - 1) / (KV * B);
     floatB panels[PANELS];
-    for (int i = 0; i < inner; i += depth) {
-        const int n = min(depth, inner - i), stretches = (n + STRETCH - 1) / STRETCH;
-        const int last = i + n == inner, all = (bottom - top) * n_slabs;
+    for (int i = 0; i < inner; i += DEPTH) {
+        const int n = min(DEPTH, inner - i), more = min(DEPTH, inner - i - n);
+        const int all = (bottom - top) * n_slabs, along = column_step == 1;
+        const int lines = more == 0 ? 0 : along ? more : right - left;
+        const int share = (lines + all - 1) / all; /* of a tile */
         const coming next = {b + (size_t)left * column_step + (size_t)(first + i + n) * b_step,
-                             column_step,
-                             b_step,
-                             min(depth, inner - i - n),
-                             right - left,
-                             all * stretches};
+                             lines, along ? b_step : column_step,
+                             (along ? right - left : more) * (int)sizeof(float) > LINES * 64,
+                             share > 1 ? max(n / share, 1) : n};
         for (int s = 0; s < n_slabs; s++) {
             const int column = left + s * KV * B;
             pack_panel(panels + s * n * KV,
@@ -323,14 +336,21 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
         }
         /* Rows side by side are stored one after the other where the panels fit the cache together. */
         const int by_rows = n_slabs * n * KV <= PANEL;
-        for (int k = 0; k < all; k++) {
-            const int tile = top + (by_rows ? k / n_slabs : k % (bottom - top)),
-                      s = by_rows ? k % n_slabs : k / (bottom - top), column = left + s * KV * B;
-            const finish f = {last && bias != 0 ? bias + column : 0, last ? slope : 1.0f,
-                              add || i > 0, columns - column};
+        for (int k = 0, tile = top, s = 0; k < all; k++) {
+            const int column = left + s * KV * B;
+            const finish f = {bias != 0 ? bias + column : 0, slope, add || i > 0, i + n == inner,
+                              columns - column};
             multiply(out + (size_t)(first_row + tile * ROWS) * columns + column,
-                     packed + ((size_t)tile * inner + i) * ROWS, panels + s * n * KV, n,
-                     min(ROWS, rows - tile * ROWS), columns, &f, &next, k * stretches);
+                     packed + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS,
+                     panels + s * n * KV, n, min(ROWS, rows - tile * ROWS), columns, &f, &next,
+                     k * share);
+            if (by_rows) {
+                s = s + 1 < n_slabs ? s + 1 : 0;
+                tile += s == 0;
+            } else {
+                tile = tile + 1 < bottom ? tile + 1 : top;
+                s += tile == top;
+            }
         }
     }
 }

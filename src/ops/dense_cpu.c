@@ -60,10 +60,16 @@ typedef struct part {
     int32_t first_row, rows, first, inner;
 } part;
 
+/* Terms that a panel holds, DEPTH of dense_cpu.cl. */
+static int32_t panel_terms(const rv_dense_panels *p, int32_t block)
+{
+    return PANEL / (p->width / block) / block * block;
+}
+
 /* Panels of a work-item: narrow where that is all there is to share. */
 static int32_t choose_slabs(const rv_dense_panels *p, int32_t block, int32_t inner)
 {
-    const int32_t vectors = p->width / block, depth = PANEL / vectors / block * block;
+    const int32_t vectors = p->width / block, depth = panel_terms(p, block);
     const int32_t fit = SLABS * PANEL / vectors / (inner < depth ? inner : depth);
     const int32_t most = fit < MAX_SLABS ? fit : MAX_SLABS;
     const int32_t shared = p->columns / p->width / MIN_GROUPS;
@@ -82,7 +88,9 @@ static rv_status run(const rv_dense_panels *p, rv_device *device, const rv_dense
     const int32_t add = o->accumulate || a->first > 0;
     const float slope = last ? o->slope : 1;
     const rv_buffer *bias = last ? o->bias : NULL;
-    RV_TRY(rv_launch(device, p->pack, rv_grid_groups(tiles, 1, 1, 1, 1, 1),
+    const size_t stretches =
+        (size_t)rv_divide_up(a->inner, panel_terms(p, rv_device_block(device)));
+    RV_TRY(rv_launch(device, p->pack, rv_grid_groups(tiles, stretches, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(workspace), RV_ARG(o->a), RV_ARG(a->first_row), RV_ARG(a->rows),
                              RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(o->row_step),
                              RV_ARG(o->a_step))));
