@@ -109,6 +109,30 @@ static inline void resize_rows_vector(__global float *y, __global const float *x
     }
 }
 
+/* TOGETHER vectors side by side: so many sums wait for each other no longer than for what they read. */
+#define TOGETHER 4
+static inline void resize_rows_vectors(__global float *y, __global const float *x,
+                                       __global const float *weight, int count, int columns,
+                                       int accumulate)
+{
+    floatB sum[TOGETHER];
+#pragma unroll
+    for (int k = 0; k < TOGETHER; k++) {
+        sum[k] = (floatB)(0.0f);
+    }
+    for (int t = 0; t < count; t++) {
+        const floatB w = (floatB)(weight[t]);
+#pragma unroll
+        for (int k = 0; k < TOGETHER; k++) {
+            sum[k] += w * vloadB(k, x + t * columns);
+        }
+    }
+#pragma unroll
+    for (int k = 0; k < TOGETHER; k++) {
+        vstoreB(accumulate ? vloadB(k, y) + sum[k] : sum[k], k, y);
+    }
+}
+
 /* y [planes,to,columns] from x [planes,from,columns]; one work-item: `run` vectors of one row.
  * Work runs down in tiles `strip` work-items wide: an output takes rows that lie far apart, and what a tile reads
  * for one output row serves the next. */
@@ -128,7 +152,11 @@ __kernel void resize_rows(__global float *y, __global const float *x, __global f
     __global const float *weight = table_weights(workspace, table, to, taps, row);
     y += y_at + (plane * to + row) * columns;
     x += x_at + (plane * from + first) * columns;
-    for (int column = begin; column < min(begin + run * B, columns); column += B) {
+    int column = begin;
+    for (; column + TOGETHER * B <= min(begin + run * B, columns); column += TOGETHER * B) {
+        resize_rows_vectors(y + column, x + column, weight, count, columns, accumulate);
+    }
+    for (; column < min(begin + run * B, columns); column += B) {
         resize_rows_vector(y + column, x + column, weight, count, columns, columns - column,
                            accumulate);
     }
@@ -261,11 +289,13 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
                 last = min(first + TURNED, from);
                 turn(turned, x, n_rows, from, first, last - first);
             }
-            floatB sum = (floatB)(0.0f);
-            for (int t = 0; t < count; t++) {
-                sum += weight[t] * turned[start - first + t];
+            floatB even = (floatB)(0.0f), odd = (floatB)(0.0f);
+            int t = 0;
+            for (; t + 2 <= count; t += 2) {
+                even += weight[t] * turned[start - first + t];
+                odd += weight[t + 1] * turned[start - first + t + 1];
             }
-            sums[b] = sum;
+            sums[b] = t < count ? even + weight[t] * turned[start - first + t] + odd : even + odd;
         }
         turn_back(y + column, sums, n_rows, to, columns, accumulate);
     }
