@@ -49,11 +49,14 @@ typedef struct rv_model_options {
     /* What a built-in architecture is made for; 0: as it was published. */
     int channels; /**< of the pictures: 3, or 1 for grey */
     int height, width;
-    int classes;
+    int classes; /**< also of `head` */
+    const char *
+        head; /**< NULL, or what takes the place of the classifier, for `classes` classes, with weights drawn
+                           at random: "linear" a dense layer, "dense 256 elu, dropout 0.5" these before it */
 } rv_model_options;
-#define RV_MODEL_OPTIONS_INIT                                                               \
-    {                                                                                       \
-        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0 \
+#define RV_MODEL_OPTIONS_INIT                                                                     \
+    {                                                                                             \
+        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL \
     }
 
 /** Opens a model: "patches"; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the

@@ -4,8 +4,8 @@
 #define REVERIE_STATUS_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define RV_API                   __attribute__((visibility("default")))
-#define RV_NODISCARD             __attribute__((warn_unused_result))
+#define RV_API                 __attribute__((visibility("default")))
+#define RV_NODISCARD           __attribute__((warn_unused_result))
 #define RV_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define RV_API

@@ -28,17 +28,25 @@ typedef struct rv_train_options {
     size_t struct_size;
     const char *architecture; /**< of rv_model_list(); NULL: `model` */
     const char *model;        /**< file to go on from, with all its weights; NULL: fresh ones */
-    int size;   /**< side of the pictures; 0: as the data set has them, else as the architecture */
-    int epochs; /**< default 10 */
-    int64_t max_steps;     /**< stop there, as Ctrl-C does; 0: no limit */
-    double time_limit;     /**< seconds, likewise; 0: no limit */
-    int batch;             /**< pictures of a step; default 64 */
-    int accumulate;        /**< batches whose gradients are added up for an update; default 1 */
-    const char *optimizer; /**< default "momentum" */
-    double learning_rate;  /**< 0: 0.01; of rmsprop, adam and adamw 0.001 */
-    double momentum;       /**< below 0: the method's own */
-    double l1, l2;         /**< penalties; default 0 and 5e-4 */
-    bool penalize_all;     /**< biases and norms too */
+    int size; /**< side of the pictures; 0: as the data set has them, else as the architecture */
+    const char *
+        head; /**< with `model`: NULL, or what takes the place of its classifier: "linear" a dense layer to the
+                           set's classes, "dense 256 elu, dropout 0.5" these before it */
+    const char
+        *freeze_until; /**< layer: it and all that it depends on stays as it is; NULL: none */
+    const char *
+        freeze; /**< names of layers with * and ?, commas between them, that stay as they are; NULL: none */
+    const char *layer_rates; /**< "conv1_*=0.1,fc6=2": factors of the learning rate; NULL: 1 */
+    int epochs;              /**< default 10 */
+    int64_t max_steps;       /**< stop there, as Ctrl-C does; 0: no limit */
+    double time_limit;       /**< seconds, likewise; 0: no limit */
+    int batch;               /**< pictures of a step; default 64 */
+    int accumulate;          /**< batches whose gradients are added up for an update; default 1 */
+    const char *optimizer;   /**< default "momentum" */
+    double learning_rate;    /**< 0: 0.01; of rmsprop, adam and adamw 0.001 */
+    double momentum;         /**< below 0: the method's own */
+    double l1, l2;           /**< penalties; default 0 and 5e-4 */
+    bool penalize_all;       /**< biases and norms too */
     double clip_value, clip_norm; /**< 0: off */
     double
         average; /**< decay of a moving average of the weights, which is what is validated and saved

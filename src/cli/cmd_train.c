@@ -9,6 +9,7 @@
 
 typedef struct settings {
     char *output, *architecture, *model, *resume;
+    char *head, *freeze_until, *freeze, *layer_rates;
     char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads;
     uint64_t max_steps, checkpoint_steps;
@@ -62,6 +63,10 @@ static rv_train_options train_options(const cli *c, const settings *s, watcher *
     const bool automatic = s->resume != NULL && strcmp(s->resume, "auto") == 0;
     o.architecture = s->architecture;
     o.model = s->model;
+    o.head = s->head;
+    o.freeze_until = s->freeze_until;
+    o.freeze = s->freeze;
+    o.layer_rates = s->layer_rates;
     o.size = s->size;
     o.epochs = s->epochs;
     o.max_steps = (int64_t)s->max_steps;
@@ -202,7 +207,29 @@ static const cli_option options[] = {
      .kind = CLI_FILE,
      .offset = AT(model),
      .argument = "MODEL",
-     .help = "model to go on from, with all its weights and classes"},
+     .help = "model to go on from, with all its weights"},
+    {.name = "head",
+     .kind = CLI_TEXT,
+     .offset = AT(head),
+     .argument = "LAYERS",
+     .help = "take off the model's classifier, and put on a dense layer to the set's classes, "
+             "behind these: "
+             "'linear' for none, or 'dense 256 elu, dropout 0.5'"},
+    {.name = "freeze-until",
+     .kind = CLI_TEXT,
+     .offset = AT(freeze_until),
+     .argument = "LAYER",
+     .help = "leave this layer and all that it depends on as they are"},
+    {.name = "freeze",
+     .kind = CLI_TEXT,
+     .offset = AT(freeze),
+     .argument = "NAMES",
+     .help = "leave layers of these names as they are: 'conv1_*,conv2_*'"},
+    {.name = "layer-rates",
+     .kind = CLI_TEXT,
+     .offset = AT(layer_rates),
+     .argument = "NAMES",
+     .help = "factors of the learning rate: 'conv*=0.1,head/*=1'"},
     {.name = "resume",
      .kind = CLI_FILE,
      .offset = AT(resume),

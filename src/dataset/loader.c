@@ -7,6 +7,7 @@
 #include "base/philox.h"
 #include "base/system.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -104,7 +105,20 @@ static void note(rv_loader *l, uint32_t index, rv_status status)
 static size_t picture_floats(const rv_loader *l)
 {
     const rv_loader_options *o = &l->options;
-    return (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    return o->table != NULL ? o->table_floats
+                            : (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+}
+
+/* The row of the table in place of a picture. */
+static rv_status copy_row(const rv_loader *l, slot *s, size_t place, size_t index)
+{
+    const size_t floats = picture_floats(l);
+    const float *row = l->options.table + index * floats;
+    if (isnan(row[0])) {
+        return rv_fail(RV_ERR_FORMAT, "picture %zu could not be read", index);
+    }
+    memcpy(s->pictures + place * floats, row, floats * sizeof(float));
+    return RV_OK;
 }
 
 /* The picture for a place of a slot: fitted, or what the device needs to augment it. */
@@ -113,6 +127,9 @@ static rv_status read_one(const rv_loader *l, slot *s, size_t place, size_t inde
     const rv_loader_options *o = &l->options;
     rv_sample sample;
     rv_status status;
+    if (o->table != NULL) {
+        return copy_row(l, s, place, index);
+    }
     RV_TRY(rv_dataset_read(&sample, l->dataset, o->subset, index));
     if (o->recipe != NULL) {
         const rv_draw_key key = {o->seed, (uint32_t)index, (uint32_t)epoch};
@@ -196,7 +213,7 @@ static rv_status allocate(rv_loader *l)
 {
     const rv_loader_options *o = &l->options;
     const size_t batch = (size_t)o->batch;
-    const size_t floats = batch * (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+    const size_t floats = batch * picture_floats(l);
     for (int i = 0; i < SLOTS; i++) {
         slot *s = &l->slots[i];
         s->number = -1;

@@ -18,6 +18,10 @@ typedef struct rv_loader_options {
     bool
         shuffle; /**< for training: another order each epoch, without what is left over at its end; else
                          all pictures in their order */
+    const float *
+        table; /**< NULL, or a row for each picture, which stands for it in batches: what a network made of
+                             it before; a row that begins with NaN cannot be read */
+    size_t table_floats; /**< of a row */
     const rv_recipe
         *recipe; /**< NULL, or batches are pictures to be augmented on the device, another way each
                                   epoch; it must outlive the loader */
@@ -32,7 +36,8 @@ typedef struct rv_loader_options {
 /** A batch; borrowed until the next call. */
 typedef struct rv_batch {
     int64_t number;          /**< from 0, over all epochs */
-    const float *pictures;   /**< [batch,channels,height,width], 0..1; NULL with a recipe */
+    const float *pictures;   /**< [batch,channels,height,width], 0..1; NULL with a recipe; or rows
+                                of the table */
     rv_augmented *augmented; /**< with a recipe: [batch], for rv_augmenter_run(); else NULL */
     const float
         *labels; /**< [batch]; -1 where there is no picture: none is left, or it cannot be read */

@@ -78,6 +78,7 @@ struct rv_plan {
     rv_device *device;
     rv_params *params;
     const rv_graph *graph; /**< valid while the plan is created only */
+    const bool *frozen;    /**< likewise; as in the options */
     rv_mode mode;
     uint32_t seed, run;
     bool param_gradients, backward;

@@ -149,9 +149,11 @@ rv_status rv_plan_create(rv_plan **out, const rv_graph *graph, rv_params *params
     plan->mode = options->mode;
     plan->seed = options->seed;
     plan->param_gradients = options->param_gradients;
+    plan->frozen = options->frozen;
     plan->events = options->events;
     const rv_status status = create(plan, options);
     plan->graph = NULL;
+    plan->frozen = NULL;
     if (status != RV_OK) {
         rv_plan_destroy(plan);
         return status;

@@ -22,7 +22,10 @@ typedef struct rv_plan_options {
     const rv_value *gradients; /**< inputs or feeds whose gradient is wanted */
     int n_gradients;
     bool param_gradients; /**< also all parameters; needs rv_params with gradients */
-    uint32_t seed;        /**< key of everything drawn at random */
+    /** NULL, or by node of the graph: runs as in inference, and its parameters get no gradient; below the last
+     *  that get one nothing runs backwards. */
+    const bool *frozen;
+    uint32_t seed;   /**< key of everything drawn at random */
     uint64_t memory; /**< bytes that the plan may take, 0: what the device has left; where they are
                            few, values are computed again for backward and parameters packed for each
                            use: slower, with the same results to the byte */

@@ -57,6 +57,11 @@ static rv_status add_value(rv_plan *plan, int *out, const rv_tensor *like, rv_la
     return RV_OK;
 }
 
+static bool is_frozen(const rv_plan *plan, int graph_node)
+{
+    return plan->frozen != NULL && graph_node >= 0 && plan->frozen[graph_node];
+}
+
 /* A node of the plan, with room for its arrays, attributes and name: the graph may change or go.
  * Tensors are pointed to when no value moves any more. */
 static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int graph_node)
@@ -81,7 +86,7 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
         p->node.attrs = memcpy(memory + arrays, like->attrs, attr_size);
     }
     p->node.name = memcpy(memory + arrays + attr_size, like->name, name_size);
-    p->node.mode = plan->mode;
+    p->node.mode = is_frozen(plan, graph_node) ? RV_INFER : plan->mode;
     p->node.wanted = 0;
     p->node.slope = 1;
     *out = (int)plan->n_nodes++;
@@ -263,7 +268,8 @@ static rv_status mark_dependent(rv_plan *plan, const rv_plan_options *options)
     }
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
-        bool needs = plan->param_gradients && p->node.op->n_params > 0;
+        bool needs =
+            plan->param_gradients && p->node.op->n_params > 0 && !is_frozen(plan, p->graph_node);
         for (int k = 0; k < p->node.n_in; k++) {
             needs = needs || plan->values[p->in[k]].needs_gradient;
         }
@@ -304,7 +310,8 @@ static rv_status want(rv_plan *plan, rv_plan_node *p, bool *written)
             written[p->in[i]] = v->on_path = true;
         }
     }
-    for (int i = 0; plan->param_gradients && i < n->op->n_params; i++) {
+    const bool learns = plan->param_gradients && !is_frozen(plan, p->graph_node);
+    for (int i = 0; learns && i < n->op->n_params; i++) {
         n->wanted |= rv_node_has_param(n, i) ? RV_WANT_PARAM(i) : 0;
     }
     if (n->wanted != 0 && n->op->backward == NULL) {

@@ -370,7 +370,7 @@ rv_status rv_caffe_weights_apply(const rv_caffe_weights *w, rv_graph *graph, boo
 {
     for (int i = 0; i < rv_graph_node_count(graph); i++) {
         const target t = find_target(graph, i);
-        if (t.n == 0) {
+        if (t.n == 0 || rv_is_head(rv_graph_node(graph, i)->name)) {
             continue;
         }
         const rv_status status = apply(w, rv_graph_node(graph, i)->name, &t, copy);

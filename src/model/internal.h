@@ -9,6 +9,8 @@
 #include "model/prototxt.h"
 #include "model/safetensors.h"
 
+#include <string.h>
+
 enum { RV_LAYER_MAX_ATTRS = 10 };
 
 /** Names that a layer reads or writes; owned. */
@@ -75,6 +77,18 @@ RV_NODISCARD rv_status rv_architecture_create(rv_network **out, const char *name
                                               const rv_architecture_shape *shape,
                                               rv_pooling pooling);
 
+/** Stands before the names of a new head's layers: the file of the network has no weights for them. */
+#define RV_HEAD_PREFIX "head/"
+static inline bool rv_is_head(const char *node)
+{
+    return strncmp(node, RV_HEAD_PREFIX, sizeof RV_HEAD_PREFIX - 1) == 0;
+}
+/** Replaces the classifier, the last convolution or dense layer with all behind it: mean of each channel where
+ *  what is left gives maps, the layers of `text` ("dense 256 elu, dropout 0.5"; "linear": none), a dense layer to the
+ *  classes, softmax. */
+RV_NODISCARD rv_status rv_network_replace_head(rv_network *network, const char *text,
+                                               int32_t classes);
+
 /** Reads a Caffe network from a prototxt, in its test phase. */
 RV_NODISCARD rv_status rv_caffe_network(rv_network **out, const char *path, rv_pooling pooling);
 /** The same from text; `file` names it in messages. */
@@ -111,7 +125,7 @@ RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes,
                                       const rv_safetensors *weights, const char *file);
 /** Checks all weights of `graph`, and copies their values into it if `copy`. */
 RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph,
-                                            bool copy);
+                                            bool new_head, bool copy);
 /** Writes such a file. @param training  JSON of a checkpoint, NULL: none */
 RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_network *network,
                                             const char *const *classes, size_t n_classes,

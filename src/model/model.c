@@ -17,6 +17,7 @@ struct rv_model {
     rv_caffe_weights *weights; /* NULL: from `own`, or drawn at random */
     rv_safetensors *own;       /* a file that Reverie wrote, NULL: none */
     uint32_t seed;
+    bool new_head; /* its last layers were put on by the options: no weights are anywhere */
     rv_names labels;
     rv_model_graph graph; /* of all layers, without values */
 };
@@ -58,7 +59,8 @@ static rv_status check_preprocessing(const rv_preprocessing *p)
 
 static bool asks_for_shape(const rv_model_options *o)
 {
-    return o->channels != 0 || o->height != 0 || o->width != 0 || o->classes != 0;
+    return o->channels != 0 || o->height != 0 || o->width != 0 ||
+           (o->classes != 0 && o->head == NULL);
 }
 
 static rv_status fail_no_architecture(const char *name)
@@ -109,6 +111,18 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
     return status;
 }
 
+/* The old class names go with the old classes. */
+static rv_status put_on_head(rv_model *model, const rv_model_options *options)
+{
+    if (options->classes < 1) {
+        return rv_fail(RV_ERR_USAGE, "a new head needs a number of classes");
+    }
+    RV_TRY(rv_network_replace_head(model->network, options->head, options->classes));
+    rv_names_release(&model->labels);
+    model->new_head = true;
+    return RV_OK;
+}
+
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
 {
     if (strcmp(name, "patches") == 0) {
@@ -125,9 +139,12 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
         RV_TRY(check_preprocessing(options->preprocessing));
         model->network->preprocessing = *options->preprocessing;
     }
+    if (options->head != NULL) {
+        RV_TRY(put_on_head(model, options));
+    }
     RV_TRY(rv_network_build(&model->graph, model->network, NULL, 0));
     if (model->own != NULL) {
-        return rv_own_weights_apply(model->own, model->graph.graph, false);
+        return rv_own_weights_apply(model->own, model->graph.graph, model->new_head, false);
     }
     if (model->weights != NULL) {
         return rv_caffe_weights_apply(model->weights, model->graph.graph, false);
@@ -180,7 +197,7 @@ static rv_status build(rv_model_graph *out, const rv_model *model, const char *c
     if (model->weights != NULL) {
         status = rv_caffe_weights_apply(model->weights, out->graph, true);
     } else if (model->own != NULL) {
-        status = rv_own_weights_apply(model->own, out->graph, true);
+        status = rv_own_weights_apply(model->own, out->graph, model->new_head, true);
     }
     if (status == RV_OK) {
         status = rv_graph_initialize_by(out->graph, initializer, model->seed);

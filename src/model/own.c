@@ -309,9 +309,14 @@ static rv_status apply(const rv_safetensors *weights, rv_param *param, bool copy
     return status;
 }
 
-rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph, bool copy)
+/* A head that was trained before is in the file, unless it is a new one. */
+rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph, bool new_head,
+                               bool copy)
 {
     for (int node = 0; node < rv_graph_node_count(graph); node++) {
+        if (new_head && rv_is_head(rv_graph_node(graph, node)->name)) {
+            continue;
+        }
         for (int i = 0; i < RV_MAX_PARAMS; i++) {
             RV_TRY(apply(weights, rv_graph_param(graph, node, i), copy));
         }

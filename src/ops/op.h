@@ -25,6 +25,7 @@ enum {
     RV_OP_BWD_INPLACE = 1u << 4,      /**< backward may write d_in[0] over d_out[0] */
     RV_OP_AFFINE_PER_CHANNEL =
         1u << 5,             /**< y = a_c x + b_c in inference: folds into a convolution */
+    RV_OP_DRAWS = 1u << 13,  /**< forward draws random numbers in training */
     RV_OP_LOSS = 1u << 6,    /**< the output is one number to be minimised */
     RV_OP_REORDER = 1u << 7, /**< changes the layout only; inserted by the planner */
     RV_OP_PARAMS_READ_INPUT =

@@ -26,6 +26,10 @@ static rv_status open_model(rv_train_run *run)
         options.classes = rv_dataset_class_count(run->dataset);
         return rv_model_open(&run->model, o->architecture, &options);
     }
+    if (o->head != NULL) {
+        options.head = o->head;
+        options.classes = rv_dataset_class_count(run->dataset);
+    }
     options.events = o->events;
     return rv_model_open(&run->model, o->model, &options);
 }
@@ -50,7 +54,9 @@ static rv_status build_graph(rv_train_run *run)
     RV_TRY(rv_training_graph_add(&run->training, &run->graph, o->batch, (float)o->smoothing));
     const int32_t outputs = rv_graph_shape(run->graph.graph, run->training.logits)->dim[1];
     if (outputs != rv_dataset_class_count(run->dataset)) {
-        return rv_fail(RV_ERR_USAGE, "%s has %d classes, but the network ends in %d",
+        return rv_fail(RV_ERR_USAGE,
+                       "%s has %d classes, but the network ends in %d: give it a new head (--head "
+                       "linear)",
                        run->dataset_path, rv_dataset_class_count(run->dataset), (int)outputs);
     }
     RV_TRY(rv_alloc(&run->host, (size_t)o->batch * (size_t)outputs, sizeof *run->host, "scores"));
@@ -64,45 +70,54 @@ static rv_status make_plans(rv_train_run *run)
                                    .outputs = outputs,
                                    .n_outputs = 2,
                                    .param_gradients = true,
+                                   .feeds = &run->input,
+                                   .n_feeds = run->input != run->graph.picture,
+                                   .frozen = run->frozen,
                                    .seed = run->options.seed};
     RV_TRY(rv_plan_create(&run->plan, run->graph.graph, run->params, run->device, &train));
     if (rv_dataset_count(run->dataset, RV_SUBSET_VALIDATION) == 0) {
         return RV_OK;
     }
-    const rv_plan_options infer = {
-        .mode = RV_INFER, .outputs = &run->training.logits, .n_outputs = 1};
+    const rv_plan_options infer = {.mode = RV_INFER,
+                                   .outputs = &run->training.logits,
+                                   .n_outputs = 1,
+                                   .feeds = &run->input,
+                                   .n_feeds = run->input != run->graph.picture};
     rv_runner *r = &run->validation;
     RV_TRY(rv_plan_create(&r->plan, run->graph.graph, run->params, run->device, &infer));
     r->device = run->device;
-    r->picture = rv_plan_tensor(r->plan, run->graph.picture);
+    r->picture = rv_plan_tensor(r->plan, run->input);
     r->logits = rv_plan_tensor(r->plan, run->training.logits);
     r->host = run->host;
     return RV_OK;
 }
 
-static rv_loader_options loader_options(const rv_train_run *run, rv_subset subset)
+rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset subset,
+                                          bool from_table)
 {
     const rv_train_options *o = &run->options;
     const rv_shape *in = rv_graph_shape(run->graph.graph, run->graph.picture);
-    return (rv_loader_options){
-        .subset = subset,
-        .batch = o->batch,
-        .multiple = o->accumulate,
-        .channels = in->dim[1],
-        .height = in->dim[2],
-        .width = in->dim[3],
-        .shuffle = subset == RV_SUBSET_TRAIN,
-        .recipe = subset == RV_SUBSET_TRAIN && run->augmenter != NULL ? &run->recipe : NULL,
-        .seed = o->seed,
-        .threads = o->threads,
-        .strict = o->strict,
-        .events = o->events};
+    const bool learns = subset == RV_SUBSET_TRAIN && (from_table || run->table[subset] == NULL);
+    return (rv_loader_options){.subset = subset,
+                               .batch = o->batch,
+                               .multiple = o->accumulate,
+                               .channels = in->dim[1],
+                               .height = in->dim[2],
+                               .width = in->dim[3],
+                               .shuffle = learns,
+                               .table = from_table ? run->table[subset] : NULL,
+                               .table_floats = rv_train_row_floats(run),
+                               .recipe = learns && run->augmenter != NULL ? &run->recipe : NULL,
+                               .seed = o->seed,
+                               .threads = o->threads,
+                               .strict = o->strict,
+                               .events = o->events};
 }
 
 /* The loader that goes on where the training is. */
 static rv_status open_loader(rv_train_run *run)
 {
-    const rv_loader_options options = loader_options(run, RV_SUBSET_TRAIN);
+    const rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_TRAIN, true);
     rv_loader_destroy(run->loader);
     run->loader = NULL;
     RV_TRY(rv_loader_create(&run->loader, run->dataset, &options, run->at.batches));
@@ -169,8 +184,12 @@ static rv_status prepare(rv_train_run *run)
     RV_TRY(open_folder(run, &resume));
     RV_TRY(rv_check_cancelled(run->options.events));
     RV_TRY(build_graph(run));
+    RV_TRY(rv_train_freeze(run));
     RV_TRY(rv_train_update_options(&update, &run->options));
     RV_TRY(rv_update_create(&run->update, run->device, run->params, &update));
+    RV_TRY(rv_train_set_rates(run));
+    RV_TRY(rv_train_find_input(run));
+    RV_TRY(rv_train_fill_tables(run));
     RV_TRY(make_plans(run));
     rv_text_append(&run->metrics, "epoch,steps,loss,accuracy,val_loss,val_accuracy,learning_rate,"
                                   "images_per_second\n");
@@ -198,6 +217,10 @@ static void release(rv_train_run *run)
     rv_model_close(run->model);
     rv_dataset_close(run->dataset);
     rv_text_release(&run->metrics);
+    free(run->frozen);
+    free(run->fixed);
+    free(run->table[0]);
+    free(run->table[1]);
     free(run->config);
     free(run->host);
 }
@@ -219,7 +242,7 @@ static void count_batch(rv_train_run *run, const rv_batch *batch, double loss)
 /* Pictures of a batch to the plan: as they are, or augmented there. */
 static rv_status upload(rv_train_run *run, const rv_batch *batch)
 {
-    rv_tensor *pictures = rv_plan_tensor(run->plan, run->graph.picture);
+    rv_tensor *pictures = rv_plan_tensor(run->plan, run->input);
     if (batch->augmented == NULL) {
         return rv_tensor_write(run->device, pictures, batch->pictures);
     }
@@ -297,7 +320,7 @@ static void report(const rv_train_run *run)
 
 static rv_status validate(rv_train_run *run, rv_train_epoch *e)
 {
-    const rv_loader_options options = loader_options(run, RV_SUBSET_VALIDATION);
+    const rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_VALIDATION, true);
     rv_loader *loader = NULL;
     rv_tally tally = {0};
     if (run->validation.plan == NULL) {
@@ -453,7 +476,7 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     rv_status status = prepare(&run);
     if (status == RV_OK) {
         status = train(&run);
-        result->unreadable = rv_loader_unreadable(run.loader);
+        result->unreadable = run.unreadable > 0 ? run.unreadable : rv_loader_unreadable(run.loader);
     }
     result->last = run.last;
     result->best = run.at.best;

@@ -59,21 +59,28 @@ static rv_status find_output(int *out, rv_train_run *run, rv_plan *plan, const r
 static rv_status find_layer(int *out, rv_train_run *run, const rv_batch *batch)
 {
     const rv_graph *graph = run->graph.graph;
-    const int n = rv_graph_node_count(graph);
+    int n = 0;
     rv_value *values;
     rv_plan *plan = NULL;
-    RV_TRY(rv_alloc(&values, (size_t)n, sizeof *values, "layers"));
-    for (int i = 0; i < n; i++) {
-        values[i] = rv_graph_node_output(graph, i, 0);
+    RV_TRY(rv_alloc(&values, (size_t)rv_graph_node_count(graph), sizeof *values, "layers"));
+    for (int i = 0; i < rv_graph_node_count(graph); i++) {
+        if (!run->fixed[i]) {
+            values[n++] = rv_graph_node_output(graph, i, 0);
+        }
     }
-    const rv_plan_options options = {
-        .mode = RV_TRAIN, .outputs = values, .n_outputs = n, .seed = run->options.seed};
+    const rv_plan_options options = {.mode = RV_TRAIN,
+                                     .outputs = values,
+                                     .n_outputs = n,
+                                     .feeds = &run->input,
+                                     .n_feeds = run->input != run->graph.picture,
+                                     .frozen = run->frozen,
+                                     .seed = run->options.seed};
     rv_status status = rv_plan_create(&plan, graph, run->params, run->device, &options);
     if (status == RV_OK) {
         rv_plan_set_run(plan, (uint32_t)run->at.batches);
         /* They are on the device, augmented or not. */
-        const rv_tensor *from = rv_plan_tensor(run->plan, run->graph.picture);
-        const rv_tensor *to = rv_plan_tensor(plan, run->graph.picture);
+        const rv_tensor *from = rv_plan_tensor(run->plan, run->input);
+        const rv_tensor *to = rv_plan_tensor(plan, run->input);
         status = rv_buffer_copy(run->device, to->buffer, 0, from->buffer, 0, rv_tensor_bytes(from));
     }
     if (status == RV_OK) {

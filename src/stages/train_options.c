@@ -94,6 +94,9 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
     if ((out->architecture == NULL) == (out->model == NULL)) {
         return rv_fail(RV_ERR_USAGE, "name either an architecture or a model to go on from");
     }
+    if (out->head != NULL && out->model == NULL) {
+        return rv_fail(RV_ERR_USAGE, "a new head takes a model: an architecture has its own");
+    }
     RV_TRY(rv_train_update_options(&update, out));
     RV_TRY(rv_initializer_find(&init, out->init));
     if (out->learning_rate == 0) {
@@ -113,12 +116,14 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
 rv_status rv_train_config(char **out, const rv_train_options *o, const char *dataset)
 {
     json_t *json = json_pack(
-        "{s:s, s:s?, s:s?, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:b, s:f, s:f, s:f}",
-        "dataset", dataset, "arch", o->architecture, "model", o->model, "size", o->size, "epochs",
-        o->epochs, "batch", o->batch, "accumulate", o->accumulate, "optimizer", o->optimizer,
-        "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2", o->l2,
-        "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm", o->clip_norm,
-        "average", o->average);
+        "{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, "
+        "s:b, s:f, s:f, s:f}",
+        "dataset", dataset, "arch", o->architecture, "model", o->model, "head", o->head,
+        "freeze_until", o->freeze_until, "freeze", o->freeze, "layer_rates", o->layer_rates, "size",
+        o->size, "epochs", o->epochs, "batch", o->batch, "accumulate", o->accumulate, "optimizer",
+        o->optimizer, "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2",
+        o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
+        o->clip_norm, "average", o->average);
     json_t *more =
         json_pack("{s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "schedule",
                   o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,

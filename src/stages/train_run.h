@@ -40,6 +40,11 @@ typedef struct rv_train_run {
     rv_model_graph graph;
     rv_training_graph training;
     rv_params *params;
+    bool *frozen;   /**< by node of the graph, NULL: none */
+    bool *fixed;    /**< by node: what it gives depends on the picture alone */
+    rv_value input; /**< what batches hold: the picture, or what the fixed layers made of it */
+    float *table[RV_SUBSETS]; /**< rows of that, NULL where batches hold pictures */
+    size_t unreadable;        /**< pictures, while the tables were filled */
     rv_plan *plan;
     rv_update *update;
     rv_runner validation; /**< plan NULL: there is none */
@@ -77,6 +82,20 @@ RV_NODISCARD rv_status rv_train_save_best(rv_train_run *run);
 RV_NODISCARD rv_status rv_train_load(rv_train_run *run);
 /** train_checkpoint.c: path of a file of the run; freed with free(). */
 RV_NODISCARD rv_status rv_train_path(char **out, const rv_train_run *run, const char *name);
+
+/** train_layers.c: which layers stay as they are, by the options. RV_ERR_USAGE: a name that fits none, or nothing
+ *  is left to be trained. */
+RV_NODISCARD rv_status rv_train_freeze(rv_train_run *run);
+/** train_layers.c: what stays has rate 0, and the factors of the options. */
+RV_NODISCARD rv_status rv_train_set_rates(rv_train_run *run);
+
+/** train_cache.c: what batches are to hold; and fills the tables where that is no picture. */
+RV_NODISCARD rv_status rv_train_find_input(rv_train_run *run);
+RV_NODISCARD rv_status rv_train_fill_tables(rv_train_run *run);
+size_t rv_train_row_floats(const rv_train_run *run);
+/** train.c: how a subset is read. @param from_table  what run->table holds, where it does */
+rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset subset,
+                                          bool from_table);
 
 /** train_nan.c: RV_ERR_USAGE that names the layer where a loss of the current batch stops being finite. */
 rv_status rv_train_fail_not_finite(rv_train_run *run, const rv_batch *batch, double loss);

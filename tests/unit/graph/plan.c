@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(plan, .init = open_device, .fini = close_device);
 
@@ -512,4 +513,36 @@ Test(plan, a_plan_keeps_its_shapes_when_the_graph_is_reshaped)
     RV_ASSERT_OK(rv_graph_reshape(graph, x, rv_shape_4(1, 3, 33, 31)));
     RV_ASSERT_OK(rv_plan_forward(plan));
     cr_assert_eq(loss_sum(), before);
+}
+
+/* Nothing is computed backwards below the last layer that learns, and a frozen layer above it hands gradients on. */
+Test(plan, frozen_layers_learn_nothing_and_what_lies_below_stands_still)
+{
+    const rv_value x = input("x", rv_shape_4(1, 3, 6, 6)), t = input("t", rv_shape_4(1, 5, 6, 6));
+    const rv_value a = apply("relu", "ra", conv("a", x, 4));
+    const rv_value b = apply("relu", "rb", conv("b", a, 6));
+    const rv_value loss = join("mse_loss", "loss", conv("c", b, 5), t);
+    static const char *const names[] = {"a", "ra", "b", "rb", "c"};
+    bool frozen[6] = {false};
+    const uint32_t both = RV_WANT_PARAM(0) | RV_WANT_PARAM(1), data = RV_WANT_INPUT(0);
+    const uint32_t wanted[2][5] = {{0, 0, both, data, both | data}, {0, 0, both, data, data}};
+    for (int round = 0; round < 2; round++) {
+        frozen[0] = true;
+        frozen[4] = round == 1; /* c */
+        make_plan((rv_plan_options){.mode = RV_TRAIN,
+                                    .outputs = &loss,
+                                    .n_outputs = 1,
+                                    .param_gradients = true,
+                                    .frozen = frozen});
+        for (size_t i = 0; i < plan->n_nodes; i++) {
+            for (int k = 0; k < 5; k++) {
+                if (strcmp(plan->nodes[i].node.name, names[k]) == 0) {
+                    cr_assert_eq(plan->nodes[i].node.wanted, wanted[round][k], "%s in round %d",
+                                 names[k], round);
+                }
+            }
+        }
+        rv_plan_destroy(plan);
+        plan = NULL;
+    }
 }

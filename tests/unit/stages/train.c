@@ -4,6 +4,7 @@
 #include <reverie/train.h>
 
 #include "base/file.h"
+#include "model/safetensors.h"
 #include "support/assert.h"
 #include "support/device.h"
 #include "support/scratch.h"
@@ -178,6 +179,92 @@ Test(train, the_same_command_gives_the_same_bytes_and_another_seed_others)
     o.seed++;
     RV_ASSERT_OK(run(&result, "c", &o));
     cr_assert_neq(result.last.loss, loss);
+}
+
+/* Values of tensor `name` in the two files; freed by the caller. */
+static void read_both(float *a, float *b, const char *first, const char *second, const char *name,
+                      const rv_shape *shape)
+{
+    rv_safetensors *file;
+    RV_ASSERT_OK(rv_safetensors_open(&file, rv_test_path(first)));
+    RV_ASSERT_OK(rv_safetensors_read(file, a, name, shape));
+    rv_safetensors_close(file);
+    RV_ASSERT_OK(rv_safetensors_open(&file, rv_test_path(second)));
+    RV_ASSERT_OK(rv_safetensors_read(file, b, name, shape));
+    rv_safetensors_close(file);
+}
+
+/* What is frozen stays to the bit, running statistics included; the rest learns, at its own rate. With everything
+ * below the head frozen its values are computed once, and the whole network gives the same. */
+Test(train, frozen_layers_stay_and_a_new_head_learns)
+{
+    rv_train_options o = bars("small-cnn");
+    rv_train_result result;
+    rv_evaluation *e;
+    rv_model *model;
+    rv_evaluate_options how = RV_EVALUATE_OPTIONS_INIT;
+    char base[256], head[256];
+    float a[32], b[32];
+    const rv_shape channels = rv_shape_1(32);
+    o.size = 16;
+    o.epochs = 6;
+    o.learning_rate = 0.003;
+    RV_ASSERT_OK(run(&result, "base", &o));
+    snprintf(base, sizeof base, "%s", rv_test_path("base/best.safetensors"));
+    o.architecture = NULL;
+    o.model = base;
+    o.size = 0;
+    o.head = "dense 16 elu, dropout 0.2";
+    o.freeze_until = "pool4";
+    RV_ASSERT_OK(run(&result, "head", &o));
+    cr_assert_gt(result.best.val_accuracy, 0.6);
+    read_both(a, b, "base/best.safetensors", "head/best.safetensors", "norm1.mean", &channels);
+    cr_assert_arr_eq(a, b, sizeof a);
+    read_both(a, b, "base/best.safetensors", "head/best.safetensors", "norm1.weight", &channels);
+    cr_assert_arr_eq(a, b, sizeof a);
+    snprintf(head, sizeof head, "%s", rv_test_path("head/best.safetensors"));
+    RV_ASSERT_OK(rv_model_open(&model, head, NULL));
+    how.validation = 0.2;
+    how.seed = o.seed;
+    RV_ASSERT_OK(rv_evaluate(&e, device, model, rv_test_path("set"), &how));
+    cr_assert_float_eq(rv_evaluation_loss(e), result.best.val_loss, 1e-4);
+    rv_evaluation_destroy(e);
+    rv_model_close(model);
+
+    /* The second phase: the head goes on, and above conv3 the rest with it, slowly. */
+    o.model = head;
+    o.head = NULL;
+    o.freeze_until = "relu2";
+    o.layer_rates = "conv3=0.1, norm3=0";
+    o.epochs = 1;
+    RV_ASSERT_OK(run(&result, "fine", &o));
+    read_both(a, b, "head/best.safetensors", "fine/best.safetensors", "norm1.mean", &channels);
+    cr_assert_arr_eq(a, b, sizeof a);
+    float c[128], d[128];
+    const rv_shape wide = rv_shape_1(128);
+    read_both(c, d, "head/best.safetensors", "fine/best.safetensors", "norm3.bias", &wide);
+    cr_assert_arr_eq(c, d, sizeof c);
+    read_both(c, d, "head/best.safetensors", "fine/best.safetensors", "norm4.bias", &wide);
+    cr_assert_arr_neq(c, d, sizeof c);
+    read_both(c, d, "head/best.safetensors", "fine/best.safetensors", "norm3.mean", &wide);
+    cr_assert_arr_neq(c, d, sizeof c);
+
+    static const struct {
+        const char *freeze_until, *freeze, *rates, *head, *words;
+        rv_status status;
+    } rows[] = {{"conw3", NULL, NULL, NULL, "'conw3'", RV_ERR_NOT_FOUND},
+                {NULL, "conv9*", NULL, NULL, "'conv9*'", RV_ERR_USAGE},
+                {NULL, "*", NULL, NULL, "all layers are frozen", RV_ERR_USAGE},
+                {NULL, NULL, "conv1", NULL, "'conv1'", RV_ERR_USAGE},
+                {NULL, NULL, "x=1", NULL, "'x'", RV_ERR_USAGE},
+                {NULL, NULL, NULL, "dense 3 softly", "'dense 3 softly'", RV_ERR_USAGE}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        o.freeze_until = rows[i].freeze_until;
+        o.freeze = rows[i].freeze;
+        o.layer_rates = rows[i].rates;
+        o.head = rows[i].head;
+        RV_ASSERT_FAILS(run(&result, "wrong", &o), rows[i].status, rows[i].words);
+    }
 }
 
 /* Colour pictures of two classes: a bright half above, or to the left. */

@@ -1,0 +1,160 @@
+/* Layers by name: which stay as they are, and which learn at a rate of their own. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "stages/train_run.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_NAME = 128 };
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* Copies the next part of "a,b,c" without spaces around it. @return false at the end */
+static bool next_part(char out[MAX_NAME], const char **text)
+{
+    const char *start = *text + strspn(*text, ", ");
+    size_t n = strcspn(start, ",");
+    *text = start + n;
+    while (n > 0 && start[n - 1] == ' ') {
+        n--;
+    }
+    snprintf(out, MAX_NAME, "%.*s", (int)(n < MAX_NAME ? n : MAX_NAME - 1), start);
+    return n > 0;
+}
+
+/* @return how many nodes fit */
+static int for_matching(const rv_train_run *run, const char *pattern,
+                        void (*visit)(void *payload, int node), void *payload)
+{
+    int found = 0;
+    for (int i = 0; i < rv_graph_node_count(run->graph.graph); i++) {
+        if (fnmatch(pattern, rv_graph_node(run->graph.graph, i)->name, 0) == 0) {
+            visit(payload, i);
+            found++;
+        }
+    }
+    return found;
+}
+
+static rv_status fail_no_layer(const char *pattern)
+{
+    return rv_fail(RV_ERR_USAGE, "no layer is called '%s'; `reverie models info` lists them",
+                   pattern);
+}
+
+/* --- what stays ------------------------------------------------------------------------------ */
+
+static void mark(void *payload, int node)
+{
+    ((bool *)payload)[node] = true;
+}
+
+/* A layer and all that it depends on. */
+static rv_status freeze_until(rv_train_run *run, const char *layer)
+{
+    const rv_graph *graph = run->graph.graph;
+    rv_value value;
+    RV_TRY(rv_graph_find(graph, &value, layer));
+    const int last = rv_graph_producer(graph, value);
+    if (last >= 0) {
+        run->frozen[last] = true;
+    }
+    for (int i = last; i >= 0; i--) {
+        for (int k = 0; run->frozen[i] && k < rv_graph_node(graph, i)->n_in; k++) {
+            const int from = rv_graph_producer(graph, rv_graph_node_inputs(graph, i)[k]);
+            if (from >= 0) {
+                run->frozen[from] = true;
+            }
+        }
+    }
+    return RV_OK;
+}
+
+static bool learns_something(const rv_train_run *run)
+{
+    for (int i = 0; i < rv_graph_node_count(run->graph.graph); i++) {
+        if (!run->frozen[i] && rv_graph_param(run->graph.graph, i, 0) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+rv_status rv_train_freeze(rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    char pattern[MAX_NAME];
+    if (o->freeze == NULL && o->freeze_until == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_alloc(&run->frozen, (size_t)rv_graph_node_count(run->graph.graph),
+                    sizeof *run->frozen, "layers"));
+    if (o->freeze_until != NULL) {
+        RV_TRY(freeze_until(run, o->freeze_until));
+    }
+    for (const char *text = o->freeze; text != NULL && next_part(pattern, &text);) {
+        if (for_matching(run, pattern, mark, run->frozen) == 0) {
+            return fail_no_layer(pattern);
+        }
+    }
+    return learns_something(run)
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE, "all layers are frozen: nothing is left to be trained");
+}
+
+/* --- rates ----------------------------------------------------------------------------------- */
+
+typedef struct rates {
+    const rv_train_run *run;
+    float factor;
+    rv_status status;
+} rates;
+
+static void set_rate(void *payload, int node)
+{
+    rates *r = payload;
+    size_t n;
+    const rv_segment *segments = rv_params_segments(r->run->params, &n);
+    for (size_t i = 0; i < n && r->status == RV_OK; i++) {
+        if (segments[i].node == node && !segments[i].state) {
+            r->status = rv_update_set_rate(r->run->update, i, r->factor);
+        }
+    }
+}
+
+static rv_status set_named(rates *r, char *part)
+{
+    char *equals = strrchr(part, '=');
+    double factor;
+    if (equals == NULL) {
+        return rv_fail(RV_ERR_USAGE,
+                       "learning rates of layers are given as in 'conv1_*=0.1', not "
+                       "'%s'",
+                       part);
+    }
+    *equals = '\0';
+    RV_TRY(rv_parse_double(&factor, equals + 1, 0, 1e6, "the factor of a learning rate"));
+    r->factor = (float)factor;
+    return for_matching(r->run, part, set_rate, r) > 0 ? r->status : fail_no_layer(part);
+}
+
+rv_status rv_train_set_rates(rv_train_run *run)
+{
+    rates r = {.run = run};
+    char part[MAX_NAME];
+    for (const char *text = run->options.layer_rates; text != NULL && next_part(part, &text);) {
+        RV_TRY(set_named(&r, part));
+    }
+    r.factor = 0;
+    for (int i = 0; run->frozen != NULL && i < rv_graph_node_count(run->graph.graph); i++) {
+        if (run->frozen[i]) {
+            set_rate(&r, i);
+        }
+    }
+    return r.status;
+}
