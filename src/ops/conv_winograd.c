@@ -14,11 +14,11 @@ enum {
     PANELS_PER_CORE = 4,      /* that cores can share evenly; with fewer they share points */
     WEIGHT_BYTES = 16 << 20,  /* that stay in the last cache, while each panel needs all of them */
     SOURCE_BYTES = 512 << 10, /* of a panel, that stay in the second-level cache */
-    ITEMS_PER_CORE = 16,
-    CHUNK = 12,             /* panels that share a pass over the weights in three steps */
-    FUSED_BYTES = 10 << 20, /* of scratch memory for all groups */
-    PANELS_PER_GROUP = 8,
-    GROUPS_PER_CORE = 4
+    ITEMS_PER_CORE = 288,     /* of a step: a core that was held up leaves more to the others */
+    CHUNK = 12,               /* panels that share a pass over the weights in three steps */
+    PANELS_PER_GROUP = 8,     /* in one launch, as far as there are */
+    LEAST_GROUPS = 4,         /* this many per core, */
+    MOST_GROUPS = 16          /* and no more than these */
 };
 /* Counted as direct convolution: a launch that does more could hold up a display or Ctrl-C. */
 static const double max_launch_flops = 4e10;
@@ -127,21 +127,20 @@ static rv_int4 range_of(const rv_conv_gather *g, int32_t first, int32_t last)
 /* --- all in one launch ----------------------------------------------------------------------- */
 
 /* Enough to share the work evenly among cores; each takes scratch memory and has to find its way into the source. */
-static int32_t count_groups(const sizes *s, int32_t b, const rv_device *device)
+static int32_t count_groups(const sizes *s, const rv_device *device)
 {
-    const size_t bytes = (size_t)(s->source + s->product) * (size_t)b * sizeof(float);
-    const int32_t fitting = (int32_t)(FUSED_BYTES / bytes) + 1;
+    const int32_t cores = rv_device_get_info(device)->compute_units;
+    const int32_t least = LEAST_GROUPS * cores, most = MOST_GROUPS * cores;
     const int32_t wanted = s->panels / PANELS_PER_GROUP;
-    const int32_t least = GROUPS_PER_CORE * rv_device_get_info(device)->compute_units;
-    const int32_t n = wanted < fitting ? wanted : fitting;
-    return n > least ? n : least < s->panels ? least : s->panels;
+    const int32_t n = wanted < least ? least : wanted < most ? wanted : most;
+    return n < s->panels ? n : s->panels;
 }
 
 static rv_status prepare_fused(rv_conv_gather *g, rv_device *device, size_t *packed_floats,
                                int32_t out)
 {
     const sizes s = sizes_of(&g->geometry, out);
-    const size_t groups = (size_t)count_groups(&s, g->geometry.target_lanes, device);
+    const size_t groups = (size_t)count_groups(&s, device);
     g->run_grid = rv_grid_groups(groups, 1, 1, 1, 1, 1);
     RV_TRY(prepare(g, device, packed_floats, out, groups * (size_t)s.source,
                    groups * (size_t)s.product));
