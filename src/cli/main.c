@@ -144,10 +144,8 @@ static int print_version(cli *c)
 {
     const char *features = rv_version_features();
     json_t *list = json_array();
-    for (const char *f = features; *f != '\0'; f += strspn(f, ", ")) {
-        const size_t n = strcspn(f, ",");
-        json_array_append_new(list, json_stringn(f, n));
-        f += n;
+    if (features[0] != '\0') {
+        json_array_append_new(list, json_string(features));
     }
     cli_json_set(c, "features", list);
     if (!c->globals.json) {
