@@ -33,7 +33,7 @@ extern "C" {
 
 /** "1.0.0"; static. */
 RV_API const char *rv_version(void);
-/** Optional libraries that it was built with, such as "CLBlast"; empty without any; static. */
+/** What it was built with of all that can be left out, such as "CLBlast, TIFF, WebP"; may be empty; static. */
 RV_API const char *rv_version_features(void);
 
 #ifdef __cplusplus

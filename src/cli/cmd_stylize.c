@@ -8,6 +8,7 @@
 
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
+static const char *const icc_names[] = {"srgb", "keep", NULL};
 static const char *const pooling_names[] = {"max", "average", NULL};
 
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
@@ -120,7 +121,7 @@ static const cli_option options[] = {
      .offset = AT(output),
      .argument = "OUT",
      .otherwise = "PHOTO_STYLE.jpg in the current folder, .png with alpha or 16 bits",
-     .help = "a .jpg or .png file, or a folder for files of that name"},
+     .help = "a .jpg, .png, .tif or .webp file, or a folder for files of that name"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = AT(model),
@@ -226,7 +227,14 @@ static const cli_option options[] = {
      .initial = "95",
      .min = 1,
      .max = 100,
-     .help = "of a JPEG file: higher is larger and better"},
+     .help = "of a JPEG or WebP file: higher is larger and better; a WebP of 100 is lossless"},
+    {.name = "icc",
+     .kind = CLI_CHOICE,
+     .offset = AT(icc),
+     .argument = "srgb|keep",
+     .initial = "srgb",
+     .choices = icc_names,
+     .help = "colours of the result: sRGB, or those of the photo's profile, which is put into it"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = AT(overwrite),

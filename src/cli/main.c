@@ -144,8 +144,10 @@ static int print_version(cli *c)
 {
     const char *features = rv_version_features();
     json_t *list = json_array();
-    if (features[0] != '\0') {
-        json_array_append_new(list, json_string(features));
+    for (const char *f = features; *f != '\0'; f += strspn(f, ", ")) {
+        const size_t n = strcspn(f, ",");
+        json_array_append_new(list, json_stringn(f, n));
+        f += n;
     }
     cli_json_set(c, "features", list);
     if (!c->globals.json) {

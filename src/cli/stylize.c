@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef enum fate { WAITING, DONE, SKIPPED, FAILED } fate;
 
@@ -55,22 +54,14 @@ static void fail_job(job *j, rv_status status)
             cli_format("%s", rv_error_message()));
 }
 
-/* Wrong formats are found before the work rather than when it is written. */
-static bool check_format(job *j, bool needs_png)
+static rv_image_write_options write_options(const batch *b)
 {
-    const char *dot = strrchr(base_of(j->output), '.');
-    const bool png = dot != NULL && strcasecmp(dot, ".png") == 0;
-    const bool jpeg =
-        dot != NULL && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-    if (!png && !jpeg) {
-        end_job(j, FAILED, CLI_USAGE,
-                cli_format("'%s': results are written as .jpg, .jpeg or .png", j->output));
-    } else if (jpeg && needs_png) {
-        end_job(j, FAILED, CLI_USAGE,
-                cli_format("'%s': JPEG cannot hold alpha or 16 bits, which %s has; name a .png",
-                           j->output, j->photo));
-    }
-    return j->fate == WAITING;
+    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
+    options.quality = b->s->quality;
+    options.overwrite = b->s->overwrite;
+    options.strip = b->s->strip;
+    options.keep_icc = b->s->icc == 1;
+    return options;
 }
 
 static bool check_earlier(const batch *b, job *j)
@@ -112,17 +103,22 @@ static void plan(const batch *b, job *j)
         return;
     }
     const bool needs_png = rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16;
+    const rv_image_write_options write = write_options(b);
     j->width = rv_image_width(j->image);
     j->height = rv_image_height(j->image);
+    status = rv_output_name(&j->output, b->s->output, j->photo, b->in->paths.items[0],
+                            needs_png ? ".png" : ".jpg");
+    /* Wrong formats are found before the work rather than when it is written. */
+    if (status == RV_OK) {
+        status = rv_image_check_write(j->image, j->output, &write);
+    }
     if (b->n > 1) {
         rv_image_destroy(j->image);
         j->image = NULL;
     }
-    status = rv_output_name(&j->output, b->s->output, j->photo, b->in->paths.items[0],
-                            needs_png ? ".png" : ".jpg");
     if (status != RV_OK) {
         fail_job(j, status);
-    } else if (check_format(j, needs_png) && check_earlier(b, j)) {
+    } else if (check_earlier(b, j)) {
         check_output(b, j);
     }
 }
@@ -154,25 +150,23 @@ static char *settings_text(const batch *b, const job *j)
     append_name(&text, "init_image", b->in->init_path);
     append_name(&text, "graph", s->files.graph);
     append_name(&text, "weights", s->files.weights);
-    char *whole = text != NULL
-                      ? cli_format("%s %s%s%s", text, j->result.settings, poolings[s->pooling + 1],
-                                   s->reading.no_autorotate ? " autorotate=0" : "")
-                      : NULL;
+    char *whole =
+        text != NULL ? cli_format("%s %s%s%s%s", text, j->result.settings, poolings[s->pooling + 1],
+                                  s->reading.no_autorotate ? " autorotate=0" : "",
+                                  s->icc == 1 ? " icc=keep" : "")
+                     : NULL;
     free(text);
     return whole;
 }
 
 static rv_status write_result(const batch *b, job *j, const rv_image *picture)
 {
-    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
+    rv_image_write_options options = write_options(b);
     char *settings = settings_text(b, j);
     if (settings == NULL) {
         end_job(j, FAILED, CLI_FAILED, NULL);
         return RV_ERR_MEMORY;
     }
-    options.quality = b->s->quality;
-    options.overwrite = b->s->overwrite;
-    options.strip = b->s->strip;
     options.settings = settings;
     j->width = rv_image_width(picture);
     j->height = rv_image_height(picture);

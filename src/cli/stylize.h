@@ -20,6 +20,7 @@ typedef struct cli_stylize_settings {
     int scales;
     int pooling; /**< 0 max, 1 average, -1 as made */
     int quality;
+    int icc; /**< 0 sRGB, 1 keep */
     bool overwrite, strip, dry_run;
     cli_reading reading;
 } cli_stylize_settings;

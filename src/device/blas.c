@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "device/internal.h"
 
-#include <reverie/reverie.h>
 
 #ifdef RV_HAVE_CLBLAST
 #include <clblast_c.h>
@@ -54,8 +53,6 @@ void rv_blas_release(rv_device *device)
     }
 }
 
-static const char features[] = "CLBlast";
-
 #else
 
 bool rv_blas_offered(const rv_device *device)
@@ -78,11 +75,4 @@ void rv_blas_release(rv_device *device)
     (void)device;
 }
 
-static const char features[] = "";
-
 #endif
-
-const char *rv_version_features(void)
-{
-    return features;
-}

@@ -1,4 +1,4 @@
-/* EXIF and XMP: the orientation of a picture, and what of its metadata goes into an output. */
+/* EXIF: the orientation and colours of a picture, and what of the block goes into an output. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/event.h"
@@ -67,6 +67,28 @@ int rv_exif_orientation(const rv_blob *exif, const rv_image_source *source)
     return orientation;
 }
 
+void rv_exif_profile(rv_profile *out, const rv_blob *exif)
+{
+    enum { UNCALIBRATED = 65535 };
+    static const double adobe_rgb[8] = {0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06};
+    ExifData *data = load(exif);
+    if (data == NULL) {
+        return;
+    }
+    const ExifEntry *space = find_short(data, EXIF_IFD_EXIF, EXIF_TAG_COLOR_SPACE);
+    const ExifEntry *index = exif_content_get_entry(data->ifd[EXIF_IFD_INTEROPERABILITY],
+                                                    EXIF_TAG_INTEROPERABILITY_INDEX);
+    if (space != NULL &&
+        exif_get_short(space->data, exif_data_get_byte_order(data)) == UNCALIBRATED &&
+        index != NULL && index->size >= 3 && memcmp(index->data, "R03", 3) == 0) {
+        out->has_curve = out->has_corners = true;
+        out->curve[0] = 563.0 / 256;
+        out->curve[1] = 1;
+        memcpy(out->xy, adobe_rgb, sizeof adobe_rgb);
+    }
+    exif_data_unref(data);
+}
+
 static void set_short(ExifData *data, ExifIfd ifd, ExifTag tag, ExifShort value)
 {
     const ExifEntry *entry = find_short(data, ifd, tag);
@@ -102,15 +124,28 @@ static void drop_thumbnail(ExifData *data)
     }
 }
 
-rv_status rv_exif_for_output(rv_blob *out, const rv_blob *exif, int width, int height)
+/* The index of the rules for files goes with the colours: R03 stands for Adobe RGB. */
+static void set_srgb_rules(ExifData *data)
+{
+    ExifEntry *index = exif_content_get_entry(data->ifd[EXIF_IFD_INTEROPERABILITY],
+                                              EXIF_TAG_INTEROPERABILITY_INDEX);
+    if (index != NULL && index->size >= 3) {
+        memcpy(index->data, "R98", 3);
+    }
+}
+
+rv_status rv_exif_for_output(rv_blob *out, const rv_blob *exif, int width, int height, bool srgb)
 {
     ExifData *data = load(exif);
     if (data == NULL) {
         return RV_OK;
     }
-    enum { SRGB = 1 };
+    enum { SRGB = 1, UNCALIBRATED = 65535 };
     set_short(data, EXIF_IFD_0, EXIF_TAG_ORIENTATION, 1);
-    set_short(data, EXIF_IFD_EXIF, EXIF_TAG_COLOR_SPACE, SRGB);
+    set_short(data, EXIF_IFD_EXIF, EXIF_TAG_COLOR_SPACE, srgb ? SRGB : UNCALIBRATED);
+    if (srgb) {
+        set_srgb_rules(data);
+    }
     set_size(data, EXIF_TAG_PIXEL_X_DIMENSION, width);
     set_size(data, EXIF_TAG_PIXEL_Y_DIMENSION, height);
     drop_thumbnail(data);
@@ -124,23 +159,4 @@ rv_status rv_exif_for_output(rv_blob *out, const rv_blob *exif, int width, int h
     const rv_status status = rv_blob_set(out, bytes, n, "EXIF");
     free(bytes);
     return status;
-}
-
-rv_status rv_xmp_for_output(rv_blob *out, const rv_blob *xmp)
-{
-    static const char name[] = "tiff:Orientation";
-    if (xmp->data == NULL) {
-        return RV_OK;
-    }
-    RV_TRY(rv_blob_set(out, xmp->data, xmp->size, "XMP"));
-    /* Either an attribute, tiff:Orientation="6", or an element, <tiff:Orientation>6<...: one digit. */
-    char *at = (char *)out->data;
-    while ((at = strstr(at, name)) != NULL) {
-        at += strlen(name);
-        char *digit = at + strspn(at, " =\"'>\t\r\n");
-        if (digit > at && *digit >= '1' && *digit <= '8') {
-            *digit = '1';
-        }
-    }
-    return RV_OK;
 }

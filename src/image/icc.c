@@ -12,6 +12,7 @@
 struct rv_colours {
     rv_pixel_format format;
     cmsHTRANSFORM transform; /* NULL: the colours are sRGB, plain grey or plain CMYK */
+    rv_blob icc;             /* the profile that they come from, if of RGB */
 };
 
 /* Photographs: colours that both spaces have stay as they are, black stays black. */
@@ -49,13 +50,13 @@ static const char *check(cmsHPROFILE profile, int colours)
 
 static cmsHPROFILE from_numbers(const rv_profile *profile, int colours)
 {
-    cmsToneCurve *curve;
-    if (profile->exponent > 0) {
-        curve = cmsBuildGamma(NULL, profile->exponent);
-    } else {
-        const double srgb[5] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
-        curve = cmsBuildParametricToneCurve(NULL, 4, srgb);
-    }
+    static const double of_srgb[5] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
+    const double *p = profile->has_curve ? profile->curve : of_srgb;
+    /* A plain power as such: lcms turns it round exactly. */
+    cmsToneCurve *curve =
+        p[1] == 1 && p[2] == 0 && p[4] == 0
+            ? cmsBuildGamma(NULL, p[0])
+            : cmsBuildParametricToneCurve(NULL, 4, (const double[5]){p[0], p[1], p[2], p[3], p[4]});
     cmsHPROFILE made = NULL;
     if (curve != NULL && colours == 1) {
         made = cmsCreateGrayProfile(cmsD50_xyY(), curve);
@@ -103,6 +104,35 @@ static bool is_srgb(cmsHPROFILE profile, cmsHPROFILE srgb, int colours)
     return same;
 }
 
+/* Bytes of a profile that was made from numbers, without the time of making. */
+static rv_status save(rv_blob *out, cmsHPROFILE profile)
+{
+    enum { TIME = 24, TIME_BYTES = 12 };
+    cmsUInt32Number n = 0;
+    if (!cmsSaveProfileToMem(profile, NULL, &n) || n < TIME + TIME_BYTES) {
+        return RV_OK;
+    }
+    RV_TRY(rv_alloc(&out->data, (size_t)n + 1, 1, "a colour profile"));
+    if (!cmsSaveProfileToMem(profile, out->data, &n)) {
+        rv_blob_release(out);
+        return RV_OK;
+    }
+    memset(out->data + TIME, 0, TIME_BYTES);
+    out->size = n;
+    return RV_OK;
+}
+
+/* Keeps what an output can be given again. */
+static rv_status keep(rv_colours *colours, const rv_profile *profile, cmsHPROFILE opened)
+{
+    if (colours->format.colours != 3) {
+        return RV_OK;
+    }
+    return profile->icc != NULL
+               ? rv_blob_set(&colours->icc, profile->icc, profile->icc_size, "a colour profile")
+               : save(&colours->icc, opened);
+}
+
 /* @return why the profile is left out, or NULL */
 static const char *prepare(rv_colours *colours, cmsHPROFILE profile)
 {
@@ -136,17 +166,23 @@ rv_status rv_colours_create(rv_colours **out, rv_pixel_format format, const rv_p
     RV_TRY(rv_alloc(&colours, 1, sizeof *colours, "colour conversion"));
     colours->format = format;
     const char *problem = NULL;
+    rv_status status = RV_OK;
     if (profile->icc != NULL && profile->icc_size > RV_ICC_LIMIT) {
         problem = "is too large";
-    } else if (profile->icc != NULL || profile->exponent > 0 || profile->has_corners) {
+    } else if (profile->icc != NULL || profile->has_curve || profile->has_corners) {
         cmsHPROFILE opened =
             profile->icc != NULL
                 ? cmsOpenProfileFromMem(profile->icc, (cmsUInt32Number)profile->icc_size)
                 : from_numbers(profile, format.colours);
         problem = prepare(colours, opened);
+        status = problem == NULL ? keep(colours, profile, opened) : RV_OK;
         if (opened != NULL) {
             cmsCloseProfile(opened);
         }
+    }
+    if (status != RV_OK) {
+        rv_colours_destroy(colours);
+        return status;
     }
     if (problem != NULL) {
         rv_log(source->events, RV_LOG_WARNING,
@@ -157,60 +193,103 @@ rv_status rv_colours_create(rv_colours **out, rv_pixel_format format, const rv_p
     return RV_OK;
 }
 
+/* NULL: it leads one way only. */
+static cmsHTRANSFORM make_back(cmsHPROFILE srgb, cmsHPROFILE profile, rv_pixel_format f)
+{
+    const cmsUInt32Number exact = f.bits == 16 ? cmsFLAGS_NOOPTIMIZE : 0;
+    const cmsUInt32Number alpha = f.alpha ? cmsFLAGS_COPY_ALPHA : 0;
+    return cmsCreateTransform(srgb, layout(3, f.alpha, f.bits), profile, layout(3, f.alpha, f.bits),
+                              INTENT, FLAGS | exact | alpha);
+}
+
+rv_status rv_colours_create_back(rv_colours **out, rv_pixel_format format, const rv_blob *icc)
+{
+    *out = NULL;
+    rv_colours *colours;
+    RV_TRY(rv_alloc(&colours, 1, sizeof *colours, "colour conversion"));
+    colours->format = format;
+    cmsHPROFILE srgb = cmsCreate_sRGBProfile();
+    cmsHPROFILE profile = cmsOpenProfileFromMem(icc->data, (cmsUInt32Number)icc->size);
+    bool made = false;
+    if (srgb != NULL && profile != NULL) {
+        made = is_srgb(profile, srgb, 3);
+        if (!made) {
+            colours->transform = make_back(srgb, profile, format);
+            made = colours->transform != NULL;
+        }
+    }
+    if (profile != NULL) {
+        cmsCloseProfile(profile);
+    }
+    if (srgb != NULL) {
+        cmsCloseProfile(srgb);
+    }
+    if (!made) {
+        rv_colours_destroy(colours);
+        return rv_fail(RV_ERR_UNSUPPORTED,
+                       "the colour profile of the photo describes a camera or scanner and "
+                       "cannot be given to a result; use --icc srgb");
+    }
+    *out = colours;
+    return RV_OK;
+}
+
 void rv_colours_destroy(rv_colours *colours)
 {
-    if (colours != NULL && colours->transform != NULL) {
-        cmsDeleteTransform(colours->transform);
+    if (colours != NULL) {
+        if (colours->transform != NULL) {
+            cmsDeleteTransform(colours->transform);
+        }
+        rv_blob_release(&colours->icc);
     }
     free(colours);
 }
 
-static void grey_8(uint8_t *to, const uint8_t *from, size_t width, bool alpha)
+void rv_colours_give_profile(rv_colours *colours, rv_image *image)
 {
-    for (size_t x = 0; x < width; x++) {
-        to[0] = to[1] = to[2] = from[0];
-        if (alpha) {
-            to[3] = from[1];
-        }
-        to += alpha ? 4 : 3;
-        from += alpha ? 2 : 1;
-    }
+    rv_blob_release(&image->icc);
+    image->icc = colours->icc;
+    colours->icc = (rv_blob){0};
 }
 
-static void grey_16(uint16_t *to, const uint16_t *from, size_t width, bool alpha)
-{
-    for (size_t x = 0; x < width; x++) {
-        to[0] = to[1] = to[2] = from[0];
-        if (alpha) {
-            to[3] = from[1];
-        }
-        to += alpha ? 4 : 3;
-        from += alpha ? 2 : 1;
+/* For samples of 8 and of 16 bits. */
+#define DEFINE_PLAIN(type, bits)                                                         \
+    static void grey_##bits(type *to, const type *from, size_t width, bool alpha)        \
+    {                                                                                    \
+        for (size_t x = 0; x < width; x++) {                                             \
+            to[0] = to[1] = to[2] = from[0];                                             \
+            if (alpha) {                                                                 \
+                to[3] = from[1];                                                         \
+            }                                                                            \
+            to += alpha ? 4 : 3;                                                         \
+            from += alpha ? 2 : 1;                                                       \
+        }                                                                                \
+    }                                                                                    \
+                                                                                         \
+    /* Each ink takes its share of the light that black leaves. */                       \
+    static void cmyk_##bits(type *to, const type *from, size_t width)                    \
+    {                                                                                    \
+        const uint32_t full = UINT##bits##_MAX;                                          \
+        for (size_t x = 0; x < width; x++, to += 3, from += 4) {                         \
+            for (int c = 0; c < 3; c++) {                                                \
+                to[c] = (type)(((full - from[c]) * (full - from[3]) + full / 2) / full); \
+            }                                                                            \
+        }                                                                                \
     }
-}
 
-/* Each ink takes its share of the light that black leaves. */
-static void cmyk(uint8_t *to, const uint8_t *from, size_t width)
-{
-    for (size_t x = 0; x < width; x++, to += 3, from += 4) {
-        for (int c = 0; c < 3; c++) {
-            to[c] = (uint8_t)(((255 - from[c]) * (255 - from[3]) + 127) / 255);
-        }
-    }
-}
+DEFINE_PLAIN(uint8_t, 8)
+DEFINE_PLAIN(uint16_t, 16)
 
 void rv_colours_row(const rv_colours *colours, void *to, const void *from, size_t width)
 {
     const rv_pixel_format f = colours->format;
     if (colours->transform != NULL) {
         cmsDoTransform(colours->transform, from, to, (cmsUInt32Number)width);
-    } else if (f.colours == 4) {
-        cmyk(to, from, width);
     } else if (f.colours == 3) {
         memcpy(to, from, width * (f.alpha ? 4 : 3) * (size_t)(f.bits / 8));
-    } else if (f.bits == 16) {
-        grey_16(to, from, width, f.alpha);
+    } else if (f.colours == 4) {
+        f.bits == 16 ? cmyk_16(to, from, width) : cmyk_8(to, from, width);
     } else {
-        grey_8(to, from, width, f.alpha);
+        f.bits == 16 ? grey_16(to, from, width, f.alpha) : grey_8(to, from, width, f.alpha);
     }
 }

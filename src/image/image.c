@@ -3,12 +3,11 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
-#include "image/internal.h"
+#include "image/rows.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DEFAULT_MAX_PIXELS UINT64_C(200000000)
 
@@ -65,6 +64,8 @@ void rv_image_destroy(rv_image *image)
         free(image->pixels);
         rv_blob_release(&image->exif);
         rv_blob_release(&image->xmp);
+        rv_blob_release(&image->xmp_more);
+        rv_blob_release(&image->icc);
         free(image->settings);
         free(image);
     }
@@ -105,27 +106,27 @@ const char *rv_image_settings(const rv_image *image)
     return image->settings;
 }
 
-static rv_status copy_blob(rv_blob *out, const rv_blob *blob, const char *what)
-{
-    return blob->data != NULL ? rv_blob_set(out, blob->data, blob->size, what) : RV_OK;
-}
-
 rv_status rv_image_copy_metadata(rv_image *to, const rv_image *from)
 {
-    rv_blob exif = {0}, xmp = {0};
-    rv_status status = copy_blob(&exif, &from->exif, "EXIF");
-    if (status == RV_OK) {
-        status = copy_blob(&xmp, &from->xmp, "XMP");
+    enum { BLOBS = 4 };
+    const rv_blob *const of[BLOBS] = {&from->exif, &from->xmp, &from->xmp_more, &from->icc};
+    rv_blob *const into[BLOBS] = {&to->exif, &to->xmp, &to->xmp_more, &to->icc};
+    rv_blob copies[BLOBS] = {{0}};
+    rv_status status = RV_OK;
+    for (int i = 0; i < BLOBS && status == RV_OK; i++) {
+        if (of[i]->data != NULL) {
+            status = rv_blob_set(&copies[i], of[i]->data, of[i]->size, "metadata");
+        }
     }
-    if (status != RV_OK) {
-        rv_blob_release(&exif);
-        return status;
+    for (int i = 0; i < BLOBS; i++) {
+        if (status == RV_OK) {
+            rv_blob_release(into[i]);
+            *into[i] = copies[i];
+        } else {
+            rv_blob_release(&copies[i]);
+        }
     }
-    rv_blob_release(&to->exif);
-    rv_blob_release(&to->xmp);
-    to->exif = exif;
-    to->xmp = xmp;
-    return RV_OK;
+    return status;
 }
 
 rv_status rv_image_check_size(const rv_image_source *source, uint64_t width, uint64_t height)
@@ -163,13 +164,11 @@ rv_status rv_image_decode(rv_image **out, const uint8_t *data, size_t size, cons
         .events = o.events,
     };
     rv_image *image = NULL;
-    if (rv_jpeg_recognise(&source)) {
-        RV_TRY(rv_jpeg_decode(&image, &source));
-    } else if (rv_png_recognise(&source)) {
-        RV_TRY(rv_png_decode(&image, &source));
-    } else {
+    const rv_image_format *format = rv_format_of_content(&source);
+    if (format == NULL) {
         return rv_image_refuse(&source);
     }
+    RV_TRY(format->decode(&image, &source));
     const int orientation = rv_exif_orientation(&image->exif, &source);
     const rv_status status = o.no_autorotate ? RV_OK : rv_image_orient(image, orientation);
     if (status != RV_OK) {
@@ -190,71 +189,108 @@ rv_status rv_image_read(rv_image **out, const char *path, const rv_image_read_op
     return status;
 }
 
-static bool ends_with(const char *path, const char *extension)
+/* Whether the output has the colours of the photo's profile. */
+static bool keeps_colours(const rv_image *image, const rv_image_write_options *options)
 {
-    return strcasecmp(rv_path_extension(path), extension) == 0;
+    return options->keep_icc && image->icc.data != NULL;
 }
 
-static rv_status check_output(const rv_image *image, const char *path, bool *out_jpeg,
-                              const rv_image_write_options *options)
+static rv_status make_rows(rv_rows **out, const rv_image *image, const rv_image_format *format,
+                           const rv_image_write_options *options)
 {
-    *out_jpeg = ends_with(path, ".jpg") || ends_with(path, ".jpeg");
-    if (!*out_jpeg && !ends_with(path, ".png")) {
-        return rv_fail(RV_ERR_USAGE, "cannot write %s: the name must end in .jpg, .jpeg or .png",
-                       path);
-    }
-    if (*out_jpeg && (image->bits != 8 || image->channels != 3)) {
-        return rv_fail(RV_ERR_USAGE, "cannot write %s: JPEG holds no %s; write a .png instead",
-                       path, image->bits != 8 ? "16 bits" : "transparency");
-    }
-    if (options->quality < 1 || options->quality > 100) {
-        return rv_fail(RV_ERR_USAGE, "a JPEG quality of %d is outside 1 to 100", options->quality);
-    }
-    return RV_OK;
+    static const rv_blob none = {0};
+    const int bits = image->bits < format->bits ? image->bits : format->bits;
+    return rv_rows_create(out, image, bits, keeps_colours(image, options) ? &image->icc : &none);
 }
 
-static rv_status gather(rv_image_metadata *out, const rv_image *image,
-                        const rv_image_write_options *options)
-{
-    if (options->strip) {
-        return RV_OK;
-    }
-    out->settings = options->settings;
-    RV_TRY(rv_exif_for_output(&out->exif, &image->exif, image->width, image->height));
-    return rv_xmp_for_output(&out->xmp, &image->xmp);
-}
-
-rv_status rv_image_write(const rv_image *image, const char *path,
-                         const rv_image_write_options *options)
+static rv_image_write_options known_options(const rv_image_write_options *options)
 {
     rv_image_write_options o = RV_IMAGE_WRITE_OPTIONS_INIT;
     if (options != NULL) {
         memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
     }
-    bool jpeg;
-    RV_TRY(check_output(image, path, &jpeg, &o));
-    rv_image_metadata metadata = {0};
-    rv_output *output = NULL;
-    rv_status status = gather(&metadata, image, &o);
-    if (status == RV_OK) {
-        status = rv_output_open(&output, path, o.overwrite);
+    return o;
+}
+
+/* All that can be wrong before anything is written. */
+static rv_status prepare(const rv_image_format **format, rv_rows **rows, const rv_image *image,
+                         const char *path, const rv_image_write_options *options)
+{
+    RV_TRY(rv_format_of_name(format, path));
+    RV_TRY(rv_format_check(*format, image, path));
+    if (options->quality < 1 || options->quality > 100) {
+        return rv_fail(RV_ERR_USAGE, "a quality of %d is outside 1 to 100", options->quality);
     }
-    if (status != RV_OK) {
-        goto cleanup;
+    const rv_status status = make_rows(rows, image, *format, options);
+    return status == RV_OK ? RV_OK : rv_fail_context(status, "cannot write %s", path);
+}
+
+rv_status rv_image_check_write(const rv_image *image, const char *path,
+                               const rv_image_write_options *options)
+{
+    const rv_image_write_options o = known_options(options);
+    const rv_image_format *format;
+    rv_rows *rows = NULL;
+    const rv_status status = prepare(&format, &rows, image, path, &o);
+    rv_rows_destroy(rows);
+    return status;
+}
+
+static rv_status gather(rv_image_metadata *out, const rv_image *image,
+                        const rv_image_write_options *options)
+{
+    const bool srgb = !keeps_colours(image, options);
+    if (!srgb) {
+        out->icc =
+            image->icc; /* without which the samples would mean other colours: never stripped */
     }
-    if (o.unsynced) {
+    if (options->strip) {
+        return RV_OK;
+    }
+    out->settings = options->settings;
+    out->xmp_more = image->xmp_more;
+    RV_TRY(rv_exif_for_output(&out->exif, &image->exif, image->width, image->height, srgb));
+    return rv_xmp_for_output(&out->xmp, &image->xmp);
+}
+
+static rv_status write_file(const rv_image_format *format, rv_image_output *to, bool unsynced)
+{
+    rv_output *output;
+    RV_TRY(rv_output_open(&output, to->path, to->options->overwrite));
+    if (unsynced) {
         rv_output_leave_unsynced(output);
     }
-    FILE *file = rv_output_stream(output);
-    status = jpeg ? rv_jpeg_encode(file, path, image, &metadata, &o)
-                  : rv_png_encode(file, path, image, &metadata);
+    to->file = rv_output_stream(output);
+    const rv_status status = format->encode(to);
     /* Of a stream that failed, commit knows the reason, and removes the file. */
-    if (status == RV_OK || ferror(file)) {
-        status = rv_output_commit(output);
-        output = NULL;
+    if (status == RV_OK || ferror(to->file)) {
+        return rv_output_commit(output);
     }
-cleanup:
     rv_output_discard(output);
+    return status;
+}
+
+rv_status rv_image_write(const rv_image *image, const char *path,
+                         const rv_image_write_options *options)
+{
+    const rv_image_write_options o = known_options(options);
+    const rv_image_format *format;
+    rv_image_metadata metadata = {0};
+    rv_rows *rows = NULL;
+    rv_status status = prepare(&format, &rows, image, path, &o);
+    if (status == RV_OK) {
+        status = gather(&metadata, image, &o);
+    }
+    if (status == RV_OK) {
+        rv_image_output to = {.path = path,
+                              .image = image,
+                              .bits = image->bits < format->bits ? image->bits : format->bits,
+                              .rows = rows,
+                              .metadata = &metadata,
+                              .options = &o};
+        status = write_file(format, &to, o.unsynced);
+    }
+    rv_rows_destroy(rows);
     rv_blob_release(&metadata.exif);
     rv_blob_release(&metadata.xmp);
     return status;

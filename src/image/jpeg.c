@@ -3,7 +3,8 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
-#include "image/internal.h"
+#include "image/rows.h"
+#include "image/xmp.h"
 
 #include <setjmp.h>
 #include <stdio.h> /* before jpeglib.h */
@@ -22,6 +23,7 @@ enum {
 
 static const char icc_tag[] = "ICC_PROFILE"; /* with the NULs that end them, as in the files */
 static const char xmp_tag[] = "http://ns.adobe.com/xap/1.0/";
+static const char xmp_more_tag[] = "http://ns.adobe.com/xmp/extension/";
 static const char settings_tag[] = "reverie: ";
 
 /* Errors of both directions. Every step that calls libjpeg runs under guard(), owns nothing itself, and so may
@@ -132,7 +134,7 @@ typedef struct reader {
     int whole_rows; /* that were there when the file ended */
 } reader;
 
-bool rv_jpeg_recognise(const rv_image_source *source)
+static bool jpeg_recognise(const rv_image_source *source)
 {
     static const uint8_t start[3] = {0xFF, 0xD8, 0xFF};
     const size_t n = source->size < sizeof start ? source->size : sizeof start;
@@ -267,6 +269,21 @@ static rv_status keep_metadata(reader *r)
     return RV_OK;
 }
 
+/* Behind all else, as parts may come before the packet that they belong to. */
+static rv_status keep_rest_of_xmp(reader *r)
+{
+    const size_t tag = sizeof xmp_more_tag;
+    rv_xmp_rest rest = {0};
+    rv_status status = RV_OK;
+    for (const struct jpeg_marker_struct *m = r->cinfo.marker_list; m != NULL; m = m->next) {
+        if (status == RV_OK && m->marker == JPEG_APP0 + 1 && begins(m, xmp_more_tag, tag)) {
+            status = rv_xmp_add_part(&rest, &r->image->xmp, m->data + tag, m->data_length - tag);
+        }
+    }
+    rv_xmp_take_rest(&r->image->xmp_more, &rest);
+    return status;
+}
+
 static bool has_icc(const reader *r)
 {
     for (const struct jpeg_marker_struct *m = r->cinfo.marker_list; m != NULL; m = m->next) {
@@ -293,6 +310,8 @@ static rv_status choose_colours(reader *r)
                    r->source->name);
             r->trouble.manager.num_warnings = warnings;
         }
+    } else {
+        rv_exif_profile(&profile, &r->image->exif);
     }
     rv_pixel_format format = {.colours = 3, .bits = 8};
     switch (c->jpeg_color_space) {
@@ -328,12 +347,14 @@ static rv_status start(void *payload)
 {
     reader *r = payload;
     struct jpeg_decompress_struct *c = &r->cinfo;
+    RV_TRY(rv_image_create(&r->image, (int)c->image_width, (int)c->image_height, 3, 8));
+    RV_TRY(keep_metadata(r));
+    RV_TRY(keep_rest_of_xmp(r));
     RV_TRY(choose_colours(r));
     RV_TRY(rv_alloc(&r->row, c->image_width, 4, "a row of a JPEG"));
     c->mem->max_memory_to_use = memory_limit(c);
     jpeg_start_decompress(c);
-    RV_TRY(rv_image_create(&r->image, (int)c->image_width, (int)c->image_height, 3, 8));
-    return keep_metadata(r);
+    return RV_OK;
 }
 
 /* Adobe's programs write CMYK with 0 for full ink. */
@@ -376,7 +397,7 @@ static void tell_warnings(const reader *r)
     }
 }
 
-rv_status rv_jpeg_decode(rv_image **out, const rv_image_source *source)
+static rv_status jpeg_decode(rv_image **out, const rv_image_source *source)
 {
     *out = NULL;
     reader *r;
@@ -392,6 +413,7 @@ rv_status rv_jpeg_decode(rv_image **out, const rv_image_source *source)
     }
     if (status == RV_OK) {
         tell_warnings(r);
+        rv_colours_give_profile(r->colours, r->image);
         *out = r->image;
     } else {
         rv_image_destroy(r->image);
@@ -409,10 +431,7 @@ rv_status rv_jpeg_decode(rv_image **out, const rv_image_source *source)
 typedef struct writer {
     struct jpeg_compress_struct cinfo;
     trouble trouble;
-    FILE *file;
-    const rv_image *image;
-    const rv_image_metadata *metadata;
-    const rv_image_write_options *options;
+    const rv_image_output *to;
     char *block; /* a marker being put together */
 } writer;
 
@@ -432,14 +451,37 @@ static rv_status write_marker(writer *w, int marker, const char *tag, size_t tag
     return RV_OK;
 }
 
+static rv_status write_rest_of_xmp(writer *w)
+{
+    const rv_blob *rest = &w->to->metadata->xmp_more;
+    const size_t tag = sizeof xmp_more_tag;
+    RV_TRY(rv_alloc(&w->block, MARKER_BYTES, 1, "metadata"));
+    memcpy(w->block, xmp_more_tag, tag);
+    for (size_t at = 0; at < rest->size - RV_XMP_GUID;) {
+        const size_t n = rv_xmp_part((uint8_t *)w->block + tag, rest, at, MARKER_BYTES - tag);
+        jpeg_write_marker(&w->cinfo, JPEG_APP0 + 1, (const JOCTET *)w->block,
+                          (unsigned)(tag + RV_XMP_PART_HEADER + n));
+        at += n;
+    }
+    free(w->block);
+    w->block = NULL;
+    return RV_OK;
+}
+
 static rv_status write_metadata(writer *w)
 {
-    const rv_image_metadata *m = w->metadata;
+    const rv_image_metadata *m = w->to->metadata;
     if (m->exif.data != NULL) {
         RV_TRY(write_marker(w, JPEG_APP0 + 1, "", 0, m->exif.data, m->exif.size));
     }
     if (m->xmp.data != NULL) {
         RV_TRY(write_marker(w, JPEG_APP0 + 1, xmp_tag, sizeof xmp_tag, m->xmp.data, m->xmp.size));
+    }
+    if (m->xmp.data != NULL && m->xmp_more.data != NULL) {
+        RV_TRY(write_rest_of_xmp(w));
+    }
+    if (m->icc.data != NULL) {
+        jpeg_write_icc_profile(&w->cinfo, m->icc.data, (unsigned)m->icc.size);
     }
     if (m->settings != NULL) {
         RV_TRY(write_marker(w, JPEG_COM, settings_tag, sizeof settings_tag - 1, m->settings,
@@ -453,42 +495,46 @@ static rv_status write_all(void *payload)
     writer *w = payload;
     struct jpeg_compress_struct *c = &w->cinfo;
     jpeg_create_compress(c);
-    jpeg_stdio_dest(c, w->file);
-    c->image_width = (JDIMENSION)w->image->width;
-    c->image_height = (JDIMENSION)w->image->height;
+    jpeg_stdio_dest(c, w->to->file);
+    c->image_width = (JDIMENSION)w->to->image->width;
+    c->image_height = (JDIMENSION)w->to->image->height;
     c->input_components = 3;
     c->in_color_space = JCS_RGB;
     jpeg_set_defaults(c);
-    jpeg_set_quality(c, w->options->quality, TRUE);
-    c->comp_info[0].h_samp_factor = c->comp_info[0].v_samp_factor = w->options->subsample ? 2 : 1;
+    jpeg_set_quality(c, w->to->options->quality, TRUE);
+    c->comp_info[0].h_samp_factor = c->comp_info[0].v_samp_factor =
+        w->to->options->subsample ? 2 : 1;
     jpeg_start_compress(c, TRUE);
     RV_TRY(write_metadata(w));
     while (c->next_scanline < c->image_height) {
-        JSAMPROW row = (uint8_t *)w->image->pixels + (size_t)c->next_scanline * c->image_width * 3;
+        const void *from = rv_rows_get(w->to->rows, (int)c->next_scanline);
+        JSAMPROW row;
+        memcpy(&row, &from, sizeof row); /* which libjpeg only reads */
         jpeg_write_scanlines(c, &row, 1);
     }
     jpeg_finish_compress(c);
     return RV_OK;
 }
 
-rv_status rv_jpeg_encode(FILE *file, const char *path, const rv_image *image,
-                         const rv_image_metadata *metadata, const rv_image_write_options *options)
+static rv_status jpeg_encode(const rv_image_output *to)
 {
-    if (image->width > SIDE || image->height > SIDE) {
-        return rv_fail(RV_ERR_USAGE,
-                       "cannot write %s: a JPEG has at most %d pixels a side; write a .png instead",
-                       path, SIDE);
-    }
     writer *w;
     RV_TRY(rv_alloc(&w, 1, sizeof *w, "writing a JPEG"));
-    w->file = file;
-    w->image = image;
-    w->metadata = metadata;
-    w->options = options;
-    w->cinfo.err = set_up(&w->trouble, path);
+    w->to = to;
+    w->cinfo.err = set_up(&w->trouble, to->path);
     const rv_status status = guard(&w->trouble, w, write_all);
     jpeg_destroy_compress(&w->cinfo);
     free(w->block);
     free(w);
     return status;
 }
+
+const rv_image_format rv_jpeg_format = {
+    .name = "JPEG",
+    .extensions = {".jpg", ".jpeg"},
+    .bits = 8,
+    .side = SIDE,
+    .recognise = jpeg_recognise,
+    .decode = jpeg_decode,
+    .encode = jpeg_encode,
+};

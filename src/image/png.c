@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
-#include "image/internal.h"
+#include "image/rows.h"
 
 #include <math.h>
 #include <png.h>
@@ -83,7 +83,7 @@ typedef struct reader {
 static const uint8_t signature[SIGNATURE] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
 
 /* By its first four bytes, so that what a transfer as text did to the others can be said. */
-bool rv_png_recognise(const rv_image_source *source)
+static bool png_recognise(const rv_image_source *source)
 {
     const size_t n = source->size < 4 ? source->size : 4;
     return n >= 2 && memcmp(source->data, signature, n) == 0;
@@ -153,9 +153,12 @@ static void read_bytes(png_structp png, png_bytep out, size_t n)
 static const png_byte skipped[] = "zTXt\0tEXt\0sPLT";
 enum { SKIPPED = 3, TEXTS = 16 };
 
+static const png_byte coding_points[] = "cICP"; /* of the third edition, which libpng passes on */
+
 static void set_limits(reader *r)
 {
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, skipped, SKIPPED);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_ALWAYS, coding_points, 1);
     png_set_chunk_cache_max(r->png, TEXTS);
     const uint64_t side = r->source->max_pixels;
     const png_uint_32 limit = side < PNG_UINT_31_MAX ? (png_uint_32)side : PNG_UINT_31_MAX;
@@ -166,7 +169,70 @@ static void set_limits(reader *r)
     png_set_option(r->png, PNG_SKIP_sRGB_CHECK_PROFILE, PNG_OPTION_ON);
 }
 
-/* What the picture says of its colours, in order of precedence: iCCP, sRGB, gAMA with cHRM, nothing (sRGB). */
+/* Colours by numbers of ITU-T H.273. False for those that a picture of a range above white has, or that are rare. */
+static bool by_numbers(rv_profile *out, int primaries, int transfer)
+{
+    static const struct {
+        int number;
+        double xy[8];
+    } corners[] = {
+        {1, {0.3127, 0.3290, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060}},  /* BT.709, sRGB */
+        {9, {0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046}},  /* BT.2020 */
+        {12, {0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060}}, /* Display P3 */
+    };
+    static const double film[5] = {1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081};
+    static const struct {
+        int number;
+        double curve[5];
+    } curves[] = {{1, {0}},
+                  {4, {2.2, 1, 0, 0, 0}},
+                  {5, {2.8, 1, 0, 0, 0}},
+                  {6, {0}},
+                  {8, {1, 1, 0, 0, 0}},
+                  {13, {0}},
+                  {14, {0}},
+                  {15, {0}}};
+    bool known[2] = {false, false};
+    for (size_t i = 0; i < sizeof corners / sizeof *corners; i++) {
+        if (corners[i].number == primaries) {
+            known[0] = out->has_corners = true;
+            memcpy(out->xy, corners[i].xy, sizeof out->xy);
+        }
+    }
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        if (curves[i].number == transfer) {
+            known[1] = true;
+            out->has_curve = transfer != 13; /* sRGB, as nothing else is said */
+            memcpy(out->curve, curves[i].curve[0] > 0 ? curves[i].curve : film, sizeof out->curve);
+        }
+    }
+    return known[0] && known[1];
+}
+
+/* cICP: primaries, transfer, matrix, range. @return whether it decides */
+static bool find_coding_points(const reader *r, rv_profile *out)
+{
+    png_unknown_chunkp chunks = NULL;
+    const int n = png_get_unknown_chunks(r->png, r->info, &chunks);
+    for (int i = 0; i < n; i++) {
+        const png_unknown_chunk *c = &chunks[i];
+        if (memcmp(c->name, coding_points, 4) != 0 || c->size != 4) {
+            continue;
+        }
+        if (c->data[2] == 0 && c->data[3] == 1 && by_numbers(out, c->data[0], c->data[1])) {
+            return true;
+        }
+        *out = (rv_profile){0};
+        rv_log(r->source->events, RV_LOG_WARNING,
+               "%s: its colours by cICP (%d, %d, %d, %d), such as those of HDR, are not known here "
+               "and ignored",
+               r->source->name, c->data[0], c->data[1], c->data[2], c->data[3]);
+        return false;
+    }
+    return false;
+}
+
+/* What the picture says of its colours, in order of precedence: cICP, iCCP, sRGB, gAMA with cHRM, nothing (sRGB). */
 static void find_profile(const reader *r, rv_profile *out)
 {
     png_charp name;
@@ -174,6 +240,9 @@ static void find_profile(const reader *r, rv_profile *out)
     png_bytep icc;
     png_uint_32 icc_size;
     double gamma, xy[8];
+    if (find_coding_points(r, out)) {
+        return;
+    }
     if (png_get_iCCP(r->png, r->info, &name, &compression, &icc, &icc_size) != 0) {
         out->icc = icc;
         out->icc_size = icc_size;
@@ -185,7 +254,9 @@ static void find_profile(const reader *r, rv_profile *out)
     /* 1/2.2 is how programs say "sRGB" in a gAMA chunk: taken literally, shadows would change. */
     if (png_get_gAMA(r->png, r->info, &gamma) != 0 && fabs(gamma - 1 / 2.2) > 0.005 &&
         gamma >= 0.1 && gamma <= 10) {
-        out->exponent = 1 / gamma;
+        out->has_curve = true;
+        out->curve[0] = 1 / gamma;
+        out->curve[1] = 1;
     }
     if (png_get_cHRM(r->png, r->info, &xy[0], &xy[1], &xy[2], &xy[3], &xy[4], &xy[5], &xy[6],
                      &xy[7]) != 0) {
@@ -304,7 +375,7 @@ static rv_status decode(reader *r)
     return RV_OK;
 }
 
-rv_status rv_png_decode(rv_image **out, const rv_image_source *source)
+static rv_status png_decode(rv_image **out, const rv_image_source *source)
 {
     *out = NULL;
     reader *r;
@@ -313,6 +384,7 @@ rv_status rv_png_decode(rv_image **out, const rv_image_source *source)
     r->trouble.name = source->name;
     const rv_status status = decode(r);
     if (status == RV_OK) {
+        rv_colours_give_profile(r->colours, r->image);
         *out = r->image;
     } else {
         rv_image_destroy(r->image);
@@ -330,17 +402,14 @@ typedef struct writer {
     trouble trouble;
     png_structp png;
     png_infop info;
-    FILE *file;
-    const char *path;
-    const rv_image *image;
-    const rv_image_metadata *metadata;
+    const rv_image_output *to;
 } writer;
 
 static void write_bytes(png_structp png, png_bytep bytes, size_t n)
 {
     writer *w = png_get_io_ptr(png);
-    if (fwrite(bytes, 1, n, w->file) != n) {
-        stop(&w->trouble, rv_fail(RV_ERR_IO, "cannot write %s", w->path));
+    if (fwrite(bytes, 1, n, w->to->file) != n) {
+        stop(&w->trouble, rv_fail(RV_ERR_IO, "cannot write %s", w->to->path));
     }
 }
 
@@ -349,9 +418,21 @@ static void flush_bytes(png_structp png)
     (void)png; /* the output is flushed once, when it is complete */
 }
 
-static void set_metadata(writer *w)
+static rv_status set_metadata(writer *w)
 {
-    const rv_image_metadata *m = w->metadata;
+    const rv_image_metadata *m = w->to->metadata;
+    if (m->icc.data != NULL) {
+        png_set_iCCP(w->png, w->info, "photo", PNG_COMPRESSION_TYPE_BASE, m->icc.data,
+                     (png_uint_32)m->icc.size);
+        if (png_get_valid(w->png, w->info, PNG_INFO_iCCP) == 0) {
+            return rv_fail(RV_ERR_UNSUPPORTED,
+                           "cannot write %s: libpng refuses the colour profile of the photo (%s); "
+                           "--icc srgb, or write a .tif",
+                           w->to->path, w->trouble.first_warning);
+        }
+    } else {
+        png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
+    }
     if (m->exif.size > RV_EXIF_HEADER_BYTES) {
         png_set_eXIf_1(w->png, w->info, (png_uint_32)(m->exif.size - RV_EXIF_HEADER_BYTES),
                        m->exif.data + RV_EXIF_HEADER_BYTES);
@@ -368,48 +449,53 @@ static void set_metadata(writer *w)
             png_set_text(w->png, w->info, &text, 1);
         }
     }
+    return RV_OK;
 }
 
 static rv_status write_all(void *payload)
 {
     writer *w = payload;
-    const rv_image *image = w->image;
+    const rv_image *image = w->to->image;
     w->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w->trouble, on_error, on_warning);
     w->info = w->png != NULL ? png_create_info_struct(w->png) : NULL;
     if (w->info == NULL) {
-        return rv_fail(RV_ERR_MEMORY, "not enough memory to write %s", w->path);
+        return rv_fail(RV_ERR_MEMORY, "not enough memory to write %s", w->to->path);
     }
     png_set_write_fn(w->png, w, write_bytes, flush_bytes);
     png_set_user_limits(w->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_IHDR(w->png, w->info, (png_uint_32)image->width, (png_uint_32)image->height,
                  image->bits, image->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_sRGB(w->png, w->info, PNG_sRGB_INTENT_PERCEPTUAL);
-    set_metadata(w);
+    RV_TRY(set_metadata(w));
     png_write_info(w->png, w->info);
     if (image->bits == 16 && is_little_endian()) {
         png_set_swap(w->png);
     }
-    const size_t bytes = (size_t)image->width * (size_t)(image->channels * image->bits / 8);
     for (int y = 0; y < image->height; y++) {
-        png_write_row(w->png, (const uint8_t *)image->pixels + (size_t)y * bytes);
+        png_write_row(w->png, rv_rows_get(w->to->rows, y));
     }
     png_write_end(w->png, NULL);
     return RV_OK;
 }
 
-rv_status rv_png_encode(FILE *file, const char *path, const rv_image *image,
-                        const rv_image_metadata *metadata)
+static rv_status png_encode(const rv_image_output *to)
 {
     writer *w;
     RV_TRY(rv_alloc(&w, 1, sizeof *w, "writing a PNG"));
-    w->file = file;
-    w->path = path;
-    w->image = image;
-    w->metadata = metadata;
-    w->trouble.name = path;
+    w->to = to;
+    w->trouble.name = to->path;
     const rv_status status = guard(&w->trouble, w, write_all);
     png_destroy_write_struct(&w->png, &w->info);
     free(w);
     return status;
 }
+
+const rv_image_format rv_png_format = {
+    .name = "PNG",
+    .extensions = {".png"},
+    .alpha = true,
+    .bits = 16,
+    .recognise = png_recognise,
+    .decode = png_decode,
+    .encode = png_encode,
+};

@@ -67,13 +67,12 @@ only() {
     fails 2 "':2' names no picture" stylize photo.png -s :2 "${quick[@]}"
 }
 
-@test "alpha and 16 bits become PNG, and are refused as JPEG before any work" {
+@test "alpha and 16 bits become PNG; alpha is refused as JPEG before any work" {
     works stylize alpha.png deep.png -s style.png "${quick[@]}"
     [ "$(od -An -tu1 -j24 -N2 alpha_style.png)" = "   8   6" ]
     [ "$(od -An -tu1 -j24 -N2 deep_style.png)" = "  16   2" ]
-    fails 2 "name a .png" stylize alpha.png -s style.png "${quick[@]}" -o out.jpg
-    fails 2 "name a .png" stylize deep.png -s style.png "${quick[@]}" -o out.jpeg
-    fails 2 "written as .jpg, .jpeg or .png" stylize photo.png -s style.png "${quick[@]}" -o out.gif
+    fails 2 "write a .png" stylize alpha.png -s style.png "${quick[@]}" -o out.jpg
+    fails 2 "one of .jpg, .jpeg, .png" stylize photo.png -s style.png "${quick[@]}" -o out.gif
     only alpha_style.png deep_style.png
 }
 

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void make_fit(rv_image *image)
 {
     rv_blob exif = {0}, xmp = {0};
-    if (rv_exif_for_output(&exif, &image->exif, image->width, image->height) == RV_OK &&
+    if (rv_exif_for_output(&exif, &image->exif, image->width, image->height, true) == RV_OK &&
         rv_xmp_for_output(&xmp, &image->xmp) == RV_OK) {
         rv_blob_release(&exif);
         rv_blob_release(&xmp);

@@ -5,6 +5,8 @@
 #include "make.h"
 #include "support/scratch.h"
 
+#include <reverie/reverie.h>
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
@@ -69,16 +71,23 @@ Test(image, other_content_is_named)
         {"Hello, this is text\n", 20, RV_ERR_FORMAT, "holds text"},
         {"gr\xC3\xBC\xC3\x9F", 6, RV_ERR_FORMAT, "holds text"},
         {"GIF89a\1\0\1\0", 10, RV_ERR_UNSUPPORTED, "a GIF picture"},
-        {"RIFF\x24\0\0\0WEBPVP8 ", 16, RV_ERR_UNSUPPORTED, "a WebP picture"},
-        {"II*\0\x08\0\0\0", 8, RV_ERR_UNSUPPORTED, "a TIFF picture"},
-        {"MM\0*\0\0\0\x08", 8, RV_ERR_UNSUPPORTED, "a TIFF picture"},
         {"BM\x36\0\x0C\0\0\0", 8, RV_ERR_UNSUPPORTED, "a BMP picture"},
         {"\0\0\0\x18"
          "ftypheic",
-         12, RV_ERR_UNSUPPORTED, "a HEIF picture"},
+         12, RV_ERR_UNSUPPORTED, "convert it first: heif-convert "},
+        {"\0\0\0\x18"
+         "ftypmif1",
+         12, RV_ERR_UNSUPPORTED, "a HEIC picture"},
         {"\0\0\0\x18"
          "ftypavif",
-         12, RV_ERR_UNSUPPORTED, "an AVIF picture"},
+         12, RV_ERR_UNSUPPORTED, "convert it first: avifdec "},
+        {"\0\0\0\x18"
+         "ftypcrx ",
+         12, RV_ERR_UNSUPPORTED, "convert it first: darktable-cli "},
+        {"FUJIFILMCCD-RAW 0201", 20, RV_ERR_UNSUPPORTED, "the RAW picture of a camera"},
+        {"IIRO\x08\0\0\0", 8, RV_ERR_UNSUPPORTED, "photo.jpg photo.jpg"},
+        {"IIU\0\x18\0\0\0", 8, RV_ERR_UNSUPPORTED, "the RAW picture of a camera"},
+        {"\xFF\x0A\xFA\x1F", 4, RV_ERR_UNSUPPORTED, "convert it first: djxl "},
         {"P6\n1 1\n255\n", 11, RV_ERR_UNSUPPORTED, "a PNM picture"},
         {"%PDF-1.4\n", 9, RV_ERR_FORMAT, "a PDF document"},
         {"BMW is a car", 12, RV_ERR_FORMAT, "holds text"},
@@ -194,4 +203,39 @@ Test(image, options_of_another_version_are_taken)
     shorter.max_pixels = 3;
     cr_assert_eq(rv_image_read(&image, path, &shorter), RV_OK);
     rv_image_destroy(image);
+}
+
+/* The command can be pasted: names are quoted where a shell would take them apart. */
+Test(image, the_command_that_converts_quotes_names)
+{
+    const char *path = rv_test_path("it's a photo.heic");
+    rv_test_write(path,
+                  "\0\0\0\x18"
+                  "ftypheic",
+                  12);
+    refuses_image(path, RV_ERR_UNSUPPORTED, "it'\\''s a photo.heic' 'it'\\''s a photo.jpg'");
+}
+
+/* Offsets of the first directory of a camera file: DNGVersion, a sensor in a sub-directory, a loop. */
+Test(image, raw_files_that_look_like_tiff_are_told_apart)
+{
+    static const uint8_t dng[] = {'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0xC6, 1,
+                                  0,   4,   0,  0, 0, 1, 4, 0, 0, 0, 0,    0,    0};
+    static const uint8_t sensor[] = {'M', 'M', 0, 42, 0, 0, 0,    8,    0, 1, 1, 0x4A, 0, 4, 0,
+                                     0,   0,   1, 0,  0, 0, 26,   0,    0, 0, 8, 0,    1, 1, 6,
+                                     0,   3,   0, 0,  0, 1, 0x80, 0x23, 0, 0, 0, 0,    0, 8};
+    refuses_bytes(dng, sizeof dng, RV_ERR_UNSUPPORTED, "the RAW picture of a camera");
+    refuses_bytes(sensor, sizeof sensor, RV_ERR_UNSUPPORTED, "the RAW picture of a camera");
+}
+
+Test(image, the_formats_of_the_build_are_named)
+{
+    static const char *const optional[] = {"TIFF", "WebP"};
+    char expected[64] = "JPEG, PNG";
+    for (int i = 0; i < 2; i++) {
+        if (strstr(rv_version_features(), optional[i]) != NULL) {
+            strcat(strcat(expected, ", "), optional[i]);
+        }
+    }
+    cr_assert_str_eq(rv_image_formats(), expected);
 }

@@ -228,7 +228,7 @@ static void cut_everywhere(const content *c)
     for (size_t n = 0; n < c->n; n++) {
         refuses_bytes(c->bytes, n, RV_ERR_FORMAT,
                       n == 0   ? "empty"
-                      : n == 1 ? "neither JPEG nor PNG"
+                      : n == 1 ? "no picture of a known kind"
                                : "cut off");
         heard h;
         rv_image_read_options options = RV_IMAGE_READ_OPTIONS_INIT;

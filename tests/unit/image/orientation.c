@@ -223,7 +223,7 @@ Test(orientation, any_changed_byte_of_exif_is_survived)
         b.bytes[i] ^= 0xFF;
         rv_image *image = read_image(make_file(true, 1, &b));
         rv_blob out = {0};
-        cr_assert_eq(rv_exif_for_output(&out, &image->exif, WIDTH, HEIGHT), RV_OK);
+        cr_assert_eq(rv_exif_for_output(&out, &image->exif, WIDTH, HEIGHT, true), RV_OK);
         rv_blob_release(&out);
         rv_image_destroy(image);
         b.bytes[i] ^= 0xFF;

@@ -143,13 +143,12 @@ static void refuses(const rv_image *image, const char *path, const rv_image_writ
 Test(write, what_does_not_fit_is_wrong_usage)
 {
     rv_image *image = picture(4, 3, 3, 8, true), *alpha = picture(4, 3, 4, 8, true);
-    rv_image *deep = picture(4, 3, 3, 16, true), *wide = picture(65501, 1, 3, 8, true);
+    rv_image *wide = picture(65501, 1, 3, 8, true);
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     refuses(alpha, rv_test_path("a.jpg"), NULL, RV_ERR_USAGE, "transparency");
-    refuses(deep, rv_test_path("a.jpg"), NULL, RV_ERR_USAGE, "16 bits");
     refuses(wide, rv_test_path("a.jpg"), NULL, RV_ERR_USAGE, "65500");
-    refuses(image, rv_test_path("a.tif"), NULL, RV_ERR_USAGE, ".jpg, .jpeg or .png");
-    refuses(image, rv_test_path("jpg"), NULL, RV_ERR_USAGE, ".jpg, .jpeg or .png");
+    refuses(image, rv_test_path("a.gif"), NULL, RV_ERR_USAGE, "one of .jpg, .jpeg, .png");
+    refuses(image, rv_test_path("jpg"), NULL, RV_ERR_USAGE, "one of .jpg, .jpeg, .png");
     for (int quality = 0; quality <= 101; quality += 101) {
         options.quality = quality;
         refuses(image, rv_test_path("a.jpg"), &options, RV_ERR_USAGE, "quality");
@@ -158,7 +157,6 @@ Test(write, what_does_not_fit_is_wrong_usage)
     rv_image_destroy(read_image(write_image(wide, "wide.png", NULL)));
     rv_image_destroy(image);
     rv_image_destroy(alpha);
-    rv_image_destroy(deep);
     rv_image_destroy(wide);
 }
 
