@@ -24,6 +24,8 @@ static const rv_op_case cases[] = {
     {"blocked to picture", X(1, 9, 3, 5), ATTRS(K(3), KERNEL(3, 3), PAD(1)), .small = true},
     {"picture to picture", X(2, 3, 2, 19), ATTRS(K(4), KERNEL(3, 3), PAD(1)), .small = true},
     {"reflected", X(2, 5, 3, 4), ATTRS(K(2), KERNEL(3, 3), PAD(1), MODE("reflect")), .small = true},
+    {"channel by channel", X(1, 9, 2, 3), ATTRS(K(9), KERNEL(3, 3), GROUPS(9), PAD(1)),
+     .small = true},
     /* Layouts: pictures of up to 4 channels are plain. */
     {"3x3, blocked to blocked", X(2, 11, 5, 7), ATTRS(K(13), KERNEL(3, 3), PAD(1))},
     {"3x3, picture to blocked", X(2, 3, 13, 11), ATTRS(K(10), KERNEL(3, 3), PAD(1))},
@@ -41,7 +43,7 @@ static const rv_op_case cases[] = {
     {"as many as a tile of 128 x 128 has, and one of 128 x 64", X(1, 128, 8, 15),
      ATTRS(K(128), KERNEL(1, 2), PADS(0, 1, 0, 1))},
     {"64 channels of 128 pixels", X(1, 64, 8, 16), ATTRS(K(64), KERNEL(2, 1), PADS(1, 0, 0, 0))},
-    {"a sum in parts on GPUs", X(1, 260, 3, 3), ATTRS(K(24), KERNEL(3, 3), PAD(1))},
+    {"a sum in parts on GPUs", X(1, 520, 1, 2), ATTRS(K(9)), .small = true},
     {"520 to 8 channels, 1x1", X(1, 520, 3, 5), ATTRS(K(8))},
     {"16 to 8 channels, 1x1", X(1, 16, 17, 19), ATTRS(K(8))},
     /* Maps. */
