@@ -56,6 +56,8 @@ RV_NODISCARD rv_status rv_folder_make(const char *path,
  *  @return RV_ERR_NOT_FOUND, or RV_ERR_IO where it is no folder or cannot be read. */
 RV_NODISCARD rv_status rv_folder_list(char ***out, size_t *n, const char *path);
 
+/** Whether the user wants nothing kept between runs: REVERIE_CACHE=off. */
+bool rv_cache_is_off(void);
 /** Reverie's folder under XDG_CACHE_HOME or ~/.cache, made (0700) if missing; with `name`, a folder
  *  in it. RV_ERR_IO where none can be written: callers go on without a cache. */
 RV_NODISCARD rv_status rv_cache_folder(char **out, const char *name);

@@ -98,9 +98,18 @@ rv_status rv_folder_make(const char *path, unsigned mode)
     return status;
 }
 
+bool rv_cache_is_off(void)
+{
+    const char *wish = getenv("REVERIE_CACHE");
+    return wish != NULL && strcmp(wish, "off") == 0;
+}
+
 rv_status rv_cache_folder(char **out, const char *name)
 {
     *out = NULL;
+    if (rv_cache_is_off()) {
+        return rv_fail(RV_ERR_IO, "no cache: REVERIE_CACHE is off");
+    }
     const char *cache = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
     char *path = NULL;

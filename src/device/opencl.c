@@ -146,8 +146,11 @@ static rv_status temporary_cache(char **out)
 
 void rv_opencl_environment(void)
 {
-    /* PoCL reports no device where it cannot write its cache. */
+    /* PoCL reports no device where it cannot write its cache; with this it removes what it wrote at the end. */
     char *folder = NULL;
+    if (rv_cache_is_off()) {
+        setenv("POCL_KERNEL_CACHE", "0", 0);
+    }
     if (getenv("POCL_CACHE_DIR") == NULL &&
         (rv_cache_folder(&folder, "pocl") == RV_OK || temporary_cache(&folder) == RV_OK)) {
         setenv("POCL_CACHE_DIR", folder, 0);

@@ -290,6 +290,35 @@ END
     only
 }
 
+# compiled: how many files of compiled kernels there are; PoCL leaves an empty one in each run
+compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
+
+@test "another size of photo compiles nothing" {
+    needs_device
+    mkdir cache
+    export XDG_CACHE_HOME=$PWD/cache POCL_CACHE_DIR=$PWD/cache
+    local n
+    # Not the photo's own size, at which nothing is resized.
+    works stylize photo.png -s style.png -o a.jpg --iterations 2 --size 44
+    n=$(compiled)
+    [ "$n" -gt 10 ]
+    works stylize photo.png -s style.png -o b.jpg --iterations 2 --size 37
+    [ "$(compiled)" -eq "$n" ]
+    make png larger.png 130 77
+    works stylize larger.png -s style.png -o c.jpg --iterations 2 --size 120
+    [ "$(compiled)" -eq "$n" ]
+}
+
+@test "with the cache switched off nothing is kept" {
+    needs_device
+    mkdir temporary cache
+    run env -u POCL_CACHE_DIR XDG_CACHE_HOME="$PWD/cache" TMPDIR="$PWD/temporary" REVERIE_CACHE=off \
+        "$REVERIE" stylize photo.png -s style.png --device 0 "${quick[@]}"
+    [ "$status" -eq 0 ]
+    [ "$(find cache -mindepth 1 | wc -l)" -eq 0 ]
+    [ "$(find temporary -type f -size +0 | wc -l)" -eq 0 ]
+}
+
 @test "a cache that cannot be written does not keep photos from being styled" {
     needs_device
     mkdir home

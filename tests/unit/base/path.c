@@ -122,6 +122,20 @@ Test(path, no_cache_is_an_error_that_callers_survive)
     cr_assert_null(folder);
 }
 
+Test(path, a_cache_can_be_switched_off)
+{
+    char *folder = NULL;
+    setenv("XDG_CACHE_HOME", rv_test_path("xdg"), 1);
+    setenv("REVERIE_CACHE", "on", 1);
+    cr_assert_eq(rv_cache_folder(&folder, NULL), RV_OK);
+    free(folder);
+    setenv("REVERIE_CACHE", "off", 1);
+    cr_assert_eq(rv_cache_folder(&folder, "kernels"), RV_ERR_IO);
+    cr_assert_null(folder);
+    cr_assert(strstr(rv_error_message(), "REVERIE_CACHE") != NULL);
+    cr_assert(!rv_path_exists(rv_test_path("xdg/reverie/kernels")));
+}
+
 Test(path, a_cache_that_cannot_be_written_is_an_error)
 {
     char *folder = NULL;

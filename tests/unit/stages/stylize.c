@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <reverie/stylize.h>
 
+#include "device/internal.h"
 #include "small_network.h"
 #include "stages/stylize_options.h"
 #include "support/device.h"
@@ -391,5 +392,25 @@ Test(stylize, stops_within_an_iteration)
         }
         cr_assert_gt(last, 2);
         cr_assert_gt(whole, 5, "%d times in the midst", whole);
+    }
+}
+
+/* Programs do not depend on the size of the picture, nor of the style. */
+Test(stylize, another_size_builds_no_program)
+{
+    for (int optimizer = RV_OPTIMIZER_LBFGS; optimizer <= RV_OPTIMIZER_ADAM; optimizer++) {
+        work w;
+        set_up(&w, 90, 70, 3, 8);
+        w.options.scales = 1;
+        w.options.optimizer = (rv_optimizer)optimizer;
+        cr_assert_eq(stylize(&w), RV_OK, "%s", rv_error_message());
+        const int built = w.device->compiled + w.device->loaded;
+        cr_assert_gt(built, 5);
+        for (int size = 24; size < 90; size += 13) {
+            w.options.size = size;
+            cr_assert_eq(stylize(&w), RV_OK, "%s", rv_error_message());
+            cr_assert_eq(w.device->compiled + w.device->loaded, built, "at %d", size);
+        }
+        tear_down(&w);
     }
 }
