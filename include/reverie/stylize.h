@@ -76,6 +76,25 @@ RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *resu
                                          const double *style_weights, int n_styles,
                                          const rv_stylize_options *options);
 
+/** What a call of rv_stylize() would take. */
+typedef struct rv_stylize_estimate {
+    int width, height; /**< of the result */
+    double seconds;    /**< from a short measurement: it varies with what else the machine does */
+    uint64_t device_bytes; /**< largest sum of device buffers */
+    uint64_t
+        process_bytes; /**< largest resident set of the process, device buffers included where the
+                                 device is a processor */
+} rv_stylize_estimate;
+
+/** Rehearses rv_stylize(), without the memory and the work that it would take, and runs a few iterations
+ *  at up to 384 pixels to see how fast the device is.
+ *  Parameters and errors are those of rv_stylize(); RV_ERR_DEVICE_MEMORY says how much is needed. */
+RV_API RV_NODISCARD rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device,
+                                                 const rv_model *model, const rv_image *photo,
+                                                 const rv_image *const *styles,
+                                                 const double *style_weights, int n_styles,
+                                                 const rv_stylize_options *options);
+
 #ifdef __cplusplus
 }
 #endif

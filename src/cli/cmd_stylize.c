@@ -247,6 +247,11 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = AT(dry_run),
      .help = "check everything and say what would be written"},
+    {.name = "estimate",
+     .kind = CLI_FLAG,
+     .offset = AT(estimate),
+     .help =
+         "say how much memory and time it would take, measured within seconds, and write nothing"},
     CLI_READ_OPTIONS(cli_stylize_settings, reading),
 };
 #undef AT

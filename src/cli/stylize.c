@@ -19,6 +19,7 @@ typedef struct job {
     int code;     /* exit code of what went wrong */
     char *reason; /* for SKIPPED and FAILED */
     rv_stylize_result result;
+    rv_stylize_estimate estimate;
     int width, height; /* of the photo, then of the result */
 } job;
 
@@ -118,7 +119,7 @@ static void plan(const batch *b, job *j)
     }
     if (status != RV_OK) {
         fail_job(j, status);
-    } else if (check_earlier(b, j)) {
+    } else if (!b->s->estimate && check_earlier(b, j)) {
         check_output(b, j);
     }
 }
@@ -175,6 +176,17 @@ static rv_status write_result(const batch *b, job *j, const rv_image *picture)
     return status;
 }
 
+/* Foresees what one photo takes. */
+static rv_status foresee(const batch *b, job *j)
+{
+    const cli_stylize_inputs *in = b->in;
+    const rv_status status = rv_stylize_foresee(&j->estimate, b->c->device, in->model, j->image,
+                                                (const rv_image *const *)in->styles, in->weights,
+                                                (int)in->paths.n, &in->options);
+    j->fate = status == RV_OK ? DONE : j->fate;
+    return status;
+}
+
 /* Styles and writes one photo. RV_ERR_CANCELLED: there may be a result. */
 static rv_status make(const batch *b, job *j)
 {
@@ -186,7 +198,9 @@ static rv_status make(const batch *b, job *j)
         read.events = NULL; /* its warnings were said by plan() */
         status = rv_image_read(&j->image, j->photo, &read);
     }
-    if (status == RV_OK) {
+    if (status == RV_OK && b->s->estimate) {
+        status = foresee(b, j);
+    } else if (status == RV_OK) {
         status = rv_stylize(&picture, &j->result, b->c->device, in->model, j->image,
                             (const rv_image *const *)in->styles, in->weights, (int)in->paths.n,
                             &in->options);
@@ -216,6 +230,34 @@ static int interrupted(const job *j)
     return CLI_INTERRUPTED;
 }
 
+/* "35 s", "4 min", "2.5 h": an estimate is no better than that. */
+static void print_duration(double seconds)
+{
+    if (seconds < 120) {
+        printf("about %.0f s", seconds);
+    } else if (seconds < 7200) {
+        printf("about %.0f min", seconds / 60);
+    } else {
+        printf("about %.1f h", seconds / 3600);
+    }
+}
+
+static void print_done(const batch *b, const job *j)
+{
+    if (j->fate != DONE || b->c->globals.json) {
+        return;
+    }
+    if (b->s->estimate) {
+        printf("%s: %d x %d, ", j->photo, j->estimate.width, j->estimate.height);
+        print_duration(j->estimate.seconds);
+        printf(", %.0f MB of memory, of which %.0f MB are of the device\n",
+               1e-6 * (double)j->estimate.process_bytes, 1e-6 * (double)j->estimate.device_bytes);
+    } else {
+        printf("%s: %d x %d, %.1f s\n", j->output, j->width, j->height, j->result.seconds);
+    }
+    fflush(stdout);
+}
+
 static int work(const batch *b)
 {
     for (size_t i = 0; i < b->n; i++) {
@@ -230,10 +272,7 @@ static int work(const batch *b)
             cli_note(b->c, "photo %zu of %zu: %s", i + 1, b->n, j->photo);
         }
         const rv_status status = make(b, j);
-        if (j->fate == DONE && !b->c->globals.json) {
-            printf("%s: %d x %d, %.1f s\n", j->output, j->width, j->height, j->result.seconds);
-            fflush(stdout);
-        }
+        print_done(b, j);
         if (status == RV_ERR_CANCELLED || (status != RV_OK && rv_signal_caught())) {
             return interrupted(j);
         }
@@ -262,7 +301,15 @@ static void add_json(const batch *b)
 {
     json_t *outputs = json_array(), *skipped = json_array(), *failed = json_array();
     for (const job *j = b->jobs; j < b->jobs + b->n; j++) {
-        if (j->fate == DONE) {
+        if (j->fate == DONE && b->s->estimate) {
+            json_array_append_new(outputs,
+                                  json_pack("{s:o, s:i, s:i, s:o, s:I, s:I}", "photo",
+                                            cli_json_text(j->photo), "width", j->estimate.width,
+                                            "height", j->estimate.height, "seconds",
+                                            cli_json_real(j->estimate.seconds), "process_bytes",
+                                            (json_int_t)j->estimate.process_bytes, "device_bytes",
+                                            (json_int_t)j->estimate.device_bytes));
+        } else if (j->fate == DONE) {
             json_array_append_new(
                 outputs,
                 json_pack("{s:o, s:o, s:i, s:i, s:o, s:i, s:o}", "file", cli_json_text(j->output),

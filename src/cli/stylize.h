@@ -21,7 +21,7 @@ typedef struct cli_stylize_settings {
     int pooling; /**< 0 max, 1 average, -1 as made */
     int quality;
     int icc; /**< 0 sRGB, 1 keep */
-    bool overwrite, strip, dry_run;
+    bool overwrite, strip, dry_run, estimate;
     cli_reading reading;
 } cli_stylize_settings;
 
@@ -36,7 +36,8 @@ typedef struct cli_stylize_inputs {
     rv_stylize_options options;
 } cli_stylize_inputs;
 
-/** Checks every photo and its output, then styles one after the other (not with --dry-run).
+/** Checks every photo and its output, then styles one after the other (not with --dry-run),
+ *  or with --estimate says what that would take.
  *  @return exit code, having said what failed and printed the results */
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
                        const cli_list *photos);

@@ -46,8 +46,12 @@ rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes)
     RV_TRY(check_size(device, bytes));
     rv_buffer *buffer;
     RV_TRY(rv_alloc(&buffer, 1, sizeof *buffer, "buffer"));
-    cl_int code;
-    buffer->mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    cl_int code = CL_SUCCESS;
+    if (device->rehearses) {
+        rv_rehearsal_count(device, (int64_t)bytes);
+    } else {
+        buffer->mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    }
     if (code != CL_SUCCESS) {
         free(buffer);
         return rv_opencl_fail(code, "clCreateBuffer of %.1f MiB on %s", (double)bytes / MIB,
@@ -89,9 +93,11 @@ rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset, size
     rv_buffer *view;
     RV_TRY(rv_alloc(&view, 1, sizeof *view, "buffer"));
     const cl_buffer_region region = {offset, bytes};
-    cl_int code;
-    view->mem = clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
-                                  &region, &code);
+    cl_int code = CL_SUCCESS;
+    if (parent->mem != NULL) {
+        view->mem = clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+                                      &region, &code);
+    }
     if (code != CL_SUCCESS) {
         free(view);
         return rv_opencl_fail(code, "clCreateSubBuffer of %zu bytes at %zu of %zu", bytes, offset,
@@ -109,7 +115,11 @@ void rv_buffer_destroy(rv_buffer *buffer)
     if (buffer == NULL) {
         return;
     }
-    clReleaseMemObject(buffer->mem);
+    if (buffer->mem != NULL) {
+        clReleaseMemObject(buffer->mem);
+    } else if (!buffer->part) {
+        rv_rehearsal_count(buffer->device, -(int64_t)buffer->bytes);
+    }
     if (!buffer->part) {
         buffer->device->allocated -= buffer->bytes;
     }
@@ -155,7 +165,7 @@ uint64_t rv_device_memory_left(const rv_device *device)
     uint64_t used = allocated;
     if (device->info.type == RV_DEVICE_CPU) {
         rv_release_memory();
-        used = settled_bytes() + MARGIN;
+        used = settled_bytes() + device->rehearsed + MARGIN;
     }
     const uint64_t left = device->memory > used ? device->memory - used : 0;
     return left < there ? left : there;
@@ -165,7 +175,7 @@ rv_status rv_buffer_write(rv_device *device, rv_buffer *buffer, size_t offset, c
                           size_t bytes)
 {
     RV_TRY(check_range(buffer, offset, bytes, "write"));
-    if (bytes == 0) {
+    if (bytes == 0 || device->rehearses) {
         return RV_OK;
     }
     const cl_int code = clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, offset, bytes,
@@ -179,6 +189,10 @@ rv_status rv_buffer_read(rv_device *device, const rv_buffer *buffer, size_t offs
                          size_t bytes)
 {
     RV_TRY(check_range(buffer, offset, bytes, "read"));
+    if (device->rehearses) {
+        rv_rehearsal_read(data, bytes);
+        return RV_OK;
+    }
     if (bytes == 0) {
         return RV_OK;
     }
@@ -194,7 +208,7 @@ rv_status rv_buffer_copy(rv_device *device, rv_buffer *to, size_t to_offset, con
 {
     RV_TRY(check_range(to, to_offset, bytes, "copy to"));
     RV_TRY(check_range(from, from_offset, bytes, "copy from"));
-    if (bytes == 0) {
+    if (bytes == 0 || device->rehearses) {
         return RV_OK;
     }
     cl_event event = NULL;
@@ -215,7 +229,7 @@ rv_status rv_buffer_fill(rv_device *device, rv_buffer *buffer, size_t offset, si
         return rv_fail(RV_ERR_INTERNAL, "fill: %zu bytes at offset %zu are no whole floats", bytes,
                        offset);
     }
-    if (bytes == 0) {
+    if (bytes == 0 || device->rehearses) {
         return RV_OK;
     }
     cl_event event = NULL;

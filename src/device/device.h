@@ -51,6 +51,26 @@ RV_NODISCARD rv_status rv_buffer_copy(rv_device *device, rv_buffer *to, size_t t
 RV_NODISCARD rv_status rv_buffer_fill(rv_device *device, rv_buffer *buffer, size_t offset,
                                       size_t bytes, float value);
 
+/* --- rehearsal --------------------------------------------------------------------------------------------- */
+
+/** What a rehearsal found out. */
+typedef struct rv_rehearsal {
+    uint64_t device_bytes; /**< largest sum of device buffers */
+    uint64_t
+        process_bytes; /**< largest resident set of the process, with these where the device is a processor */
+    double work; /**< sum of rv_rehearsal_work() */
+} rv_rehearsal;
+
+/** From here to the end buffers are counted but not made, writes, copies and launches do nothing, and reads give
+ *  made-up numbers above 0: the same calls as in earnest then tell what they would take. What is made in
+ *  between must be destroyed in between. */
+void rv_rehearsal_begin(rv_device *device);
+void rv_rehearsal_end(rv_device *device, rv_rehearsal *out);
+bool rv_device_rehearses(const rv_device *device);
+/** Counts what would be computed, in any unit. */
+void rv_rehearsal_work(rv_device *device, double work);
+double rv_rehearsal_work_done(const rv_device *device);
+
 /* --- kernels ----------------------------------------------------------------------------------------------- */
 
 /** A kernel of cl/FILE.cl, owned by its device; found once per node in prepare, launched many times. */

@@ -112,6 +112,11 @@ struct rv_device {
     uint64_t allocated, allocated_peak;
     uint64_t memory; /* see rv_device_options */
 
+    bool rehearses;
+    rv_rehearsal rehearsal;
+    uint64_t rehearsed;      /* of `allocated`, what was counted only */
+    uint64_t rehearsed_peak; /* allocated_peak from before */
+
     rv_program *programs;
     bool
         keeps_binaries; /* programs are cached on disk by us: not on PoCL, which does that itself */
@@ -176,6 +181,13 @@ struct rv_buffer {
     rv_device *device;
     bool part; /* of another buffer */
 };
+
+/* --- rehearse.c -------------------------------------------------------------------------------------------- */
+
+/** Counts a buffer that is made, or with a negative number one that is destroyed, in a rehearsal. */
+void rv_rehearsal_count(rv_device *device, int64_t bytes);
+/** Makes up what is read. */
+void rv_rehearsal_read(void *data, size_t bytes);
 
 /* --- launch.c, profile.c ----------------------------------------------------------------------------------- */
 

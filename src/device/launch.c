@@ -223,6 +223,9 @@ rv_status rv_launch(rv_device *device, rv_kernel *kernel, rv_grid grid, const rv
                        (unsigned)kernel->n_args, n_args);
     }
     RV_TRY(check_grid(kernel, &grid));
+    if (device->rehearses) {
+        return RV_OK;
+    }
     for (size_t i = 0; i < n_args; i++) {
         RV_TRY(set_arg(kernel, (cl_uint)i, &args[i]));
         first_at = args[i].kind == RV_ARG_KIND_FIRST ? i : first_at;

@@ -139,6 +139,12 @@ void rv_plan_keep_all(rv_plan *plan);
 RV_NODISCARD rv_status rv_plan_schedule(rv_plan *plan);
 /** schedule.c: whether a node may run forward twice in an iteration. */
 bool rv_plan_can_repeat(const rv_plan *plan, const rv_plan_node *p);
+/** cost.c: what a node costs forward, what it costs to pack its parameters for a step that it has, and
+ *  what a step costs in all; in floating-point operations. */
+double rv_forward_cost(const rv_plan_node *p);
+double rv_packing_cost(const rv_plan_node *p, rv_step_kind kind);
+double rv_step_cost(const rv_plan *plan, rv_step step);
+
 /** place.c: puts all storages into arenas. */
 RV_NODISCARD rv_status rv_plan_place(rv_plan *plan);
 /** place.c: the most bytes that live at one step, below which no placement can be. */

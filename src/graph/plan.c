@@ -313,6 +313,9 @@ static rv_status run_step(rv_plan *plan, rv_step step, bool accumulate_params)
     rv_plan_node *p = &plan->nodes[step.node];
     rv_exec e = exec_for(plan, p);
     RV_TRY(rv_check_cancelled(plan->events));
+    if (rv_device_rehearses(plan->device)) {
+        rv_rehearsal_work(plan->device, rv_step_cost(plan, step));
+    }
     if (step.kind != RV_STEP_BACKWARD) {
         turn_outputs(plan, p, step.kind);
     }

@@ -14,11 +14,8 @@ enum { MAX_MOVES = 64 };
 /* Parts of the limit: by which it is lowered at least, and in which lower targets are tried. */
 enum { SMALLEST_STEP = 50, PARTS = 8 };
 
-/* Operations that take as long as a byte that is moved: the balance of most devices. */
-#define FLOPS_PER_BYTE 10.0
-
-/* Of the work of an iteration, what any plan may spend on memory: next to nothing. */
-#define SMALL_SHARE 0.01
+/* Of the work of a forward pass, what any plan may spend on memory: next to nothing of an iteration. */
+#define SMALL_SHARE 0.02
 
 /* Two decisions for each node; a move changes one of them. */
 typedef struct move {
@@ -46,45 +43,15 @@ typedef struct score {
 
 /* --- score ----------------------------------------------------------------------------------- */
 
-static double moved_bytes(const rv_plan_node *p)
-{
-    double sum = 0;
-    for (int k = 0; k < p->node.n_in; k++) {
-        sum += (double)rv_tensor_bytes(p->node.in[k]);
-    }
-    for (int k = 0; k < p->node.n_out; k++) {
-        sum += (double)rv_tensor_bytes(p->node.out[k]);
-    }
-    return sum;
-}
-
-static double again_cost(const rv_plan_node *p)
-{
-    const rv_op *op = p->node.op;
-    if (p->merged) {
-        return 0;
-    }
-    const double flops = op->flops != NULL ? op->flops(&p->node, RV_PASS_FORWARD) : 0;
-    return flops + FLOPS_PER_BYTE * moved_bytes(p);
-}
-
-static double packing_cost(const rv_plan_node *p)
-{
-    const size_t bytes[] = {p->node.packed_bytes, p->node.packed_bytes, p->node.packed_back_bytes};
-    double sum = 0;
-    for (int kind = 0; kind < RV_STEP_KINDS; kind++) {
-        sum += p->at[kind] >= 0 ? (double)bytes[kind] : 0;
-    }
-    return 2 * FLOPS_PER_BYTE * sum;
-}
-
 static double cost_of(const rv_plan *plan)
 {
     double sum = 0;
     for (size_t i = 0; i < plan->n_nodes; i++) {
         const rv_plan_node *p = &plan->nodes[i];
-        sum += p->at[RV_STEP_AGAIN] >= 0 ? again_cost(p) : 0;
-        sum += p->pack_on_use ? packing_cost(p) : 0;
+        sum += p->at[RV_STEP_AGAIN] >= 0 ? rv_forward_cost(p) : 0;
+        for (int kind = 0; kind < RV_STEP_KINDS && p->pack_on_use; kind++) {
+            sum += rv_packing_cost(p, (rv_step_kind)kind);
+        }
     }
     return sum;
 }
@@ -310,7 +277,7 @@ static rv_status save(search *s)
     s->budget = 0;
     s->packing = false;
     for (size_t i = 0; i < plan->n_nodes; i++) {
-        s->budget += SMALL_SHARE * again_cost(&plan->nodes[i]);
+        s->budget += SMALL_SHARE * rv_forward_cost(&plan->nodes[i]);
     }
     RV_TRY(descend(s, 0));
     RV_TRY(rv_plan_live_bytes(plan, &s->limit));

@@ -182,6 +182,34 @@ static rv_status run_lbfgs(state *s)
 
 /* --------------------------------------------------------------------------------------------- */
 
+/* The memory of the optimiser, vector by vector, and one evaluation that stands for all iterations. */
+static rv_status rehearse(state *s)
+{
+    enum { MAX_VECTORS = 256 };
+    const size_t bytes = s->n * sizeof(float);
+    size_t left = (size_t)rv_descent_bytes(s->d, s->n);
+    rv_buffer *vectors[MAX_VECTORS] = {NULL};
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < MAX_VECTORS && left > 0 && status == RV_OK; i++) {
+        const size_t part = left < bytes ? left : bytes;
+        status = rv_buffer_create(&vectors[i], s->d->device, part);
+        left -= part;
+    }
+    const double before = rv_rehearsal_work_done(s->d->device);
+    if (status == RV_OK) {
+        status = evaluate(s, &s->loss);
+    }
+    const double work = rv_rehearsal_work_done(s->d->device) - before;
+    rv_rehearsal_work(s->d->device, work * (s->d->iterations - 1));
+    if (s->d->work != NULL) {
+        *s->d->work = work;
+    }
+    for (size_t i = 0; i < MAX_VECTORS; i++) {
+        rv_buffer_destroy(vectors[i]);
+    }
+    return status;
+}
+
 uint64_t rv_descent_bytes(const rv_descent *descent, size_t n)
 {
     if (descent->optimizer == RV_OPTIMIZER_ADAM) {
@@ -199,6 +227,9 @@ rv_status rv_descend(const rv_descent *descent, float *pixels, double *loss)
                .loss = NAN};
     s.n = rv_tensor_floats(s.picture);
     RV_TRY(rv_tensor_write(descent->device, s.picture, pixels));
+    if (rv_device_rehearses(descent->device)) {
+        return rehearse(&s);
+    }
     RV_TRY(descent->optimizer == RV_OPTIMIZER_ADAM ? run_adam(&s) : run_lbfgs(&s));
     RV_TRY(rv_tensor_read(descent->device, s.picture, pixels));
     *loss = s.loss;

@@ -19,6 +19,7 @@ typedef struct rv_descent {
     /** After each iteration: how many are done, and the loss; may be NULL. */
     void (*report)(void *payload, int done, double loss);
     void *payload;
+    double *work; /**< set in a rehearsal: what an iteration adds to rv_rehearsal_work() */
 } rv_descent;
 
 /** Adam keeps the pixels in 0..1 and gives the exponential average of its iterates. L-BFGS that meets

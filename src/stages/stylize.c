@@ -15,6 +15,12 @@
 /* Stream of the random numbers of a start from noise. */
 enum { STREAM_NOISE = 1 };
 
+/* What the time is foreseen by: at this size the speed is nearly that of larger ones. */
+enum { PROBE_SIZE = 384, PROBE_ITERATIONS = 5 };
+
+/* What a driver takes for running kernels, beyond having them. */
+#define RUN_BYTES UINT64_C(8000000)
+
 /* One call of rv_stylize(). */
 typedef struct job {
     rv_device *device;
@@ -36,6 +42,7 @@ typedef struct job {
     double work, work_done, scale_work, pixels;
     double scale_start; /* after the first iteration, which compiles kernels; 0: none yet */
     double rate;        /* seconds a work takes; 0: not known yet */
+    double rehearsed;   /* work of an iteration of the last scale, in a rehearsal */
 } job;
 
 static void fit(const job *j, int scale, int *width, int *height)
@@ -176,7 +183,8 @@ static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin
                           .iterations = j->schedule.iterations[j->scale],
                           .events = j->options.events,
                           .report = report,
-                          .payload = j};
+                          .payload = j,
+                          .work = &j->rehearsed};
     scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
     rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, scale);
     if (status == RV_OK || (status == RV_ERR_CANCELLED && j->picture.data == NULL)) {
@@ -282,27 +290,94 @@ static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv
                : rv_fail(RV_ERR_CANCELLED, "cancelled after %d iterations", j->iterations);
 }
 
+/* Runs a job of which the device and the pictures are set. */
+static rv_status run_job(rv_image **out, rv_stylize_result *result, job *j, const rv_model *model,
+                         const double *style_weights, const rv_stylize_options *options)
+{
+    *out = NULL;
+    j->kind = rv_objective_of(model);
+    j->start = rv_clock();
+    j->loss = NAN;
+    RV_TRY(rv_stylize_resolve(&j->options, &j->schedule, options, model, j->photo));
+    RV_TRY(rv_alloc(&j->shares, j->n_styles > 0 ? (size_t)j->n_styles : 1, sizeof *j->shares,
+                    "shares"));
+    rv_status status = rv_stylize_shares(j->shares, style_weights, j->n_styles);
+    if (status == RV_OK) {
+        status = run(out, result, j, model);
+    }
+    j->kind->destroy(j->objective);
+    rv_planar_release(&j->picture);
+    free(j->shares);
+    return status;
+}
+
 rv_status rv_stylize(rv_image **out, rv_stylize_result *result, rv_device *device,
                      const rv_model *model, const rv_image *photo, const rv_image *const *styles,
                      const double *style_weights, int n_styles, const rv_stylize_options *options)
 {
-    job j = {.device = device,
-             .photo = photo,
-             .styles = styles,
-             .n_styles = n_styles,
-             .kind = rv_objective_of(model),
-             .start = rv_clock(),
-             .loss = NAN};
+    job j = {.device = device, .photo = photo, .styles = styles, .n_styles = n_styles};
     rv_stylize_result unused;
-    *out = NULL;
-    RV_TRY(rv_stylize_resolve(&j.options, &j.schedule, options, model, photo));
-    RV_TRY(rv_alloc(&j.shares, n_styles > 0 ? (size_t)n_styles : 1, sizeof *j.shares, "shares"));
-    rv_status status = rv_stylize_shares(j.shares, style_weights, n_styles);
-    if (status == RV_OK) {
-        status = run(out, result != NULL ? result : &unused, &j, model);
+    return run_job(out, result != NULL ? result : &unused, &j, model, style_weights, options);
+}
+
+/* --- estimate -------------------------------------------------------------------------------- */
+
+/* What all runs of an estimate share. */
+typedef struct foresight {
+    rv_device *device;
+    const rv_model *model;
+    const rv_image *photo;
+    const rv_image *const *styles;
+    const double *style_weights;
+    int n_styles;
+} foresight;
+
+/* @param[out] found  not NULL: a rehearsal
+ * @param[out] last   of an iteration at the last scale: seconds, in a rehearsal work */
+static rv_status try_out(const foresight *f, const rv_stylize_options *options, rv_rehearsal *found,
+                         double *last)
+{
+    job j = {.device = f->device, .photo = f->photo, .styles = f->styles, .n_styles = f->n_styles};
+    rv_stylize_result result;
+    rv_image *picture;
+    if (found != NULL) {
+        rv_rehearsal_begin(f->device);
     }
-    j.kind->destroy(j.objective);
-    rv_planar_release(&j.picture);
-    free(j.shares);
+    const rv_status status = run_job(&picture, &result, &j, f->model, f->style_weights, options);
+    if (found != NULL) {
+        rv_rehearsal_end(f->device, found);
+    }
+    rv_image_destroy(picture);
+    *last = found != NULL ? j.rehearsed : j.rate * j.pixels;
     return status;
+}
+
+rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device, const rv_model *model,
+                             const rv_image *photo, const rv_image *const *styles,
+                             const double *style_weights, int n_styles,
+                             const rv_stylize_options *options)
+{
+    const foresight f = {device, model, photo, styles, style_weights, n_styles};
+    rv_events quiet = options->events != NULL ? *options->events : (rv_events){0};
+    rv_stylize_options probe = *options;
+    rv_rehearsal whole, small;
+    double work, seconds;
+    *out = (rv_stylize_estimate){0};
+    quiet.progress = NULL;
+    probe.size = probe.size < PROBE_SIZE ? probe.size : PROBE_SIZE;
+    probe.scales = 1;
+    probe.iterations = PROBE_ITERATIONS;
+    probe.events = &quiet;
+    const double start = rv_clock();
+    RV_TRY(try_out(&f, options, &whole, &work));
+    const double host = rv_clock() - start;
+    RV_TRY(try_out(&f, &probe, &small, &work));
+    RV_TRY(try_out(&f, &probe, NULL, &seconds));
+    out->width = rv_image_width(photo);
+    out->height = rv_image_height(photo);
+    rv_picture_fit(&out->width, &out->height, options->size);
+    out->device_bytes = whole.device_bytes;
+    out->process_bytes = whole.process_bytes + RUN_BYTES;
+    out->seconds = host + whole.work * seconds / work;
+    return RV_OK;
 }

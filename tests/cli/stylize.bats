@@ -37,6 +37,14 @@ only() {
     only photo_style.jpg
 }
 
+@test "--estimate says what it would take, and writes nothing" {
+    works stylize photo.png -s style.png --size 32 --iterations 2 --estimate -o never.png
+    [[ $output =~ ^photo\.png:\ [0-9]+\ x\ [0-9]+,\ about\ [0-9]+\ s,\ [0-9]+\ MB\ of\ memory ]]
+    [ ! -e never.png ]
+    works stylize photo.png -s style.png --size 32 --iterations 2 --estimate --json
+    [[ $output == *'"seconds": '*'"process_bytes": '*'"device_bytes": '* ]]
+}
+
 @test "the same command makes the same file, whatever its name, threads and progress" {
     works stylize photo.png -s style.png --size 32 --iterations 2 --init noise -o one.png
     works stylize photo.png -s style.png --size 32 --iterations 2 --init noise -o two.png --progress json --threads 1

@@ -1,0 +1,102 @@
+/* What stylize is foreseen to take, against what it takes. */
+/* SPDX-License-Identifier: MIT */
+#include <reverie/stylize.h>
+
+#include "device/device.h"
+#include "small_network.h"
+#include "support/assert.h"
+#include "support/device.h"
+
+#include <criterion/criterion.h>
+
+typedef struct work {
+    rv_model *model;
+    rv_image *photo, *style;
+    const rv_image *styles[1];
+    rv_stylize_options options;
+} work;
+
+static work begin(rv_model *model)
+{
+    work w = {.model = model, .photo = waves(150, 131, 3, 8, 1), .style = waves(140, 150, 3, 8, 2)};
+    w.styles[0] = w.style;
+    w.options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
+    w.options.iterations = 3;
+    w.options.size = 140;
+    w.options.scales = 2;
+    return w;
+}
+
+static void end(work *w)
+{
+    rv_model_close(w->model);
+    rv_image_destroy(w->photo);
+    rv_image_destroy(w->style);
+}
+
+static rv_stylize_estimate foresee(const work *w, rv_device *device)
+{
+    rv_stylize_estimate e;
+    RV_ASSERT_OK(
+        rv_stylize_foresee(&e, device, w->model, w->photo, w->styles, NULL, 1, &w->options));
+    return e;
+}
+
+/* On a device of its own, whose largest sum of buffers is that of this run. */
+static uint64_t device_bytes(const work *w)
+{
+    rv_device *device = rv_test_device();
+    rv_image *out;
+    RV_ASSERT_OK(
+        rv_stylize(&out, NULL, device, w->model, w->photo, w->styles, NULL, 1, &w->options));
+    rv_image_destroy(out);
+    const uint64_t bytes = rv_device_allocated_peak(device);
+    rv_device_close(device);
+    return bytes;
+}
+
+static void compare(const work *w)
+{
+    rv_device *device = rv_test_device();
+    const rv_stylize_estimate e = foresee(w, device);
+    cr_assert_eq(rv_device_allocated(device), 0);
+    cr_assert(!rv_device_rehearses(device));
+    cr_assert_eq(e.width, 140);
+    cr_assert_eq(e.height, 122);
+    cr_assert_gt(e.seconds, 0.0);
+    cr_assert_gt(e.process_bytes, e.device_bytes);
+    rv_device_close(device);
+    cr_assert_eq(e.device_bytes, device_bytes(w), "%.0f foreseen", (double)e.device_bytes);
+}
+
+Test(foresee, a_network_takes_the_buffers_that_were_foreseen)
+{
+    work w = begin(small_network());
+    compare(&w);
+    w.options.optimizer = RV_OPTIMIZER_LBFGS;
+    w.options.scales = 1;
+    compare(&w);
+    end(&w);
+}
+
+Test(foresee, patches_take_the_buffers_that_were_foreseen)
+{
+    rv_model *model;
+    RV_ASSERT_OK(rv_model_open(&model, "patches", NULL));
+    work w = begin(model);
+    compare(&w);
+    end(&w);
+}
+
+Test(foresee, a_wrong_option_is_named_as_by_stylize)
+{
+    work w = begin(small_network());
+    rv_device *device = rv_test_device();
+    rv_stylize_estimate e;
+    w.options.size = 3;
+    RV_ASSERT_FAILS(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, &w.options),
+                    RV_ERR_USAGE, "size");
+    cr_assert(!rv_device_rehearses(device));
+    rv_device_close(device);
+    end(&w);
+}
