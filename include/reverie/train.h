@@ -97,6 +97,21 @@ RV_API RV_NODISCARD rv_status rv_train(rv_train_result *result, rv_device *devic
                                        const char *dataset, const char *run,
                                        const rv_train_options *options);
 
+/** A step of the search for a learning rate. */
+typedef struct rv_rate_point {
+    double rate, loss;
+    double mean; /**< of the losses so far, the last ones counting most */
+} rv_rate_point;
+
+/** Trains from the start with a rate that grows from 1e-6 to 10 over 100 steps, until the mean of the losses is four
+ *  times its best; nothing is kept or written.
+ *  @param[out] out         n points, freed with free().
+ *  @param[out] suggestion  where the mean falls most steeply; NaN where it never does. */
+RV_API RV_NODISCARD rv_status rv_find_learning_rate(rv_rate_point **out, size_t *n,
+                                                    double *suggestion, rv_device *device,
+                                                    const char *dataset,
+                                                    const rv_train_options *options);
+
 /** How a model does on labelled pictures. */
 typedef struct rv_evaluation rv_evaluation;
 

@@ -16,7 +16,7 @@ typedef struct settings {
     double checkpoint_minutes, time_limit;
     double learning_rate, momentum, l1, l2, clip_value, clip_norm, average;
     double warm_up, decay_factor, decay_epochs, smoothing, validation;
-    bool penalize_all, strict, overwrite;
+    bool penalize_all, strict, overwrite, find_rate;
 } settings;
 
 /* --- while it runs --------------------------------------------------------------------------- */
@@ -169,12 +169,62 @@ static int train(cli *c, const settings *s, const char *dataset, const char *fol
     return code;
 }
 
+/* --- the search for a learning rate ---------------------------------------------------------- */
+
+enum { BAR_COLUMNS = 40 };
+
+/* A line for every third rate, with a bar as long as its mean loss. */
+static void print_rates(const rv_rate_point *points, size_t n, double suggestion)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool usual = points[i].mean <= 2 * points[0].mean;
+        most = usual && points[i].mean > most ? points[i].mean : most;
+    }
+    printf("learning rate  mean loss\n");
+    for (size_t i = 0; i < n; i += 3) {
+        const double share = most > 0 ? points[i].mean / most : 0;
+        const int columns = share < 1 ? (int)(share * BAR_COLUMNS + 0.5) : BAR_COLUMNS;
+        printf("%13.3g  %9.4f  %.*s\n", points[i].rate, points[i].mean, columns,
+               "########################################");
+    }
+    printf("the loss falls most steeply at %.2g\n", suggestion);
+}
+
+static int find_rate(cli *c, const settings *s, const char *dataset)
+{
+    watcher w = {.c = c};
+    const rv_train_options options = train_options(c, s, &w);
+    rv_rate_point *points = NULL;
+    size_t n;
+    double suggestion;
+    const int code =
+        cli_status(rv_find_learning_rate(&points, &n, &suggestion, c->device, dataset, &options));
+    if (code != CLI_DONE) {
+        return code;
+    }
+    json_t *rates = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(rates, json_pack("{s:f, s:o, s:o}", "rate", points[i].rate, "loss",
+                                               cli_json_real(points[i].loss), "mean",
+                                               cli_json_real(points[i].mean)));
+    }
+    cli_json_set(c, "rates", rates);
+    cli_json_set(c, "suggestion", cli_json_real(suggestion));
+    if (!c->globals.json) {
+        rv_terminal_finish(stderr);
+        print_rates(points, n, suggestion);
+    }
+    free(points);
+    return CLI_DONE;
+}
+
 static int run(cli *c, const void *given, const cli_list *words)
 {
     const settings *s = given;
     const bool named = s->resume != NULL && strcmp(s->resume, "auto") != 0;
     const char *folder = s->output != NULL ? s->output : named ? s->resume : NULL;
-    if (folder == NULL) {
+    if (folder == NULL && !s->find_rate) {
         return cli_usage("train needs a folder for the run: -o RUN");
     }
     if (named && s->output != NULL && strcmp(s->resume, s->output) != 0) {
@@ -185,7 +235,8 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code = train(c, s, words->items[0], folder);
+        code =
+            s->find_rate ? find_rate(c, s, words->items[0]) : train(c, s, words->items[0], folder);
     }
     return code == CLI_DONE ? cli_json_print(c, code) : code;
 }
@@ -280,6 +331,10 @@ static const cli_option options[] = {
      .otherwise = "0.01; 0.001 of rmsprop, adam and adamw",
      .max = 1e6,
      .help = "learning rate that the schedule starts from"},
+    {.name = "find-rate",
+     .kind = CLI_FLAG,
+     .offset = AT(find_rate),
+     .help = "try rates from 1e-6 to 10 over 100 steps, print the losses, and write nothing"},
     {.name = "momentum",
      .kind = CLI_REAL,
      .offset = AT(momentum),

@@ -173,15 +173,17 @@ static rv_status write_config(const rv_train_run *run)
     return rv_output_commit(output);
 }
 
-static rv_status prepare(rv_train_run *run)
+rv_status rv_train_prepare(rv_train_run *run)
 {
     rv_update_options update;
-    bool resume;
+    bool resume = false;
     RV_TRY(rv_train_config(&run->config, &run->options, run->dataset_path));
     RV_TRY(open_dataset(run));
     RV_TRY(open_recipe(run));
     RV_TRY(open_model(run));
-    RV_TRY(open_folder(run, &resume));
+    if (run->folder != NULL) {
+        RV_TRY(open_folder(run, &resume));
+    }
     RV_TRY(rv_check_cancelled(run->options.events));
     RV_TRY(build_graph(run));
     RV_TRY(rv_train_freeze(run));
@@ -200,10 +202,10 @@ static rv_status prepare(rv_train_run *run)
         RV_TRY(open_loader(run));
     }
     run->steps_before = run->at.steps;
-    return write_config(run);
+    return run->folder != NULL ? write_config(run) : RV_OK;
 }
 
-static void release(rv_train_run *run)
+void rv_train_release(rv_train_run *run)
 {
     rv_loader_destroy(run->loader);
     rv_augmenter_destroy(run->augmenter);
@@ -266,6 +268,7 @@ static rv_status run_batch(rv_train_run *run, int part)
     RV_TRY(rv_plan_backward(run->plan, part > 0));
     RV_TRY(rv_plan_losses(run->plan, NULL, &loss));
     if (!isfinite(loss)) {
+        run->diverged = true;
         return rv_train_fail_not_finite(run, &batch, loss);
     }
     RV_TRY(rv_tensor_read(run->device, rv_plan_tensor(run->plan, run->training.logits), run->host));
@@ -274,10 +277,9 @@ static rv_status run_batch(rv_train_run *run, int part)
     return RV_OK;
 }
 
-static rv_status step(rv_train_run *run)
+rv_status rv_train_step(rv_train_run *run, double rate)
 {
     const double start = rv_clock();
-    const double rate = rv_rate_at(&run->rate, &run->at.rate, run->at.steps);
     const double momentum = rv_rate_momentum_at(&run->rate, run->at.steps);
     for (int i = 0; i < run->options.accumulate; i++) {
         RV_TRY(run_batch(run, i));
@@ -454,7 +456,7 @@ static rv_status train(rv_train_run *run)
             RV_TRY(rv_train_save(run));
             return cancelled ? rv_fail(RV_ERR_CANCELLED, "cancelled") : RV_OK;
         }
-        RV_TRY(step(run));
+        RV_TRY(rv_train_step(run, rv_rate_at(&run->rate, &run->at.rate, run->at.steps)));
         report(run);
         if (run->at.batches % run->batches_per_epoch == 0) {
             RV_TRY(end_epoch(run));
@@ -473,7 +475,7 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     rv_train_run run = {.device = device, .dataset_path = dataset, .folder = folder};
     *result = (rv_train_result){0};
     RV_TRY(rv_train_resolve(&run.options, options));
-    rv_status status = prepare(&run);
+    rv_status status = rv_train_prepare(&run);
     if (status == RV_OK) {
         status = train(&run);
         result->unreadable = run.unreadable > 0 ? run.unreadable : rv_loader_unreadable(run.loader);
@@ -482,6 +484,6 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     result->best = run.at.best;
     result->finished = status == RV_OK && (run.stopped_early || run.at.steps >= run.total_steps);
     result->stopped_early = run.stopped_early;
-    release(&run);
+    rv_train_release(&run);
     return status;
 }

@@ -25,7 +25,8 @@ typedef struct rv_train_position {
 
 typedef struct rv_train_run {
     rv_train_options options; /**< resolved */
-    const char *folder, *dataset_path;
+    const char *folder;       /**< NULL: nothing is written */
+    const char *dataset_path;
     rv_device *device;
     char *config; /**< JSON of what was asked for */
 
@@ -55,7 +56,8 @@ typedef struct rv_train_run {
     rv_text metrics; /**< metrics.csv */
     rv_train_epoch last;
     bool stopped_early;
-    float *host; /**< [batch,classes]: logits of a batch */
+    bool diverged; /**< a loss was not finite */
+    float *host;   /**< [batch,classes]: logits of a batch */
 
     double started, last_checkpoint; /**< by the clock */
     double train_seconds;            /**< of the steps of this epoch, in this call */
@@ -96,6 +98,12 @@ size_t rv_train_row_floats(const rv_train_run *run);
 /** train.c: how a subset is read. @param from_table  what run->table holds, where it does */
 rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset subset,
                                           bool from_table);
+
+/** train.c: all that a training needs, at its start or where its checkpoint is. Release also after a failure. */
+RV_NODISCARD rv_status rv_train_prepare(rv_train_run *run);
+void rv_train_release(rv_train_run *run);
+/** train.c: one update at that learning rate; what its batches gave is added to run->at. */
+RV_NODISCARD rv_status rv_train_step(rv_train_run *run, double rate);
 
 /** train_nan.c: RV_ERR_USAGE that names the layer where a loss of the current batch stops being finite. */
 rv_status rv_train_fail_not_finite(rv_train_run *run, const rv_batch *batch, double loss);

@@ -267,6 +267,29 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     }
 }
 
+/* Rates grow by the same factor; the one that is suggested lies before the losses rise. */
+Test(train, a_learning_rate_is_found_where_the_loss_falls)
+{
+    rv_train_options o = bars("small-cnn");
+    rv_rate_point *points;
+    size_t n, lowest = 0;
+    double suggestion;
+    o.size = 16;
+    o.optimizer = "momentum";
+    RV_ASSERT_OK(rv_find_learning_rate(&points, &n, &suggestion, device, rv_test_path("set"), &o));
+    cr_assert(n > 20 && n <= 100);
+    for (size_t i = 0; i < n; i++) {
+        const double expected = 1e-6 * pow(1e7, (double)i / 99);
+        cr_assert_float_eq(points[i].rate, expected, 1e-9 * expected);
+        lowest = points[i].mean < points[lowest].mean ? i : lowest;
+    }
+    cr_assert(points[lowest].mean < 0.95 * points[0].mean, "%g from %g", points[lowest].mean,
+              points[0].mean);
+    cr_assert(suggestion > 1e-5 && suggestion <= points[lowest].rate, "%g", suggestion);
+    cr_assert_not(rv_path_exists(rv_test_path("run")));
+    free(points);
+}
+
 /* Colour pictures of two classes: a bright half above, or to the left. */
 static void write_colours(void)
 {
