@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conv.clh"
 
-/* Vectors of target channels side by side in registers: 1 or 2. */
+/* Vectors of target channels side by side in registers: 1 to 3. */
 #ifndef KV
 #define KV 2
 #endif

@@ -46,10 +46,11 @@ typedef struct tile {
     int32_t vectors, pixels, lanes, step; /* KV, PX, LANES, STEP */
 } tile;
 
+/* Two vectors of target channels share what is read of the source; three where that leaves none over. */
 static tile choose_tile(const rv_conv_geometry *o)
 {
-    const int32_t b = o->target_lanes;
-    const int32_t vectors = rv_divide_up(o->target.s[1], b) % 2 == 0 ? 2 : 1;
+    const int32_t b = o->target_lanes, blocks = rv_divide_up(o->target.s[1], b);
+    const int32_t vectors = blocks == 1 ? 1 : blocks % 2 == 1 && blocks % 3 == 0 ? 3 : 2;
     return (tile){vectors, (b == 16 ? 24 : 12) / vectors, o->source_lanes,
                   o->place.s[2] ? 1 : o->step.s[1]};
 }
