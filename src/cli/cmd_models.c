@@ -7,6 +7,8 @@
 #include <string.h>
 
 typedef struct settings {
+    char *architecture;
+    int size, channels, classes;
     cli_model_files files;
 } settings;
 
@@ -142,7 +144,11 @@ static int print_network(cli *c, const rv_model *model)
 static int info(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
-    int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    rv_model_options options = cli_model_options(c, &s->files, RV_POOLING_AS_MADE);
+    options.width = options.height = s->size;
+    options.channels = s->channels;
+    options.classes = s->classes;
+    int code = cli_status(rv_model_open(&model, name, &options));
     if (code != CLI_DONE) {
         return code;
     }
@@ -160,19 +166,51 @@ static int info(cli *c, const settings *s, const char *name)
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
+    const settings *s = given;
     const bool is_list = strcmp(words->items[0], "list") == 0;
     if (is_list && words->n > 1) {
         return cli_usage("models list takes no model; for its layers: reverie models info %s",
                          words->items[1]);
     }
-    if (!is_list && words->n < 2) {
-        return cli_usage("models info needs a model: reverie models info MODEL");
+    if (!is_list && (words->n < 2) == (s->architecture == NULL)) {
+        return cli_usage("models info needs a model, or an architecture: reverie models info MODEL "
+                         "| --arch NAME");
     }
-    return is_list ? list(c) : info(c, given, words->items[1]);
+    return is_list ? list(c)
+                   : info(c, s, s->architecture != NULL ? s->architecture : words->items[1]);
 }
 
 static const cli_option options[] = {
     CLI_MODEL_OPTIONS(settings, files),
+    {.name = "arch",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, architecture),
+     .argument = "NAME",
+     .help = "architecture instead of MODEL"},
+    {.name = "size",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, size),
+     .argument = "PIXELS",
+     .otherwise = "what it was published for",
+     .min = 1,
+     .max = 65535,
+     .help = "side of the pictures that an architecture is made for"},
+    {.name = "channels",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, channels),
+     .argument = "N",
+     .otherwise = "what it was published for",
+     .min = 1,
+     .max = 3,
+     .help = "of these pictures: 1 for grey, or 3"},
+    {.name = "classes",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, classes),
+     .argument = "N",
+     .otherwise = "what it was published for",
+     .min = 1,
+     .max = 1e6,
+     .help = "that an architecture ends in"},
 };
 
 static const char *const actions[] = {"list", "info", NULL};
@@ -180,13 +218,14 @@ static const char *const actions[] = {"list", "info", NULL};
 const cli_command cli_models = {
     .name = "models",
     .summary = "list the networks with a name, or the layers of one",
-    .arguments = "list | info MODEL",
+    .arguments = "list | info MODEL | info --arch NAME",
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
         "width), number of parameters, and multiply-adds of a forward pass.\n\n"
         "MODEL is a name from the list, or the path of a .caffemodel or .prototxt.",
     .example = "reverie models list\nreverie models info vgg19\n"
+               "reverie models info --arch vgg-s --size 32 --classes 10\n"
                "reverie models info squeezenet.caffemodel --graph deploy.prototxt",
     .actions = actions,
     .min_words = 1,

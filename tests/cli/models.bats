@@ -35,6 +35,16 @@ setup() {
     [[ $output == *"no layers"* ]]
 }
 
+@test "models info builds an architecture for other pictures and classes" {
+    works -q models info --arch vgg-s
+    [[ ${lines[-1]} =~ ^total\ .*1,814,952\ +220,645,376$ ]]
+    works -q models info --arch mlp:20 --size 8 --channels 3 --classes 4
+    [[ ${lines[-1]} =~ ^total\ .*3,944\ +3,920$ ]]
+    fails 2 "needs a model, or an architecture" models info
+    fails 2 "needs a model, or an architecture" models info vgg16 --arch vgg19
+    fails 2 "no architecture" models info patches --classes 4
+}
+
 @test "classify prints the likeliest classes, and JSON with the promised keys" {
     works -q classify tiny.prototxt good.png other.png --top 3
     [ ${#lines[@]} -eq 8 ]
