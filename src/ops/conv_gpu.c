@@ -66,11 +66,11 @@ rv_status rv_conv_product_prepare(rv_conv_product *p, const rv_conv_geometry *g,
     p->rows = chunks * terms;
     p->packed_floats = (size_t)groups * (size_t)taps * (size_t)p->rows * (size_t)width;
     p->partial_floats = parts > 1 ? (size_t)parts * sums : 0;
-    const double flops = 2.0 * pixels * g->target.s[1] * taps * (g->source.s[1] / groups);
-    p->grid =
-        rv_grid_cut(rv_grid_groups((size_t)down, (size_t)across, (size_t)(groups * phases * parts),
-                                   (size_t)rv_gpu_tile_items(t), 1, 1),
-                    0, flops);
+    const double flops = 2.0 * pixels * g->target.s[1] * taps * g->source.s[1] / groups;
+    p->grid = rv_grid_cut(rv_grid_groups((size_t)down, (size_t)across,
+                                         (size_t)groups * (size_t)phases * (size_t)parts,
+                                         (size_t)rv_gpu_tile_items(t), 1, 1),
+                          0, flops);
     char defines[RV_GPU_TILE_DEFINES];
     rv_gpu_tile_defines(defines, t);
     if (parts > 1) {
