@@ -83,11 +83,11 @@ rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset, size
     if (parent->part) {
         return rv_fail(RV_ERR_INTERNAL, "a view of a view");
     }
-    if (offset % parent->device->alignment != 0 || bytes == 0) {
+    if (offset % parent->device->view_step != 0 || bytes == 0) {
         return rv_fail(RV_ERR_INTERNAL,
                        "a view of %zu bytes at offset %zu: it must not be empty, and must start at "
                        "a multiple of %zu",
-                       bytes, offset, parent->device->alignment);
+                       bytes, offset, parent->device->view_step);
     }
     RV_TRY(check_range(parent, offset, bytes, "view"));
     rv_buffer *view;

@@ -16,6 +16,8 @@ rv_winograd rv_device_winograd(const rv_device *device); /**< as its options say
  *  where nothing is known of the device, 16. */
 int rv_device_sums(const rv_device *device);
 size_t rv_device_max_alloc(const rv_device *device); /**< bytes of the largest buffer */
+/** Bytes at which a sub-buffer may start at all; rv_device_alignment() is a multiple of it. */
+size_t rv_device_view_step(const rv_device *device);
 size_t
 rv_device_alignment(const rv_device *device); /**< bytes at which sub-buffers start, at least 512 */
 const rv_events *rv_device_events(const rv_device *device);
@@ -28,7 +30,7 @@ typedef struct rv_buffer rv_buffer;
 /** @return RV_ERR_DEVICE_MEMORY with the size and what to do; contents are undefined. */
 RV_NODISCARD rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes);
 /** A part of `parent` (which must be whole, not a part itself, and must outlive it);
- *  `offset` a multiple of rv_device_alignment(). */
+ *  `offset` a multiple of rv_device_view_step(). */
 RV_NODISCARD rv_status rv_buffer_view(rv_buffer **out, rv_buffer *parent, size_t offset,
                                       size_t bytes);
 void rv_buffer_destroy(rv_buffer *buffer);                  /**< NULL is fine */

@@ -104,7 +104,7 @@ struct rv_device {
     char identity[RV_IDENTITY_BYTES];
     rv_events events;
     bool has_events;
-    size_t alignment;
+    size_t alignment, view_step;
     size_t max_group;
     int sums;       /* see rv_device_sums() */
     bool uses_blas; /* has called CLBlast */

@@ -77,6 +77,7 @@ static void query(rv_device *device)
     cl_uint bits = 0;
     (void)clGetDeviceInfo(device->id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL);
     device->alignment = bits / 8 > SMALLEST_ALIGNMENT ? bits / 8 : SMALLEST_ALIGNMENT;
+    device->view_step = bits >= 8 ? bits / 8 : device->alignment;
     device->max_group = size_of(device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
 }
 
@@ -214,6 +215,11 @@ void rv_device_cut_launches(rv_device *device, double flops)
 size_t rv_device_max_alloc(const rv_device *device)
 {
     return (size_t)device->info.max_alloc_bytes;
+}
+
+size_t rv_device_view_step(const rv_device *device)
+{
+    return device->view_step;
 }
 
 size_t rv_device_alignment(const rv_device *device)

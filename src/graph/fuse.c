@@ -147,6 +147,61 @@ rv_status rv_plan_fuse(rv_plan *plan)
     return status;
 }
 
+/* --- joined values --------------------------------------------------------------------------- */
+
+static int count_reads(const rv_plan *plan, int value)
+{
+    int n = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        for (int k = 0; k < plan->nodes[i].node.n_in; k++) {
+            n += plan->nodes[i].in[k] == value;
+        }
+    }
+    return n;
+}
+
+/* Whether the value can be computed in a piece of another: nobody else reads it, it is no piece yet, and is not made of
+ * pieces itself. */
+static bool may_be_part(const rv_plan *plan, int value)
+{
+    const rv_plan_value *v = &plan->values[value];
+    return v->producer >= 0 && !v->output && v->whole < 0 && count_reads(plan, value) == 1 &&
+           !rv_has_trait(&plan->nodes[v->producer], RV_OP_JOINS) &&
+           !plan->nodes[v->producer].merged;
+}
+
+/* Of one picture the channels lie one behind the other, up to an input that does not fill its blocks. */
+static void join_inputs(rv_plan *plan, rv_plan_node *p)
+{
+    size_t offset = 0;
+    if (plan->values[p->out[0]].tensor.shape.dim[0] != 1) {
+        return;
+    }
+    for (int k = 0; k < p->node.n_in; k++) {
+        rv_plan_value *v = &plan->values[p->in[k]];
+        if (offset % rv_device_view_step(plan->device) == 0 && may_be_part(plan, p->in[k])) {
+            v->whole = p->out[0];
+            v->whole_offset = offset;
+            p->node.placed |= RV_WANT_INPUT(k);
+        }
+        if (v->tensor.shape.dim[1] % v->tensor.block != 0) {
+            return;
+        }
+        offset += rv_tensor_bytes(&v->tensor);
+    }
+}
+
+void rv_plan_join(rv_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_nodes && !plan->backward; i++) {
+        if (rv_has_trait(&plan->nodes[i], RV_OP_JOINS)) {
+            join_inputs(plan, &plan->nodes[i]);
+        }
+    }
+}
+
+/* --- folded parameters ----------------------------------------------------------------------- */
+
 /* The parameters of a node with all that follows folded in: from its own by the first map, then in place. */
 rv_status rv_plan_fold_params(rv_plan *plan)
 {

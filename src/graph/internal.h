@@ -23,6 +23,9 @@ typedef struct rv_plan_value {
     bool on_path;         /**< something above it is a wanted loss */
     int last, again_last; /**< last step that reads it as first computed, and as computed again */
     int storage, again_storage, gradient_storage;
+    int whole;                /**< the value that this one is computed as a part of, -1: none */
+    size_t whole_offset;      /**< where in it, in bytes */
+    rv_buffer *part;          /**< that place; owned */
     rv_buffer *first, *again; /**< where it lies, as first computed and again; NULL: one place */
 } rv_plan_value;
 
@@ -128,6 +131,8 @@ RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_opti
 bool rv_plan_is_loss(const rv_plan *plan, int value);
 /** fuse.c: rectifiers go into the launch that makes their input, affine maps into parameters. */
 RV_NODISCARD rv_status rv_plan_fuse(rv_plan *plan);
+/** fuse.c: in inference has inputs of a node that joins them computed right in its output. */
+void rv_plan_join(rv_plan *plan);
 /** fuse.c: computes the folded parameters. */
 RV_NODISCARD rv_status rv_plan_fold_params(rv_plan *plan);
 /** order.c: brings the nodes into an order in which values live short. */

@@ -44,11 +44,23 @@ static rv_buffer *view_of(const rv_plan *plan, int storage)
     return storage >= 0 ? plan->storages[storage].view : NULL;
 }
 
-static void wire_values(rv_plan *plan)
+/* A view of the arena, as there are none of views. */
+static rv_status wire_part(const rv_plan *plan, rv_plan_value *value)
+{
+    const rv_storage *s = &plan->storages[value->storage];
+    RV_TRY(rv_buffer_view(&value->part, plan->arenas[s->arena], s->offset + value->whole_offset,
+                          rv_tensor_bytes(&value->tensor)));
+    value->tensor.buffer = value->part;
+    return RV_OK;
+}
+
+static rv_status wire_values(rv_plan *plan)
 {
     for (size_t v = 0; v < plan->n_values; v++) {
         rv_plan_value *value = &plan->values[v];
-        if (value->storage >= 0) {
+        if (value->whole >= 0) {
+            RV_TRY(wire_part(plan, value));
+        } else if (value->storage >= 0) {
             value->tensor.buffer = view_of(plan, value->storage);
         }
         if (value->again_storage >= 0) {
@@ -60,6 +72,7 @@ static void wire_values(rv_plan *plan)
             value->gradient.buffer = view_of(plan, value->gradient_storage);
         }
     }
+    return RV_OK;
 }
 
 static void wire_nodes(rv_plan *plan)
@@ -92,7 +105,7 @@ rv_status rv_plan_allocate(rv_plan *plan)
     rv_release_memory();
     RV_TRY(make_arenas(plan));
     RV_TRY(make_losses(plan));
-    wire_values(plan);
+    RV_TRY(wire_values(plan));
     wire_nodes(plan);
     return RV_OK;
 }

@@ -131,6 +131,7 @@ static rv_status create(rv_plan *plan, const rv_plan_options *options)
     RV_TRY(rv_plan_order(plan));
     RV_TRY(rv_plan_route_gradients(plan, options));
     RV_TRY(rv_plan_fuse(plan));
+    rv_plan_join(plan);
     RV_TRY(point_tensors(plan));
     RV_TRY(prepare(plan));
     RV_TRY(fit(plan, options));
@@ -170,6 +171,9 @@ void rv_plan_destroy(rv_plan *plan)
     for (size_t i = 0; i < plan->n_nodes; i++) {
         free(plan->nodes[i].node.priv);
         free(plan->nodes[i].memory);
+    }
+    for (size_t v = 0; v < plan->n_values; v++) {
+        rv_buffer_destroy(plan->values[v].part);
     }
     for (size_t i = 0; i < plan->n_folds; i++) {
         free(plan->folds[i].affine.node.priv);

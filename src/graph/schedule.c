@@ -204,6 +204,19 @@ static bool may_overwrite_input(const rv_plan *plan, const rv_plan_node *p, int 
     return last == at && in->producer >= 0 && same_memory(&in->tensor, &out->tensor);
 }
 
+/* What is computed as a part of another value lies in its storage, which begins with the first of them. */
+static rv_status store_part(rv_plan *plan, rv_plan_value *part, int at)
+{
+    rv_plan_value *whole = &plan->values[part->whole];
+    if (whole->storage < 0) {
+        RV_TRY(
+            add_storage(plan, &whole->storage, rv_tensor_bytes(&whole->tensor), at, whole->last));
+    }
+    part->storage = whole->storage;
+    need(plan, part->storage, part->last);
+    return RV_OK;
+}
+
 /* Memory of what a step computes forward, for the first time or again. */
 static rv_status store_outputs(rv_plan *plan, int at)
 {
@@ -216,7 +229,11 @@ static rv_status store_outputs(rv_plan *plan, int at)
         if (rv_plan_is_loss(plan, p->out[k])) {
             continue; /* these lie together, to be read at once */
         }
-        if (k == 0 && may_overwrite_input(plan, p, at)) {
+        if (out->whole >= 0) {
+            RV_TRY(store_part(plan, out, at));
+        } else if (*storage >= 0) {
+            need(plan, *storage, last); /* its first part came before */
+        } else if (k == 0 && may_overwrite_input(plan, p, at)) {
             const rv_plan_value *in = &plan->values[p->in[0]];
             *storage = is_again(plan, in, at) ? in->again_storage : in->storage;
             need(plan, *storage, last);

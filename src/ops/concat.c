@@ -62,6 +62,10 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
         const int32_t *d = n->in[i]->shape.dim;
         const int32_t end = first % out->block + d[1];
         const int32_t touched = rv_divide_up(end, out->block);
+        if ((n->placed & RV_WANT_INPUT(i)) != 0) {
+            first += d[1];
+            continue;
+        }
         const size_t planes = (size_t)d[0] * (size_t)touched;
         RV_TRY(rv_launch(
             e->device, k->put, rv_grid_items(e->device, rv_lanes_items(e->device, planes, pixels)),
@@ -97,6 +101,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 const rv_op rv_op_concat = {
     .name = "concat",
     .summary = "put channels behind one another",
+    .traits = RV_OP_JOINS,
     .min_in = 1,
     .max_in = RV_MAX_INPUTS,
     .n_out = 1,

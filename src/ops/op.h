@@ -37,8 +37,10 @@ enum {
         1u << 11, /**< parameter 0 has a row per channel of the output, parameter 1 is what is
                                 added to each, or absent: what may be changed to fold in an affine map */
     RV_OP_SELECTS =
-        1u << 12 /**< each output is one of the values of input 0, to which backward hands its
+        1u << 12, /**< each output is one of the values of input 0, to which backward hands its
                                   gradient; backward honours rv_node.slope, and then reads the output */
+    RV_OP_JOINS = 1u << 13 /**< the output is the inputs one behind the other; forward honours
+                                rv_node.placed */
 };
 
 /** Bits of `wanted` and `accumulate`. */
@@ -78,6 +80,8 @@ typedef struct rv_node {
                           nothing to do. Backward is that of the operation alone, unless
                           RV_OP_BWD_RECTIFIES. With RV_OP_SELECTS: input 0 has been rectified so, and
                           backward gives the gradient of what it was before */
+    uint32_t placed; /**< with RV_OP_JOINS, bits as in `wanted`: inputs that were computed in their
+                          place of the output, and are not to be copied */
     const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the
                                            operation chooses; after prepare the one that runs, where
                                            there is more than one way */
