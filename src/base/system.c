@@ -26,6 +26,22 @@ double rv_clock(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+double rv_wall_clock(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void rv_process_name(char *out, size_t n)
+{
+    char host[65] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') {
+        snprintf(host, sizeof host, "localhost");
+    }
+    snprintf(out, n, "%s.%ld", host, (long)getpid());
+}
+
 int rv_cpu_count(void)
 {
     cpu_set_t set;

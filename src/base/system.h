@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 double rv_clock(void);                /**< seconds of a monotonic clock */
+double rv_wall_clock(void);           /**< seconds since 1970 */
 int rv_cpu_count(void);               /**< processors this process may use, at least 1 */
 uint64_t rv_process_peak_bytes(void); /**< peak resident set (VmHWM), 0 if unknown */
 uint64_t rv_process_bytes(void);      /**< resident set now, 0 if unknown */
@@ -15,6 +16,9 @@ uint64_t rv_process_bytes(void);      /**< resident set now, 0 if unknown */
  *  for later, and pages of large libraries, such as the compiler of a driver, which come back from their files
  *  where they are needed again. */
 void rv_release_memory(void);
+
+/** "HOST.PROCESS", cut to n bytes with its NUL. */
+void rv_process_name(char *out, size_t n);
 
 /** Runs argv[0] without a shell, output discarded, killed after `seconds`.
  *  @param[out] out_code  exit code, 128 + signal when it died of one, -1 when it was killed for time. */

@@ -202,11 +202,16 @@ rv_status rv_train_prepare(rv_train_run *run)
         RV_TRY(open_loader(run));
     }
     run->steps_before = run->at.steps;
-    return run->folder != NULL ? write_config(run) : RV_OK;
+    if (run->folder == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_event_log_open(&run->events, run->folder));
+    return write_config(run);
 }
 
 void rv_train_release(rv_train_run *run)
 {
+    rv_event_log_close(run->events);
     rv_loader_destroy(run->loader);
     rv_augmenter_destroy(run->augmenter);
     free(run->jobs);
@@ -393,6 +398,25 @@ static void write_line(rv_train_run *run, const rv_train_epoch *e)
     rv_text_append(&run->metrics, "%.6g,%.1f\n", e->learning_rate, e->images_per_second);
 }
 
+static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
+{
+    const struct {
+        const char *tag;
+        double value;
+    } curves[] = {{"loss/train", e->loss},
+                  {"loss/validation", e->val_loss},
+                  {"accuracy/train", e->accuracy},
+                  {"accuracy/validation", e->val_accuracy},
+                  {"learning_rate", e->learning_rate},
+                  {"images_per_second", e->images_per_second}};
+    for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+        if (isfinite(curves[i].value)) {
+            RV_TRY(rv_event_log_scalar(run->events, e->steps, curves[i].tag, curves[i].value));
+        }
+    }
+    return RV_OK;
+}
+
 static rv_status end_epoch(rv_train_run *run)
 {
     rv_train_position *at = &run->at;
@@ -416,6 +440,7 @@ static rv_status end_epoch(rv_train_run *run)
     run->train_seconds = 0;
     run->last = e;
     write_line(run, &e);
+    RV_TRY(write_events(run, &e));
     if (run->options.on_epoch != NULL) {
         run->options.on_epoch(run->options.payload, &e);
     }

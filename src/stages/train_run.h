@@ -7,6 +7,7 @@
 #include "graph/init.h"
 #include "optim/schedule.h"
 #include "optim/update.h"
+#include "stages/event_log.h"
 #include "stages/tally.h"
 #include "stages/training.h"
 
@@ -53,7 +54,8 @@ typedef struct rv_train_run {
     int64_t batches_per_epoch, total_steps;
 
     rv_train_position at;
-    rv_text metrics; /**< metrics.csv */
+    rv_text metrics;      /**< metrics.csv */
+    rv_event_log *events; /**< the same for TensorBoard */
     rv_train_epoch last;
     bool stopped_early;
     bool diverged; /**< a loss was not finite */
