@@ -96,6 +96,15 @@ for name in base image model; do
     verdict "valgrind $name" memcheck $name
 done
 
+# What is optional at build time, left out.
+say "Building without optional libraries"
+without=build/check-without
+verdict "configure without options" cmake --preset check-gcc -B "$without" -DREVERIE_TIFF=OFF -DREVERIE_WEBP=OFF \
+    -DREVERIE_CLBLAST=OFF -DREVERIE_TEST_CACHE="$work/cache"
+verdict "build without options" cmake --build "$without" --target reverie test_image
+verdict "test without options" ctest --test-dir "$without" -R '^unit_image$' --output-on-failure
+verdict "version without options" grep -qx "Optional features: none" <("$without/reverie" --version)
+
 build check-fuzz
 if [ -z "$step_failed" ]; then
     for target in build/check-fuzz/tests/fuzz_*; do

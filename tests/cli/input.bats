@@ -15,6 +15,9 @@ setup_file() {
     : >empty.png
     echo "This is a letter, not a picture." >letter.jpg
     mkdir folder.jpg
+    printf '\0\0\0\030ftypheic' >phone.jpg
+    printf '\0\0\0\030ftypavif' >web.jpg
+    printf 'II*\0\020\0\0\0CR\002\0\0\0\0\0\0\0\0\0' >camera.jpg
     network tiny.prototxt
     sed 's/num_output: 8/num_outputs: 8/' tiny.prototxt >typo.prototxt
     sed 's/type: "ReLU"/type: "Rellu"/' tiny.prototxt >unknown.prototxt
@@ -50,6 +53,26 @@ refused() {
 @test "a PNG with a wrong CRC" { refused "CRC" crc.png; }
 @test "a PNG that ends early" { refused "cut.png" cut.png; }
 @test "a header of 60000 x 60000 pixels" { refused "60000 x 60000" huge.png; }
+
+@test "pictures of other formats are refused with the command that converts them" {
+    refused "convert it first: heif-convert phone.jpg phone.jpg" phone.jpg
+    refused "convert it first: avifdec web.jpg web.png" web.jpg
+    refused "convert it first: darktable-cli camera.jpg camera.jpg" camera.jpg
+}
+
+@test "a file without leave to read it" {
+    [ "$(id -u)" -ne 0 ] || skip "root may read all"
+    work_folder
+    cp "$BATS_FILE_TMPDIR/good.png" closed.png
+    chmod 0 closed.png
+    fails 1 "Permission denied" stylize closed.png -s "$BATS_FILE_TMPDIR/good.png"
+}
+
+@test "a name that is not UTF-8 is read" {
+    work_folder
+    cp "$BATS_FILE_TMPDIR/good.png" $'f\377r.png'
+    works stylize $'f\377r.png' -s "$BATS_FILE_TMPDIR/good.png" --dry-run
+}
 
 @test "a JPEG that ends early is kept only with --allow-truncated" {
     work_folder

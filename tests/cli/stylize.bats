@@ -84,6 +84,24 @@ only() {
     only alpha_style.png deep_style.png
 }
 
+@test "TIFF and WebP are written where they are built, and 16 bits are dithered for JPEG" {
+    works stylize deep.png -s style.png "${quick[@]}" -o deep.jpg --icc keep
+    [ "$(head -c 3 deep.jpg | od -An -tx1)" = " ff d8 ff" ]
+    if "$REVERIE" --version | grep -q WebP; then
+        works stylize alpha.png -s style.png "${quick[@]}" -o alpha.webp
+        [ "$(head -c 12 alpha.webp | tail -c 4)" = WEBP ]
+        rm alpha.webp
+    fi
+    if "$REVERIE" --version | grep -q TIFF; then
+        works stylize deep.png -s style.png "${quick[@]}" -o deep.tif
+        [ "$(head -c 4 deep.tif | od -An -tx1)" = " 49 49 2a 00" ]
+        works stylize deep.tif -s style.png "${quick[@]}" -o again.png
+        [ "$(od -An -tu1 -j24 -N2 again.png)" = "  16   2" ]
+        rm deep.tif again.png
+    fi
+    rm -f deep.jpg
+}
+
 @test "--strip leaves the settings out" {
     works stylize photo.png -s style.png "${quick[@]}" --strip
     run ! grep -aq reverie photo_style.jpg
