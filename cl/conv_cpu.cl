@@ -250,8 +250,7 @@ static inline void store(__global floatB *y, const floatB *sums, const int *to,
         for (int p = 0; p < PX; p++) {
             if (to[p] >= 0) {
                 __global floatB *at = y + to[p] + block * j->target.z * j->target.w;
-                *at = rv_rectifyB(rv_accumulateB(at, sums[p * KV + v] + add, j->place.w),
-                                  j->slope);
+                *at = rv_rectifyB(rv_accumulateB(at, sums[p * KV + v] + add, j->place.w), j->slope);
             }
         }
     }

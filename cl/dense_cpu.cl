@@ -109,6 +109,8 @@ static inline void store_rows(__global float *to, floatB v)
     vstore2(v.hi.lo, 2, to);
 #elif B == 8
     vstore4(v.lo, 0, to);
+#else
+    vstoreB(v, 0, to); /* of B rows; tiles of more do not come here */
 #endif
 }
 
