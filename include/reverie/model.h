@@ -71,6 +71,13 @@ RV_API RV_NODISCARD rv_status rv_model_open(rv_model **out, const char *name_or_
                                             const rv_model_options *options);
 RV_API void rv_model_close(rv_model *model);
 
+/** Writes a network with its weights, class names and preprocessing as Reverie's own .safetensors, which
+ *  rv_model_open() takes.
+ *  @param half  values of 16 bits: half the size, rounded to 11 binary digits.
+ *  @return RV_ERR_USAGE: no network, or `path` exists and overwrite is false. */
+RV_API RV_NODISCARD rv_status rv_model_save(const rv_model *model, const char *path, bool half,
+                                            bool overwrite);
+
 RV_API rv_model_kind rv_model_get_kind(const rv_model *model);
 /** Name in the graph's file, or of the architecture; borrowed. */
 RV_API const char *rv_model_name(const rv_model *model);

@@ -7,7 +7,8 @@
 #include <string.h>
 
 typedef struct settings {
-    char *architecture;
+    char *architecture, *output;
+    bool half, overwrite;
     int size, channels, classes;
     cli_model_files files;
 } settings;
@@ -164,10 +165,30 @@ static int info(cli *c, const settings *s, const char *name)
     return cli_json_print(c, code);
 }
 
+static int convert(cli *c, const settings *s, const char *name)
+{
+    rv_model *model;
+    int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_model_save(model, s->output, s->half, s->overwrite));
+        rv_model_close(model);
+    }
+    if (code == CLI_DONE) {
+        cli_json_set(c, "file", cli_json_text(s->output));
+    }
+    return cli_json_print(c, code);
+}
+
 static int run(cli *c, const void *given, const cli_list *words)
 {
     const settings *s = given;
     const bool is_list = strcmp(words->items[0], "list") == 0;
+    if (strcmp(words->items[0], "convert") == 0) {
+        return words->n == 2 && s->output != NULL
+                   ? convert(c, s, words->items[1])
+                   : cli_usage("models convert needs a model and a file: reverie models convert "
+                               "MODEL -o FILE.safetensors");
+    }
     if (is_list && words->n > 1) {
         return cli_usage("models list takes no model; for its layers: reverie models info %s",
                          words->items[1]);
@@ -182,6 +203,20 @@ static int run(cli *c, const void *given, const cli_list *words)
 
 static const cli_option options[] = {
     CLI_MODEL_OPTIONS(settings, files),
+    {.name = "output",
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, output),
+     .argument = "FILE",
+     .help = "where convert writes a .safetensors with graph, weights and classes"},
+    {.name = "half",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, half),
+     .help = "convert to values of 16 bits: half the size"},
+    {.name = "overwrite",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, overwrite),
+     .help = "let convert replace FILE"},
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
@@ -213,16 +248,17 @@ static const cli_option options[] = {
      .help = "that an architecture ends in"},
 };
 
-static const char *const actions[] = {"list", "info", NULL};
+static const char *const actions[] = {"list", "info", "convert", NULL};
 
 const cli_command cli_models = {
     .name = "models",
     .summary = "list the networks with a name, or the layers of one",
-    .arguments = "list | info MODEL | info --arch NAME",
+    .arguments = "list | info MODEL|--arch NAME | convert MODEL -o FILE",
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
-        "width), number of parameters, and multiply-adds of a forward pass.\n\n"
+        "width), number of parameters, and multiply-adds of a forward pass. "
+        "`convert` writes a network with its weights and classes as Reverie's own .safetensors.\n\n"
         "MODEL is a name from the list, or the path of a .caffemodel or .prototxt.",
     .example = "reverie models list\nreverie models info vgg19\n"
                "reverie models info --arch vgg-s --size 32 --classes 10\n"
@@ -230,7 +266,7 @@ const cli_command cli_models = {
     .actions = actions,
     .min_words = 1,
     .max_words = 2,
-    .missing = "'list' or 'info'",
+    .missing = "'list', 'info' or 'convert'",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

@@ -37,6 +37,7 @@ typedef struct rv_network {
     int32_t channels, height, width;
     rv_pooling pooling; /**< what rv_network_pool() makes of pooling layers */
     rv_preprocessing preprocessing;
+    double share; /**< of the shorter side of a picture that it looks at; rv_model_share() */
     rv_layer *layers;
     size_t n_layers, capacity;
 } rv_network;
@@ -126,11 +127,13 @@ RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes,
 /** Checks all weights of `graph`, and copies their values into it if `copy`. */
 RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph,
                                             bool new_head, bool copy);
-/** Writes such a file. @param training  JSON of a checkpoint, NULL: none */
+/** Writes such a file. @param share  what it is to look at of a picture
+ *  @param training  JSON of a checkpoint, NULL: none */
 RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_network *network,
                                             const char *const *classes, size_t n_classes,
                                             const rv_stored_tensor *tensors, size_t n_tensors,
-                                            const char *training);
+                                            double share, const char *training,
+                                            const rv_store_options *options);
 
 /** Lines of a file of class names, synset numbers dropped. */
 RV_NODISCARD rv_status rv_labels_read(rv_names *out, const char *path);

@@ -229,12 +229,67 @@ rv_status rv_own_write(const char *path, const rv_model *model, const char *cons
     const bool own = classes == NULL;
     return rv_own_write_network(path, model->network,
                                 own ? (const char *const *)model->labels.list : classes,
-                                own ? model->labels.n : n_classes, tensors, n_tensors, training);
+                                own ? model->labels.n : n_classes, tensors, n_tensors, 1.0,
+                                training, &(rv_store_options){0});
+}
+
+/* Parameters and running statistics of a graph, in order. */
+typedef struct stored {
+    rv_stored_tensor *tensors;
+    char **names;
+    size_t n;
+} stored;
+
+static rv_status store(stored *s, const rv_param *p)
+{
+    if (p == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_own_tensor_name(&s->names[s->n], "", p));
+    s->tensors[s->n] = (rv_stored_tensor){s->names[s->n], p->shape, p->data};
+    s->n++;
+    return RV_OK;
+}
+
+static rv_status store_all(stored *s, rv_graph *graph)
+{
+    const size_t most = (size_t)rv_graph_node_count(graph) * (RV_MAX_PARAMS + RV_MAX_STATE);
+    RV_TRY(rv_alloc(&s->tensors, most, sizeof *s->tensors, "a model"));
+    RV_TRY(rv_alloc(&s->names, most, sizeof *s->names, "a model"));
+    for (int node = 0; node < rv_graph_node_count(graph); node++) {
+        for (int i = 0; i < RV_MAX_PARAMS; i++) {
+            RV_TRY(store(s, rv_graph_param(graph, node, i)));
+        }
+        for (int i = 0; i < RV_MAX_STATE; i++) {
+            RV_TRY(store(s, rv_graph_state(graph, node, i)));
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_model_save(const rv_model *model, const char *path, bool half, bool overwrite)
+{
+    rv_model_graph graph;
+    stored s = {0};
+    RV_TRY(rv_model_build(&graph, model, NULL, 0));
+    rv_status status = store_all(&s, graph.graph);
+    if (status == RV_OK) {
+        status = rv_own_write_network(path, model->network, (const char *const *)model->labels.list,
+                                      model->labels.n, s.tensors, s.n, model->network->share, NULL,
+                                      &(rv_store_options){.half = half, .keep = !overwrite});
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        free(s.names[i]);
+    }
+    free(s.names);
+    free(s.tensors);
+    rv_graph_destroy(graph.graph);
+    return status;
 }
 
 double rv_model_share(const rv_model *model)
 {
-    return model->own != NULL ? 1.0 : 227.0 / 256.0;
+    return model->network->share;
 }
 
 rv_model_kind rv_model_get_kind(const rv_model *model)

@@ -67,7 +67,8 @@ static json_t *layer_json(const rv_layer *layer)
         texts_json((const char *const *)layer->outputs.list, layer->outputs.n), "attrs", attrs);
 }
 
-static json_t *network_json(const rv_network *n, const char *const *classes, size_t n_classes)
+static json_t *network_json(const rv_network *n, double share, const char *const *classes,
+                            size_t n_classes)
 {
     const rv_preprocessing *p = &n->preprocessing;
     json_t *layers = json_array();
@@ -79,8 +80,9 @@ static json_t *network_json(const rv_network *n, const char *const *classes, siz
     json_t *preprocessing = json_pack("{s:s, s:f, s:o, s:o}", "order", p->bgr ? "bgr" : "rgb",
                                       "range", (double)p->range, "mean", floats_json(p->mean, 3),
                                       "deviation", floats_json(p->deviation, 3));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", n->name, "input", input, "preprocessing",
-                     preprocessing, "classes", texts_json(classes, n_classes), "layers", layers);
+    return json_pack("{s:s, s:o, s:f, s:o, s:o, s:o}", "name", n->name, "input", input, "share",
+                     share, "preprocessing", preprocessing, "classes",
+                     texts_json(classes, n_classes), "layers", layers);
 }
 
 rv_status rv_own_tensor_name(char **out, const char *prefix, const rv_param *param)
@@ -90,10 +92,10 @@ rv_status rv_own_tensor_name(char **out, const char *prefix, const rv_param *par
 
 rv_status rv_own_write_network(const char *path, const rv_network *network,
                                const char *const *classes, size_t n_classes,
-                               const rv_stored_tensor *tensors, size_t n_tensors,
-                               const char *training)
+                               const rv_stored_tensor *tensors, size_t n_tensors, double share,
+                               const char *training, const rv_store_options *options)
 {
-    json_t *json = network_json(network, classes, n_classes);
+    json_t *json = network_json(network, share, classes, n_classes);
     char *graph = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (graph == NULL) {
@@ -105,7 +107,7 @@ rv_status rv_own_write_network(const char *path, const rv_network *network,
                                     {RV_OWN_GRAPH, graph},
                                     {RV_OWN_TRAINING, training}};
     const rv_status status =
-        rv_safetensors_write(path, tensors, n_tensors, texts, training != NULL ? 4 : 3);
+        rv_safetensors_write(path, tensors, n_tensors, texts, training != NULL ? 4 : 3, options);
     free(graph);
     return status;
 }
@@ -250,6 +252,10 @@ static rv_status read_network(rv_network *network, rv_names *classes, const json
     }
     if (network->n_layers == 0) {
         return fail_graph(file, "there are no layers");
+    }
+    network->share = json_number_value(json_object_get(json, "share"));
+    if (!(network->share > 0 && network->share <= 1)) {
+        return fail_graph(file, "share");
     }
     return read_names(classes, json_object_get(json, "classes"), file);
 }

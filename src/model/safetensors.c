@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,19 +232,38 @@ rv_status rv_safetensors_read(const rv_safetensors *f, float *out, const char *n
 
 /* --- write ----------------------------------------------------------------------------------- */
 
-static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes)
+/* Float to IEEE 754 binary16, to the nearest, ties to even; too large a value gives infinity. */
+static uint16_t to_half(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
+    const uint32_t rest = bits & 0x7fffffffu;
+    if (rest >= 0x47800000u) { /* 65536 and more, infinity, NaN */
+        return sign | (rest > 0x7f800000u ? 0x7e00u : 0x7c00u);
+    }
+    if (rest < 0x38800000u) { /* below the smallest normal number */
+        const float magnitude = value < 0 ? -value : value;
+        return sign | (uint16_t)lrintf(magnitude * 0x1p24f);
+    }
+    const uint32_t rounded = rest + 0xfffu + (rest >> 13 & 1u);
+    return sign | (uint16_t)((rounded - 0x38000000u) >> 13);
+}
+
+static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes, bool half)
 {
     json_t *shape = json_array();
     for (int i = 0; i < t->shape.rank; i++) {
         json_array_append_new(shape, json_integer(t->shape.dim[i]));
     }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                     (json_int_t)start, (json_int_t)(start + bytes));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", half ? "F16" : "F32", "shape", shape,
+                     "data_offsets", (json_int_t)start, (json_int_t)(start + bytes));
 }
 
 /* The header, padded with spaces so that values lie at a multiple of ALIGNMENT; freed with free(). */
 static rv_status make_header(char **out, size_t *length, const rv_stored_tensor *tensors,
-                             size_t n_tensors, const rv_stored_text *texts, size_t n_texts)
+                             size_t n_tensors, const rv_stored_text *texts, size_t n_texts,
+                             bool half)
 {
     json_t *header = json_object(), *metadata = json_object();
     size_t at = 0;
@@ -252,8 +272,8 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
     }
     json_object_set_new(header, "__metadata__", metadata);
     for (size_t i = 0; i < n_tensors; i++) {
-        const size_t bytes = rv_shape_count(&tensors[i].shape) * sizeof(float);
-        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at, bytes));
+        const size_t bytes = rv_shape_count(&tensors[i].shape) * (half ? 2 : sizeof(float));
+        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at, bytes, half));
         at += bytes;
     }
     char *text = json_dumps(header, JSON_COMPACT);
@@ -275,16 +295,38 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
     return status;
 }
 
+/* What cannot be written is noticed by the commit. */
+static rv_status write_values(FILE *stream, const rv_stored_tensor *t, bool half)
+{
+    const size_t n = rv_shape_count(&t->shape);
+    if (!half) {
+        fwrite(t->data, sizeof(float), n, stream);
+        return RV_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const uint16_t h = to_half(t->data[i]);
+        if ((h & 0x7c00u) == 0x7c00u) {
+            return rv_fail(RV_ERR_UNSUPPORTED, "'%s': value %zu is %g, beyond half precision",
+                           t->name, i, (double)t->data[i]);
+        }
+        const uint8_t bytes[2] = {(uint8_t)h, (uint8_t)(h >> 8)};
+        fwrite(bytes, 1, 2, stream);
+    }
+    return RV_OK;
+}
+
 rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors, size_t n_tensors,
-                               const rv_stored_text *texts, size_t n_texts)
+                               const rv_stored_text *texts, size_t n_texts,
+                               const rv_store_options *options)
 {
     rv_output *output = NULL;
     char *header = NULL;
     size_t length = 0;
     uint8_t prefix[LENGTH_BYTES];
-    rv_status status = make_header(&header, &length, tensors, n_tensors, texts, n_texts);
+    rv_status status =
+        make_header(&header, &length, tensors, n_tensors, texts, n_texts, options->half);
     if (status == RV_OK) {
-        status = rv_output_open(&output, path, true);
+        status = rv_output_open(&output, path, !options->keep);
     }
     if (status != RV_OK) {
         free(header);
@@ -293,13 +335,16 @@ rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors
     for (int i = 0; i < LENGTH_BYTES; i++) {
         prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
     }
-    /* What cannot be written is noticed by the commit. */
     FILE *stream = rv_output_stream(output);
     fwrite(prefix, 1, sizeof prefix, stream);
     fwrite(header, 1, length, stream);
-    for (size_t i = 0; i < n_tensors; i++) {
-        fwrite(tensors[i].data, sizeof(float), rv_shape_count(&tensors[i].shape), stream);
-    }
     free(header);
+    for (size_t i = 0; i < n_tensors && status == RV_OK; i++) {
+        status = write_values(stream, &tensors[i], options->half);
+    }
+    if (status != RV_OK) {
+        rv_output_discard(output);
+        return status;
+    }
     return rv_output_commit(output);
 }

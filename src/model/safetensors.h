@@ -36,9 +36,15 @@ typedef struct rv_stored_text {
     const char *key, *value; /**< UTF-8 */
 } rv_stored_text;
 
-/** Writes a file, F32, complete or not at all; an existing one is replaced. */
+typedef struct rv_store_options {
+    bool half; /**< values as F16, rounded to the nearest; else F32 */
+    bool keep; /**< an existing file is RV_ERR_USAGE; else it is replaced */
+} rv_store_options;
+
+/** Writes a file, complete or not at all.
+ *  @return RV_ERR_UNSUPPORTED: a value beyond what F16 holds, with its tensor */
 RV_NODISCARD rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors,
                                             size_t n_tensors, const rv_stored_text *texts,
-                                            size_t n_texts);
+                                            size_t n_texts, const rv_store_options *options);
 
 #endif

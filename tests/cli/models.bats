@@ -45,6 +45,17 @@ setup() {
     fails 2 "no architecture" models info patches --classes 4
 }
 
+@test "models convert writes a model of its own, in half the size if asked" {
+    works -q models convert tiny.prototxt -o tiny.safetensors
+    works -q models convert tiny.prototxt -o half.safetensors --half
+    works -q models info half.safetensors
+    [[ $output == *conv1*1x8x32x32* ]]
+    fails 2 "tiny.safetensors" -q models convert tiny.prototxt -o tiny.safetensors
+    fails 2 "needs a model and a file" models convert tiny.prototxt
+    needs_device
+    works -q classify tiny.safetensors good.png --top 1
+}
+
 @test "classify prints the likeliest classes, and JSON with the promised keys" {
     works -q classify tiny.prototxt good.png other.png --top 3
     [ ${#lines[@]} -eq 8 ]

@@ -1,6 +1,7 @@
 /* Reverie's own model files: what was written comes back, and what is damaged is refused by name. */
 /* SPDX-License-Identifier: MIT */
 #include "model/own.h"
+#include "base/file.h"
 #include "support/assert.h"
 #include "support/scratch.h"
 
@@ -64,6 +65,7 @@ Test(own, a_model_comes_back_with_layers_weights_classes_and_preprocessing)
     cr_assert_not(rv_model_is_random(second));
     cr_assert_str_eq(rv_model_name(second), "resnet-18");
     cr_assert_eq(rv_model_label_count(second), 3);
+    cr_assert_eq(rv_model_share(second), 1.0, "what was trained looks at whole pictures");
     cr_assert_str_eq(rv_model_label(second, 1), "b\"e,e");
     cr_assert_eq(rv_model_width(second), 16);
     cr_assert_not(rv_model_preprocessing(second)->bgr);
@@ -171,4 +173,36 @@ Test(own, half_precision_is_read)
     cr_assert(out[0] == 1.0f && out[1] == -2.0f && out[2] == 0.5f && out[3] == 0x1p-24f &&
               isinf(out[4]));
     rv_safetensors_close(file);
+}
+
+/* vgg-s as the program is to ship it: at most 4 MB, each weight to 11 digits or the spacing of the smallest. */
+Test(own, half_precision_is_written_to_the_nearest)
+{
+    rv_model *model, *half;
+    rv_model_graph a, b;
+    rv_bytes bytes;
+    RV_ASSERT_OK(rv_model_open(&model, "vgg-s", NULL));
+    const char *path = rv_test_path("half.safetensors");
+    RV_ASSERT_OK(rv_model_save(model, path, true, false));
+    RV_ASSERT_FAILS(rv_model_save(model, path, true, false), RV_ERR_USAGE, "half.safetensors");
+    RV_ASSERT_OK(rv_bytes_open(&bytes, path, 0));
+    cr_assert_lt(bytes.size, 4000000);
+    rv_bytes_close(&bytes);
+    RV_ASSERT_OK(rv_model_open(&half, path, NULL));
+    cr_assert_eq(rv_model_share(half), 227.0 / 256.0, "converting changes nothing");
+    RV_ASSERT_OK(rv_model_build(&a, model, NULL, 0));
+    RV_ASSERT_OK(rv_model_build(&b, half, NULL, 0));
+    for (int node = 0; node < rv_graph_node_count(a.graph); node++) {
+        const rv_param *p = rv_graph_param(a.graph, node, 0);
+        const rv_param *q = rv_graph_param(b.graph, node, 0);
+        for (size_t i = 0; p != NULL && i < rv_shape_count(&p->shape); i++) {
+            const double x = (double)p->data[i], y = (double)q->data[i];
+            cr_assert(fabs(x - y) <= fmax(fabs(x) * 0x1p-11, 0x1p-25), "%s: %g became %g", p->node,
+                      x, y);
+        }
+    }
+    rv_graph_destroy(a.graph);
+    rv_graph_destroy(b.graph);
+    rv_model_close(model);
+    rv_model_close(half);
 }
