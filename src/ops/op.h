@@ -39,7 +39,7 @@ enum {
     RV_OP_SELECTS =
         1u << 12, /**< each output is one of the values of input 0, to which backward hands its
                                   gradient; backward honours rv_node.slope, and then reads the output */
-    RV_OP_JOINS = 1u << 13 /**< the output is the inputs one behind the other; forward honours
+    RV_OP_JOINS = 1u << 14 /**< the output is the inputs one behind the other; forward honours
                                 rv_node.placed */
 };
 
