@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
+#include "image/colour.h"
 #include "image/internal.h"
 
 #include <lcms2.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +74,36 @@ static cmsHPROFILE from_numbers(const rv_profile *profile, int colours)
     return made;
 }
 
+/* The same for most files in a fraction of the time: colours of sRGB, and curves that differ by less than half a step.
+ * Where it says no, nothing is known. */
+static bool has_numbers_of_srgb(cmsHPROFILE profile)
+{
+    enum { STEPS = 16 };
+    static const cmsTagSignature colours[3] = {cmsSigRedColorantTag, cmsSigGreenColorantTag,
+                                               cmsSigBlueColorantTag};
+    static const cmsTagSignature curves[3] = {cmsSigRedTRCTag, cmsSigGreenTRCTag, cmsSigBlueTRCTag};
+    static const double xyz[3][3] = {
+        {0.43607, 0.22249, 0.01392}, {0.38515, 0.71687, 0.09708}, {0.14307, 0.06061, 0.71410}};
+    if (!cmsIsMatrixShaper(profile)) {
+        return false;
+    }
+    for (int c = 0; c < 3; c++) {
+        const cmsCIEXYZ *colour = cmsReadTag(profile, colours[c]);
+        const cmsToneCurve *curve = cmsReadTag(profile, curves[c]);
+        if (colour == NULL || curve == NULL || fabs(colour->X - xyz[c][0]) > 2e-4 ||
+            fabs(colour->Y - xyz[c][1]) > 2e-4 || fabs(colour->Z - xyz[c][2]) > 2e-4) {
+            return false;
+        }
+        for (int i = 0; i <= STEPS; i++) {
+            const float v = (float)i / STEPS;
+            if (fabsf(rv_srgb_from_light(cmsEvalToneCurveFloat(curve, v)) - v) > 0.5f / 255) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Whether no sample of 8 bits would move by more than one: then the file is sRGB in other words, and its samples
  * are best kept as they are. */
 static bool is_srgb(cmsHPROFILE profile, cmsHPROFILE srgb, int colours)
@@ -79,6 +111,9 @@ static bool is_srgb(cmsHPROFILE profile, cmsHPROFILE srgb, int colours)
     enum { STEPS = 9, MOST = STEPS * STEPS * STEPS, ONE_OF_8_BITS = 257 };
     if (colours == 4) {
         return false;
+    }
+    if (colours == 3 && has_numbers_of_srgb(profile)) {
+        return true;
     }
     const cmsUInt32Number flags = FLAGS | cmsFLAGS_NOCACHE | cmsFLAGS_NOOPTIMIZE;
     cmsHTRANSFORM transform =

@@ -457,3 +457,27 @@ Test(png, texts_that_explode_take_little_memory)
     cr_assert(WIFEXITED(code));
     cr_assert_eq(WEXITSTATUS(code), 0);
 }
+
+/* A chunk put in at `at`. */
+static void insert(content *c, size_t at, const char *type, const uint8_t *data, size_t n)
+{
+    memmove(c->bytes + at + 12 + n, c->bytes + at, c->n - at);
+    put_32(c->bytes + at, n);
+    memcpy(c->bytes + at + 4, type, 4);
+    memcpy(c->bytes + at + 8, data, n);
+    put_32(c->bytes + at + 8 + n, crc_of(c->bytes + at + 4, n + 4));
+    c->n += 12 + n;
+}
+
+/* Two frames; the second, in chunks of its own, holds what no PNG holds. */
+Test(png, of_an_animation_the_first_frame_is_read)
+{
+    static const uint8_t control[8] = {0, 0, 0, 2}, garbage[40] = {0, 0, 0, 1, 0xFF, 0xFF};
+    content *c = ordinary();
+    insert(c, find(c, "IEND"), "fdAT", garbage, sizeof garbage);
+    insert(c, find(c, "IDAT"), "acTL", control, sizeof control);
+    rv_image *image = read_image(rewrite(c, c->n));
+    cr_assert_eq(sample(image, 7, 3, 1), value(7, 3, 1, 8));
+    cr_assert_eq(rv_image_height(image), HEIGHT);
+    rv_image_destroy(image);
+}

@@ -153,6 +153,35 @@ Test(profile, large_ones_in_many_parts_are_read_up_to_the_limit)
     free(small);
 }
 
+/* A segment from `from` to where `to` ends, both named by the second byte of their markers. */
+static const char *move_behind(const char *path, int from, int to)
+{
+    static uint8_t bytes[40000], moved[40000];
+    FILE *file = fopen(path, "rb");
+    const size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    size_t at[256] = {0}, size[256] = {0};
+    for (size_t i = 2; i + 4 < n && bytes[i + 1] != 0xDA; i += size[bytes[i + 1]]) {
+        at[bytes[i + 1]] = i;
+        size[bytes[i + 1]] = 2 + ((size_t)bytes[i + 2] << 8 | bytes[i + 3]);
+    }
+    cr_assert(at[from] > 0 && at[to] > at[from]);
+    const size_t end = at[to] + size[to], gap = size[from];
+    memcpy(moved, bytes + at[from], gap);
+    memmove(bytes + at[from], bytes + at[from] + gap, end - at[from] - gap);
+    memcpy(bytes + end - gap, moved, gap);
+    rv_test_write(rv_test_path("moved.jpg"), bytes, n);
+    return rv_test_path("moved.jpg");
+}
+
+Test(profile, one_that_stands_behind_the_frame_header_is_found)
+{
+    icc p = {.parts = 1, .step = 1, .missing = -1};
+    p.bytes = make_rgb_profile(&p.n);
+    check(hear_image(move_behind(make_file(&p), 0xE2, 0xC0), 0, NULL), &p);
+    free(p.bytes);
+}
+
 Test(profile, srgb_itself_changes_nothing)
 {
     icc p = {.parts = 1, .step = 1, .missing = -1};
