@@ -17,9 +17,9 @@ static size_t n; /* floats of the arena */
 static float *x, *g;
 
 /* dense (weight 7x50, bias 7) -> batch_norm (weight, bias, mean, variance of 7) */
-static void build(void)
+static void build_on(rv_form form)
 {
-    device = rv_test_device();
+    RV_ASSERT_OK(rv_test_device_open(&device, form, 0));
     rv_value v;
     RV_ASSERT_OK(rv_graph_create(&graph));
     RV_ASSERT_OK(rv_graph_input(graph, &v, "x", rv_shape_2(2, INPUTS)));
@@ -35,6 +35,16 @@ static void build(void)
     cr_assert(x != NULL && g != NULL);
 }
 
+static void build(void)
+{
+    build_on(RV_FORM_AUTO);
+}
+
+static void build_gpu(void)
+{
+    build_on(RV_FORM_GPU);
+}
+
 static void destroy(void)
 {
     free(x);
@@ -45,6 +55,7 @@ static void destroy(void)
 }
 
 TestSuite(update, .init = build, .fini = destroy);
+TestSuite(update_gpu, .init = build_gpu, .fini = destroy);
 
 static void read_x(void)
 {
@@ -209,7 +220,7 @@ static double norm_of_g(bool without_first)
     return sqrt(sum);
 }
 
-Test(update, clipping_by_norm_scales_the_whole_gradient_down_but_never_up)
+static void check_clipping_by_norm(void)
 {
     for (int big = 0; big < 2; big++) {
         rv_update_options options = rv_update_defaults(RV_METHOD_SGD);
@@ -227,6 +238,20 @@ Test(update, clipping_by_norm_scales_the_whole_gradient_down_but_never_up)
         read_x();
         cr_assert_float_eq(before - x[10], factor * (double)g[10], 1e-5);
         rv_update_destroy(update);
+    }
+}
+
+Test(update, clipping_by_norm_scales_the_whole_gradient_down_but_never_up)
+{
+    check_clipping_by_norm();
+}
+
+Test(update_gpu, the_form_for_gpus_moves_and_clips_alike)
+{
+    check_clipping_by_norm();
+    for (int m = 0; m < RV_METHODS; m++) {
+        const rv_update_options options = rv_update_defaults((rv_method)m);
+        follow(&options, 0.05);
     }
 }
 
