@@ -168,7 +168,7 @@ static void pool_rectifies_backward(const char *rectifier, int kernel)
     const rv_value l = apply("range_loss", "l", conv("c2", p, 7));
     float *apart = pooled_gradient(x, l, r, 1);
     cr_assert(!rv_backward_reads_output(&node_of(p)->node));
-    const int backward = (int)(plan->n_steps - plan->n_nodes);
+    const size_t backward = plan->n_steps - plan->n_nodes;
     release_plan();
     float *merged = pooled_gradient(x, l, r, 0);
     cr_assert(rv_backward_reads_output(&node_of(p)->node));
