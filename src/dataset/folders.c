@@ -6,25 +6,14 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "dataset/internal.h"
+#include "image/format.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Deeper than any sensible tree: a link back up ends here. */
 enum { DEEPEST = 8 };
 static const size_t max_csv_bytes = (size_t)1 << 30;
-
-static bool is_picture(const char *name)
-{
-    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        if (strcasecmp(rv_path_extension(name), endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Adds the pictures in a folder and in the folders in it. */
 static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, rv_subset subset,
@@ -40,7 +29,7 @@ static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, 
             continue;
         }
         status = rv_path_join(&path, folder, names[i]);
-        if (status == RV_OK && is_picture(names[i])) {
+        if (status == RV_OK && rv_image_has_name(names[i])) {
             status = rv_dataset_add(d, path, NULL, label, subset);
         } else if (status == RV_OK && depth < DEEPEST && rv_path_is_folder(path)) {
             status = add_pictures(d, path, label, subset, depth + 1);
@@ -161,7 +150,7 @@ static rv_status add_line(rv_dataset *d, char *text, int line, const char *folde
     if (name == NULL || path[0] == '\0' || name[0] == '\0') {
         return fail_line(d, line, "there is no picture or no class");
     }
-    if (line == 1 && !is_picture(path)) {
+    if (line == 1 && !rv_image_has_name(path)) {
         return RV_OK; /* a heading */
     }
     if (use != NULL && strcmp(use, "val") == 0) {

@@ -5,18 +5,12 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "image/format.h"
+#include <reverie/image.h>
 
 #include <stdlib.h>
-#include <strings.h>
 
 enum { DEEPEST = 32 }; /* folders in folders: a link may lead back up */
-
-static bool is_picture(const char *name)
-{
-    const char *extension = rv_path_extension(name);
-    return strcasecmp(extension, ".jpg") == 0 || strcasecmp(extension, ".jpeg") == 0 ||
-           strcasecmp(extension, ".png") == 0;
-}
 
 /* Takes `path`. */
 static rv_status add(rv_pictures *p, char *path)
@@ -42,7 +36,7 @@ static rv_status visit(rv_pictures *p, const char *root, char *path, int depth)
                      ? walk(p, root, path, depth + 1)
                      : rv_fail(RV_ERR_IO, "%s: more than %d folders deep; is there a link back up?",
                                full, DEEPEST);
-    } else if (status == RV_OK && is_picture(path)) {
+    } else if (status == RV_OK && rv_image_has_name(path)) {
         free(full);
         return add(p, path);
     }
@@ -78,8 +72,8 @@ rv_status rv_pictures_list(rv_pictures *out, const char *folder)
     *out = (rv_pictures){0};
     rv_status status = walk(out, folder, "", 0);
     if (status == RV_OK && out->n == 0) {
-        status = rv_fail(RV_ERR_NOT_FOUND, "%s: no picture (.jpg, .jpeg, .png) in it or below it",
-                         folder);
+        status = rv_fail(RV_ERR_NOT_FOUND, "%s: no picture (%s) in it or below it", folder,
+                         rv_image_formats());
     }
     if (status != RV_OK) {
         rv_pictures_release(out);

@@ -12,7 +12,7 @@ typedef struct rv_pictures {
     size_t n, capacity;
 } rv_pictures;
 
-/** Lists files named .jpg, .jpeg or .png in `folder` and the folders in it; hidden ones are left out.
+/** Lists files with names of pictures in `folder` and the folders in it; hidden ones are left out.
  *  @return RV_ERR_NOT_FOUND: no such folder, or there is no picture in it. */
 RV_NODISCARD rv_status rv_pictures_list(rv_pictures *out, const char *folder);
 void rv_pictures_release(rv_pictures *pictures);

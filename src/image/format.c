@@ -1,5 +1,6 @@
 /* The formats of picture files that this build reads and writes: found by content, or by the name of an output. */
 /* SPDX-License-Identifier: MIT */
+#include "image/format.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "image/internal.h"
@@ -50,16 +51,29 @@ const rv_image_format *rv_format_of_content(const rv_image_source *source)
     return NULL;
 }
 
-rv_status rv_format_of_name(const rv_image_format **out, const char *path)
+static const rv_image_format *find(const char *path)
 {
     const char *extension = rv_path_extension(path);
     for (int i = 0; i < FORMATS; i++) {
         for (const char *const *e = formats[i]->extensions; *e != NULL; e++) {
             if (strcasecmp(extension, *e) == 0) {
-                *out = formats[i];
-                return RV_OK;
+                return formats[i];
             }
         }
+    }
+    return NULL;
+}
+
+bool rv_image_has_name(const char *path)
+{
+    return find(path) != NULL;
+}
+
+rv_status rv_format_of_name(const rv_image_format **out, const char *path)
+{
+    *out = find(path);
+    if (*out != NULL) {
+        return RV_OK;
     }
     return rv_fail(RV_ERR_USAGE,
                    "cannot write %s: the name must end in one of .jpg, .jpeg, "
