@@ -73,19 +73,23 @@ static inline largest largest_inside(__global const floatV *x, int width, int ro
     return l;
 }
 
-/* The same without the place. */
+/* The same without the place: the largest by one instruction a value, and a NaN apart. That is one of the values, not a
+ * constant: where no lane takes a constant, processors may read it for nothing, slowly, from a page nothing else touched. */
 static inline largest largest_value_inside(__global const floatV *x, int width, int rows,
                                            int columns)
 {
     largest l = {x[0], (intV)(0)};
+    floatV last_nan = x[0];
 #pragma unroll
     for (int i = 0; i < rows; i++) {
 #pragma unroll
         for (int j = 0; j < columns; j++) {
             const floatV v = x[i * width + j];
-            l.value = select(l.value, v, (v > l.value) | (v != v));
+            l.value = select(l.value, v, v > l.value);
+            last_nan = select(last_nan, v, v != v);
         }
     }
+    l.value = select(l.value, last_nan, last_nan != last_nan);
     return l;
 }
 
