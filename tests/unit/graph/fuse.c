@@ -172,7 +172,7 @@ static void pool_rectifies_backward(const char *rectifier, int kernel)
     release_plan();
     float *merged = pooled_gradient(x, l, r, 0);
     cr_assert(rv_backward_reads_output(&node_of(p)->node));
-    cr_assert_eq((int)(plan->n_steps - plan->n_nodes), backward - 1);
+    cr_assert_eq(plan->n_steps - plan->n_nodes, backward - 1);
     int differ = 0;
     for (size_t i = 0; i < rv_shape_count(rv_graph_shape(graph, x)); i++) {
         cr_assert_eq(merged[i], apart[i], "value %zu", i);
