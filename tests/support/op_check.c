@@ -83,7 +83,14 @@ static void describe(rv_form_check *c)
              c->algorithm != NULL ? c->algorithm : "");
 }
 
-/* By each algorithm that the operation has, wherever it is one of a pass. */
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
+/* By each algorithm that the operation has, wherever it is one of a pass. Where only small cases run, which is under
+ * tools that take a thousand times as long, those that the operation would not choose run in brief. */
 static void check_algorithms(rv_form_check *c)
 {
     const char *names[RV_PASSES * RV_MAX_ALGORITHMS];
@@ -91,6 +98,7 @@ static void check_algorithms(rv_form_check *c)
     const size_t n = rv_rig_algorithms(names, c->device, c->problem, &options);
     for (size_t i = 0; i < (n > 0 ? n : 1); i++) {
         c->algorithm = n > 0 ? names[i] : NULL;
+        c->brief = i > 0 && is_set("REVERIE_TEST_SMALL");
         describe(c);
         rv_form_check_run(c);
     }
@@ -140,12 +148,6 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
     }
     rv_problem_release(&p);
     return rv_text_status(report);
-}
-
-static bool is_set(const char *variable)
-{
-    const char *value = getenv(variable);
-    return value != NULL && strcmp(value, "1") == 0;
 }
 
 /* Launches are cut at sizes that cases have. */

@@ -356,6 +356,10 @@ void rv_form_check_run(rv_form_check *c)
     const uint32_t offered = p->offered, inputs = (UINT32_C(1) << p->node.n_in) - 1;
     const bool inplace = has_trait(c, RV_OP_INPLACE) && may_share(c);
     with_rig(c, 0, false, false, forward_only);
+    if (c->brief) {
+        with_rig(c, offered, false, false, backward_all);
+        return;
+    }
     if (has_trait(c, RV_OP_RECTIFIES)) {
         check_slopes(c);
     }

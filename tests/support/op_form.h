@@ -14,6 +14,7 @@ typedef struct rv_form_check {
     int slope;             /**< index into rv_rig_slopes: what forward is asked to rectify with */
     const char *algorithm; /**< NULL: as the operation chooses */
     char where[192];       /**< form, layouts, slope and algorithm, for messages */
+    bool brief;            /**< forward, and all gradients at once, is enough */
     rv_text *report;
     bool failed; /**< in this form and these layouts: one message each is enough */
 } rv_form_check;
