@@ -40,7 +40,8 @@ typedef struct rv_bench_row {
         max_error; /**< largest deviation from double precision over max |value|; 0: not measured */
 } rv_bench_row;
 
-/** Convolutions of VGG at 512 px, forward and backward, and matrix products.
+/** Convolutions of VGG at 512 px and, in batches of 8, of GoogLeNet and ResNet-50 at 224 px, forward and backward;
+ *  and matrix products.
  *  @param[out] out   n rows, freed with free().
  *  @param[out] peak  measured in the same call. */
 RV_API RV_NODISCARD rv_status rv_bench_conv(rv_device *device, rv_bench_row **out, size_t *n,

@@ -484,7 +484,8 @@ const cli_command cli_bench = {
     .arguments = "WHAT [FOLDER]",
     .description =
         "`peak` measures multiply-adds, copying and launches. `conv` and `gemm` measure "
-        "convolutions of VGG at 512 pixels and matrix products, with their largest deviation "
+        "convolutions of VGG at 512 pixels, of GoogLeNet and ResNet at 224, and matrix products, "
+        "with their largest deviation "
         "from double precision; `error` compares the algorithms of the convolutions in that. "
         "`elementwise` measures what is bound by memory, as shares of the "
         "rate of copying. `stylize` measures an iteration of style transfer, `infer` a "

@@ -1,73 +1,84 @@
 /* What measured operations should give, in double precision, one value at a time. */
 /* SPDX-License-Identifier: MIT */
+#include "ops/conv.h"
 #include "stages/bench_node.h"
 
 /* --- convolution ----------------------------------------------------------------------------- */
 
-/* Of filter k, at channel c. */
-static size_t weight_at(const int32_t *w, int32_t k, int32_t c, int32_t tap)
+/* Sizes of a convolution: pictures in and out [N,C,H,W], weights [K,C,R,S]. */
+typedef struct geometry {
+    const int32_t *in, *out, *w;
+    const rv_conv_attrs *attrs;
+} geometry;
+
+/* Index of a value of a picture. */
+static size_t value_at(const int32_t *shape, size_t picture, int32_t c, int32_t row, int32_t column)
 {
-    const size_t filter = (size_t)k * (size_t)w[1] + (size_t)c;
-    return filter * (size_t)w[2] * (size_t)w[3] + (size_t)tap;
+    const size_t plane = picture * (size_t)shape[1] + (size_t)c;
+    return (plane * (size_t)shape[2] + (size_t)row) * (size_t)shape[3] + (size_t)column;
+}
+
+/* Of filter k, at channel c. */
+static size_t weight_at(const geometry *g, int32_t k, int32_t c, int32_t tap)
+{
+    return value_at(g->w, (size_t)k, c, tap / g->w[3], tap % g->w[3]);
+}
+
+/* Row (axis 0) or column that an output meets at a tap, -1: beyond the edge. */
+static int32_t source_of(const geometry *g, int axis, int32_t to, int32_t tap)
+{
+    const int32_t at = to * g->attrs->stride[axis] - g->attrs->pads[axis] +
+                       (axis == 0 ? tap / g->w[3] : tap % g->w[3]);
+    return at >= 0 && at < g->in[2 + axis] ? at : -1;
+}
+
+/* Row or column of the output that meets an input at a tap, -1: none does. */
+static int32_t target_of(const geometry *g, int axis, int32_t from, int32_t tap)
+{
+    const int32_t at = from + g->attrs->pads[axis] - (axis == 0 ? tap / g->w[3] : tap % g->w[3]);
+    const int32_t stride = g->attrs->stride[axis];
+    return at >= 0 && at % stride == 0 && at / stride < g->out[2 + axis] ? at / stride : -1;
 }
 
 /* Sum over channels and window of the input times a filter, at output k, y, x. */
-static double conv_forward(const int32_t *in, const int32_t *w, size_t picture, int32_t k,
-                           int32_t y, int32_t x)
+static double conv_forward(const geometry *g, size_t picture, int32_t k, int32_t y, int32_t x)
 {
     double sum = rv_bench_value(RV_BENCH_PARAM + 1, (size_t)k);
-    for (int32_t c = 0; c < w[1]; c++) {
-        for (int32_t tap = 0; tap < w[2] * w[3]; tap++) {
-            const int32_t row = y + tap / w[3] - w[2] / 2, column = x + tap % w[3] - w[3] / 2;
-            if (row >= 0 && row < in[2] && column >= 0 && column < in[3]) {
-                const size_t at =
-                    ((picture * (size_t)in[1] + (size_t)c) * (size_t)in[2] + (size_t)row) *
-                        (size_t)in[3] +
-                    (size_t)column;
-                sum += rv_bench_value(RV_BENCH_INPUT, at) *
-                       rv_bench_value(RV_BENCH_PARAM, weight_at(w, k, c, tap));
-            }
+    for (int32_t tap = 0; tap < g->w[2] * g->w[3]; tap++) {
+        const int32_t row = source_of(g, 0, y, tap), column = source_of(g, 1, x, tap);
+        for (int32_t c = 0; c < g->w[1] && row >= 0 && column >= 0; c++) {
+            sum += rv_bench_value(RV_BENCH_INPUT, value_at(g->in, picture, c, row, column)) *
+                   rv_bench_value(RV_BENCH_PARAM, weight_at(g, k, c, tap));
         }
     }
     return sum;
 }
 
 /* Sum over outputs and window of the gradient times a filter, at input c, y, x. */
-static double conv_backward_data(const int32_t *in, const int32_t *w, size_t picture, int32_t c,
-                                 int32_t y, int32_t x)
+static double conv_backward_data(const geometry *g, size_t picture, int32_t c, int32_t y, int32_t x)
 {
     double sum = 0;
-    for (int32_t k = 0; k < w[0]; k++) {
-        for (int32_t tap = 0; tap < w[2] * w[3]; tap++) {
-            const int32_t row = y - tap / w[3] + w[2] / 2, column = x - tap % w[3] + w[3] / 2;
-            if (row >= 0 && row < in[2] && column >= 0 && column < in[3]) {
-                const size_t at =
-                    ((picture * (size_t)w[0] + (size_t)k) * (size_t)in[2] + (size_t)row) *
-                        (size_t)in[3] +
-                    (size_t)column;
-                sum += rv_bench_value(RV_BENCH_D_OUT, at) *
-                       rv_bench_value(RV_BENCH_PARAM, weight_at(w, k, c, tap));
-            }
+    for (int32_t tap = 0; tap < g->w[2] * g->w[3]; tap++) {
+        const int32_t row = target_of(g, 0, y, tap), column = target_of(g, 1, x, tap);
+        for (int32_t k = 0; k < g->w[0] && row >= 0 && column >= 0; k++) {
+            sum += rv_bench_value(RV_BENCH_D_OUT, value_at(g->out, picture, k, row, column)) *
+                   rv_bench_value(RV_BENCH_PARAM, weight_at(g, k, c, tap));
         }
     }
     return sum;
 }
 
 /* Sum over pictures and pixels, at weight k, c, tap. */
-static double conv_backward_weights(const int32_t *in, const int32_t *w, int32_t k, int32_t c,
-                                    int32_t tap)
+static double conv_backward_weights(const geometry *g, int32_t k, int32_t c, int32_t tap)
 {
     double sum = 0;
-    for (int32_t i = 0; i < in[0] * in[2] * in[3]; i++) {
-        const int32_t picture = i / (in[2] * in[3]), y = i / in[3] % in[2], x = i % in[3];
-        const int32_t row = y + tap / w[3] - w[2] / 2, column = x + tap % w[3] - w[3] / 2;
-        if (row >= 0 && row < in[2] && column >= 0 && column < in[3]) {
-            const size_t pixels = (size_t)in[2] * (size_t)in[3];
-            const size_t from = ((size_t)picture * (size_t)in[1] + (size_t)c) * pixels;
-            const size_t to = ((size_t)picture * (size_t)w[0] + (size_t)k) * pixels;
-            sum += rv_bench_value(RV_BENCH_INPUT,
-                                  from + (size_t)row * (size_t)in[3] + (size_t)column) *
-                   rv_bench_value(RV_BENCH_D_OUT, to + (size_t)y * (size_t)in[3] + (size_t)x);
+    for (int32_t i = 0; i < g->out[0] * g->out[2] * g->out[3]; i++) {
+        const size_t picture = (size_t)(i / (g->out[2] * g->out[3]));
+        const int32_t y = i / g->out[3] % g->out[2], x = i % g->out[3];
+        const int32_t row = source_of(g, 0, y, tap), column = source_of(g, 1, x, tap);
+        if (row >= 0 && column >= 0) {
+            sum += rv_bench_value(RV_BENCH_INPUT, value_at(g->in, picture, c, row, column)) *
+                   rv_bench_value(RV_BENCH_D_OUT, value_at(g->out, picture, k, y, x));
         }
     }
     return sum;
@@ -75,20 +86,18 @@ static double conv_backward_weights(const int32_t *in, const int32_t *w, int32_t
 
 double rv_bench_expect_conv(const rv_bench_node *b, rv_pass pass, size_t index)
 {
-    const int32_t *in = b->in.shape.dim, *w = b->param[0].shape.dim;
-    const size_t height = (size_t)in[2], width = (size_t)in[3];
-    if (pass == RV_PASS_BACKWARD_PARAMS) {
-        const size_t taps = (size_t)w[2] * (size_t)w[3];
-        return conv_backward_weights(in, w, (int32_t)(index / taps / (size_t)w[1]),
-                                     (int32_t)(index / taps % (size_t)w[1]),
-                                     (int32_t)(index % taps));
-    }
-    const size_t channels = (size_t)(pass == RV_PASS_FORWARD ? w[0] : in[1]);
-    const size_t picture = index / width / height / channels;
-    const int32_t channel = (int32_t)(index / width / height % channels);
-    const int32_t y = (int32_t)(index / width % height), x = (int32_t)(index % width);
-    return pass == RV_PASS_FORWARD ? conv_forward(in, w, picture, channel, y, x)
-                                   : conv_backward_data(in, w, picture, channel, y, x);
+    const geometry g = {b->in.shape.dim, b->out.shape.dim, b->param[0].shape.dim, b->node.attrs};
+    const int32_t *shape = pass == RV_PASS_FORWARD         ? g.out
+                           : pass == RV_PASS_BACKWARD_DATA ? g.in
+                                                           : g.w;
+    const size_t width = (size_t)shape[3], height = (size_t)shape[2];
+    const int32_t x = (int32_t)(index % width), y = (int32_t)(index / width % height);
+    const size_t plane = index / width / height, first = plane / (size_t)shape[1];
+    const int32_t second = (int32_t)(plane % (size_t)shape[1]);
+    return pass == RV_PASS_FORWARD ? conv_forward(&g, first, second, y, x)
+           : pass == RV_PASS_BACKWARD_DATA
+               ? conv_backward_data(&g, first, second, y, x)
+               : conv_backward_weights(&g, (int32_t)first, second, y * g.w[3] + x);
 }
 
 /* --- dense layer, Gram matrix ---------------------------------------------------------------- */

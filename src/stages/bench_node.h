@@ -31,8 +31,7 @@ double rv_bench_value(uint32_t data, size_t index);
 /** Double precision: the value at `index`, in plain order, of what a pass gives. */
 typedef double rv_bench_expect(const rv_bench_node *b, rv_pass pass, size_t index);
 
-/** Convolution with stride 1 and a window that leaves the size as it is; dense layer; Gram matrix divided by
- *  C*H*W. */
+/** Convolution with zeros around it, without dilation and groups; dense layer; Gram matrix divided by C*H*W. */
 rv_bench_expect rv_bench_expect_conv, rv_bench_expect_dense, rv_bench_expect_gram;
 
 /** A node of operation `op` with memory and data, for all passes that it has; no state, nothing saved. */

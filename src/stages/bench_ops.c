@@ -1,4 +1,4 @@
-/* Measures single operations: convolutions of VGG at 512 px, dense layers, Gram matrices. */
+/* Measures single operations: convolutions of VGG, GoogLeNet and ResNet, dense layers, Gram matrices. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/event.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_ATTRS = 3 };
+enum { MAX_ATTRS = 4 };
 
 /* One operation with its size. */
 typedef struct bench_case {
@@ -33,6 +33,14 @@ typedef struct bench_table {
         name, "conv", {4, {1, c, size, size}},                                               \
             {RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)}, 3 \
     }
+/* A batch of 8 through an odd window, the output as large as the input divided by the stride. */
+#define CONV_8(name, c, k, size, window, stride_)                              \
+    {                                                                          \
+        name, "conv", {4, {8, c, size, size}},                                 \
+            {RV_SET_INT("num_output", k), RV_SET_INT("kernel", window),        \
+             RV_SET_INT("pads", (window) / 2), RV_SET_INT("stride", stride_)}, \
+            4                                                                  \
+    }
 #define DENSE(name, batch, features, outputs)                                               \
     {                                                                                       \
         name, "dense", {2, {batch, features, 1, 1}}, {RV_SET_INT("num_output", outputs)}, 1 \
@@ -42,13 +50,31 @@ typedef struct bench_table {
         name, "gram", {4, {1, c, size, size}}, {{0}}, 0 \
     }
 
-/* Every shape of VGG-16 and VGG-19 once. */
+/* Every shape of VGG-16 and VGG-19 once; then the kinds that GoogLeNet and ResNet-50 are made of, at 224 px. */
 static const bench_case convolutions[] = {
-    CONV("vgg conv1_1", 3, 64, 512),    CONV("vgg conv1_2", 64, 64, 512),
-    CONV("vgg conv2_1", 64, 128, 256),  CONV("vgg conv2_2", 128, 128, 256),
-    CONV("vgg conv3_1", 128, 256, 128), CONV("vgg conv3_2", 256, 256, 128),
-    CONV("vgg conv4_1", 256, 512, 64),  CONV("vgg conv4_2", 512, 512, 64),
+    CONV("vgg conv1_1", 3, 64, 512),
+    CONV("vgg conv1_2", 64, 64, 512),
+    CONV("vgg conv2_1", 64, 128, 256),
+    CONV("vgg conv2_2", 128, 128, 256),
+    CONV("vgg conv3_1", 128, 256, 128),
+    CONV("vgg conv3_2", 256, 256, 128),
+    CONV("vgg conv4_1", 256, 512, 64),
+    CONV("vgg conv4_2", 512, 512, 64),
     CONV("vgg conv5_1", 512, 512, 32),
+    CONV_8("googlenet conv1, 7x7/2", 3, 64, 224, 7, 2),
+    CONV_8("googlenet conv2 reduce, 1x1", 64, 64, 56, 1, 1),
+    CONV_8("googlenet conv2, 3x3", 64, 192, 56, 3, 1),
+    CONV_8("googlenet 3a, 1x1", 192, 64, 28, 1, 1),
+    CONV_8("googlenet 3a, 3x3", 96, 128, 28, 3, 1),
+    CONV_8("googlenet 3a, 5x5", 16, 32, 28, 5, 1),
+    CONV_8("googlenet 5b, 1x1", 832, 384, 7, 1, 1),
+    CONV_8("resnet res2 reduce, 1x1", 256, 64, 56, 1, 1),
+    CONV_8("resnet res2 expand, 1x1", 64, 256, 56, 1, 1),
+    CONV_8("resnet res2, 3x3", 64, 64, 56, 3, 1),
+    CONV_8("resnet res3, 3x3/2", 128, 128, 56, 3, 2),
+    CONV_8("resnet res3 shortcut, 1x1/2", 256, 512, 56, 1, 2),
+    CONV_8("resnet res4, 3x3", 256, 256, 14, 3, 1),
+    CONV_8("resnet res5 expand, 1x1", 512, 2048, 7, 1, 1),
 };
 
 static const bench_case products[] = {

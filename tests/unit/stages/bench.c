@@ -81,6 +81,17 @@ Test(bench, a_convolution_is_counted_and_checked)
         rv_bench_expect_conv, flops, 3);
 }
 
+Test(bench, a_convolution_with_a_stride_is_counted_and_checked)
+{
+    /* 6 x 7 pixels become 3 x 4 through 5 x 5 at every second */
+    const double all = 2.0 * 2 * 3 * 4 * 5 * 9 * 25;
+    const double flops[] = {all, all, all};
+    check_node("conv", rv_shape_4(2, 5, 6, 7),
+               RV_ATTRS(RV_SET_INT("num_output", 9), RV_SET_INT("kernel", 5), RV_SET_INT("pads", 2),
+                        RV_SET_INT("stride", 2)),
+               rv_bench_expect_conv, flops, 3);
+}
+
 /* Copies what a pass gives by one algorithm; freed by the caller. */
 static float *by_algorithm(rv_device *device, rv_bench_node *b, rv_pass pass, const char *name)
 {
