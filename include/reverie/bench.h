@@ -87,6 +87,20 @@ RV_API RV_NODISCARD rv_status rv_bench_stylize(rv_device *device, rv_bench_styli
                                                const rv_model *model, int size, int iterations,
                                                const rv_events *events);
 
+/** What one kernel takes of an iteration; the device waits for nothing else meanwhile, but a profile itself takes time. */
+typedef struct rv_bench_kernel {
+    char name[96];
+    double launches; /**< of an iteration */
+    double ms;       /**< all of them together */
+    double share;    /**< of what all kernels take */
+} rv_bench_kernel;
+
+/** Where the time of the same iterations goes, the first not counted.
+ *  @param[out] out  n kernels, the longest first; freed with free(). */
+RV_API RV_NODISCARD rv_status rv_bench_stylize_profile(rv_device *device, rv_bench_kernel **out,
+                                                       size_t *n, const rv_model *model, int size,
+                                                       int iterations, const rv_events *events);
+
 /** A forward pass over a batch at the model's own size. */
 typedef struct rv_bench_infer_result {
     double seconds_per_batch; /**< median of 3 runs or more, up to 50 within 0.5 s, after a first */

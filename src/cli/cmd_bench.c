@@ -10,6 +10,7 @@ typedef struct settings {
     char *model, *architecture, *recipe;
     cli_model_files files;
     int size, iterations, batch;
+    bool profile;
 } settings;
 
 static void set_real(json_t *object, const char *key, double value)
@@ -248,6 +249,66 @@ static int open_model(const cli *c, rv_model **out, const settings *s, const cha
     return cli_status(rv_model_open(out, name != NULL ? name : usual, &options));
 }
 
+/* Kernels that take less are summed up in a last line. */
+#define SMALLEST_SHARE 0.01
+
+static int print_profile(const rv_bench_kernel *kernels, size_t n)
+{
+    static const char *const heading[] = {"kernel", "launches", "ms", "share"};
+    char **cells = calloc(4 * (n + 1), sizeof *cells);
+    double others_ms = 0, others = 0, launches = 0;
+    size_t rows = 0;
+    if (cells == NULL) {
+        return cli_out_of_memory();
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (kernels[i].share < SMALLEST_SHARE) {
+            others_ms += kernels[i].ms;
+            others += kernels[i].share;
+            launches += kernels[i].launches;
+            continue;
+        }
+        char **row = &cells[4 * rows++];
+        row[0] = cli_format("%s", kernels[i].name);
+        row[1] = cli_format("%.1f", kernels[i].launches);
+        row[2] = cli_format("%.2f", kernels[i].ms);
+        row[3] = cli_format("%.3f", kernels[i].share);
+    }
+    char **row = &cells[4 * rows++];
+    row[0] = cli_format("all others");
+    row[1] = cli_format("%.1f", launches);
+    row[2] = cli_format("%.2f", others_ms);
+    row[3] = cli_format("%.3f", others);
+    const int code = cli_print_table("lrrr", heading, cells, rows);
+    for (size_t i = 0; i < 4 * rows; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+    return code;
+}
+
+static int profile_stylize(cli *c, const settings *s, const rv_model *model, int size)
+{
+    rv_bench_kernel *kernels = NULL;
+    size_t n = 0;
+    int code = cli_status(
+        rv_bench_stylize_profile(c->device, &kernels, &n, model, size, s->iterations, &c->events));
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *row = json_pack("{s:s}", "kernel", kernels[i].name);
+        set_real(row, "launches", kernels[i].launches);
+        set_real(row, "ms", kernels[i].ms);
+        set_real(row, "share", kernels[i].share);
+        json_array_append_new(list, row);
+    }
+    cli_json_set(c, "profile", list);
+    if (code == CLI_DONE && !c->globals.json) {
+        code = print_profile(kernels, n);
+    }
+    free(kernels);
+    return code;
+}
+
 static int measure_stylize(cli *c, const settings *s, const rv_model *model)
 {
     rv_bench_stylize_result r;
@@ -273,7 +334,7 @@ static int measure_stylize(cli *c, const settings *s, const rv_model *model)
                r.ratio_to_peak, r.first_iteration_seconds, (double)r.device_bytes / 1048576.0,
                (double)r.rss_bytes / 1048576.0);
     }
-    return CLI_DONE;
+    return s->profile ? profile_stylize(c, s, model, size) : CLI_DONE;
 }
 
 static int measure_infer(cli *c, const settings *s, const rv_model *model)
@@ -462,6 +523,10 @@ static const cli_option options[] = {
      .min = 2,
      .max = 1e6,
      .help = "of stylize, at least 2: the first is not in the median"},
+    {.name = "profile",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, profile),
+     .help = "of stylize: say what each kernel takes of an iteration"},
     {.name = "batch",
      .kind = CLI_INT,
      .offset = offsetof(settings, batch),

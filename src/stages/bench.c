@@ -12,6 +12,7 @@
 #include "stages/stylize_options.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Streams of the pictures that are drawn. */
@@ -73,6 +74,10 @@ typedef struct job {
     rv_planar photo, style;
     double *ends; /* of the iterations, by the clock */
     double flops; /* of an iteration */
+    bool profiled;
+    rv_status profile_status; /* of starting or ending the profile, which report() cannot return */
+    rv_profile_row *kernels;  /* of all iterations but the first */
+    size_t n_kernels;
 } job;
 
 static void report(void *payload, int done, double loss)
@@ -80,6 +85,11 @@ static void report(void *payload, int done, double loss)
     job *j = payload;
     const int total = j->options.iterations;
     j->ends[done - 1] = rv_clock();
+    if (j->profiled && done == 1) {
+        j->profile_status = rv_profile_start(j->device);
+    } else if (j->profiled && done == total && j->profile_status == RV_OK) {
+        j->profile_status = rv_profile_stop(j->device, &j->kernels, &j->n_kernels);
+    }
     const double took = done > 1 ? (j->ends[done - 1] - j->ends[0]) / (done - 1) : 0;
     const rv_progress progress = {.task = "bench stylize",
                                   .done = done,
@@ -167,6 +177,7 @@ static void release(job *j)
     rv_planar_release(&j->photo);
     rv_planar_release(&j->style);
     free(j->ends);
+    free(j->kernels);
 }
 
 static void conclude(rv_bench_stylize_result *out, job *j, double start)
@@ -201,6 +212,45 @@ rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, cons
     if (status == RV_OK) {
         out->ratio_to_peak = out->effective_gflops / out->peak.fma_gflops;
     }
+    return status;
+}
+
+static rv_status list_kernels(rv_bench_kernel **out, const job *j)
+{
+    const double iterations = j->options.iterations - 1;
+    double seconds = 0;
+    RV_TRY(rv_alloc(out, j->n_kernels + 1, sizeof **out, "a profile"));
+    for (size_t i = 0; i < j->n_kernels; i++) {
+        seconds += j->kernels[i].seconds;
+    }
+    for (size_t i = 0; i < j->n_kernels; i++) {
+        const rv_profile_row *row = &j->kernels[i];
+        rv_bench_kernel *kernel = &(*out)[i];
+        snprintf(kernel->name, sizeof kernel->name, "%s", row->name);
+        kernel->launches = (double)row->launches / iterations;
+        kernel->ms = 1e3 * row->seconds / iterations;
+        kernel->share = seconds > 0 ? row->seconds / seconds : 0;
+    }
+    return RV_OK;
+}
+
+rv_status rv_bench_stylize_profile(rv_device *device, rv_bench_kernel **out, size_t *n,
+                                   const rv_model *model, int size, int iterations,
+                                   const rv_events *events)
+{
+    job j = {.device = device, .events = events, .kind = rv_objective_of(model), .profiled = true};
+    *out = NULL;
+    *n = 0;
+    RV_TRY(resolve(&j, model, size, iterations));
+    rv_status status = iterate(&j, model);
+    if (status == RV_OK) {
+        status = j.profile_status;
+    }
+    if (status == RV_OK) {
+        status = list_kernels(out, &j);
+        *n = j.n_kernels;
+    }
+    release(&j);
     return status;
 }
 

@@ -382,3 +382,29 @@ Test(bench, limits_and_forward_passes_can_be_cancelled_between_runs)
     rv_model_close(model);
     rv_device_close(device);
 }
+
+Test(bench, a_profile_names_the_kernels_of_an_iteration)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_model("squeezenet");
+    rv_bench_kernel *kernels;
+    size_t n;
+    RV_ASSERT_OK(rv_bench_stylize_profile(device, &kernels, &n, model, 64, 4, NULL));
+    double shares = 0;
+    int adam = 0;
+    for (size_t i = 0; i < n; i++) {
+        shares += kernels[i].share;
+        cr_assert(kernels[i].ms > 0 && kernels[i].launches > 0);
+        cr_assert(i == 0 || kernels[i].ms <= kernels[i - 1].ms);
+        /* Adam steps once an iteration. */
+        if (strcmp(kernels[i].name, "adam_step") == 0) {
+            cr_assert_float_eq(kernels[i].launches, 1, 1e-9);
+            adam++;
+        }
+    }
+    cr_assert_float_eq(shares, 1, 1e-9);
+    cr_assert_eq(adam, 1);
+    free(kernels);
+    rv_model_close(model);
+    rv_device_close(device);
+}
