@@ -17,8 +17,9 @@
 #define KV 2
 #endif
 #define ROWS (SUMS / KV)
-/* Vectors of a panel, which stays in the first-level cache, and of all that a work-item has packed. */
-#define PANEL  384
+/* Vectors of a panel, and of all that a work-item has packed, which stay in the second-level cache, while a tile of the
+ * other operand stays in the first and meets one panel after the other. */
+#define PANEL  1024
 #define PANELS (4 * PANEL)
 /* Terms that a panel holds. */
 #define DEPTH (PANEL / KV / B * B)
@@ -114,17 +115,10 @@ static inline void store_rows(__global float *to, floatB v)
 #endif
 }
 
-/* A in the order that tiles read it: for each DEPTH terms of `all_terms`, packed[tile][term][ROWS], zero beyond the last
- * row. Its value in row r and column i is a[r row_step + i a_step]. Work-group: (tile, terms). */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
-               int all_terms, int row_step, int a_step)
+/* to[i][ROWS] for the terms i of one tile, zero beyond its n rows. */
+static inline void pack_tile(__global float *to, __global const float *from, int n, int inner,
+                             int row_step, int a_step)
 {
-    const int tile = (int)get_group_id(0), n = min(ROWS, rows - tile * ROWS);
-    const int begin = (int)get_group_id(1) * DEPTH, inner = min(DEPTH, all_terms - begin);
-    __global float *to = packed + ((size_t)begin * get_num_groups(0) + (size_t)tile * inner) * ROWS;
-    __global const float *from =
-        a + (size_t)(first_row + tile * ROWS) * row_step + (size_t)(first + begin) * a_step;
     const int whole = n == ROWS && a_step == (B > 4 ? 1 : 0) ? inner / B * B : 0;
     for (int i = 0; i < whole; i += B) {
         floatB v[B];
@@ -138,15 +132,6 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
             store_rows(to + (i + r) * ROWS, v[r]);
         }
     }
-    if (n == ROWS && row_step == 1) {
-        for (int i = 0; i < inner; i++) {
-#pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                to[i * ROWS + r] = from[(size_t)i * a_step + r];
-            }
-        }
-        return;
-    }
     for (int start = whole; start < inner; start += B) {
         const int end = min(start + B, inner);
         for (int r = 0; r < ROWS; r++) {
@@ -154,6 +139,37 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
                 to[i * ROWS + r] = r < n ? from[(size_t)r * row_step + (size_t)i * a_step] : 0.0f;
             }
         }
+    }
+}
+
+/* A in the order that tiles read it: for each DEPTH terms of `all_terms`, packed[tile][term][ROWS], zero beyond the last
+ * row. Its value in row r and column i is a[r row_step + i a_step]. Work-group: (terms, TILES tiles), which take whole
+ * lines of cache where rows lie side by side. */
+#define TILES 4
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
+               int all_terms, int row_step, int a_step)
+{
+    const int begin = (int)get_group_id(0) * DEPTH, inner = min(DEPTH, all_terms - begin);
+    const int top = (int)get_group_id(1) * TILES, tiles = (rows + ROWS - 1) / ROWS;
+    __global float *to = packed + ((size_t)begin * tiles + (size_t)top * inner) * ROWS;
+    __global const float *from =
+        a + (size_t)(first_row + top * ROWS) * row_step + (size_t)(first + begin) * a_step;
+    if (row_step == 1 && rows - top * ROWS >= TILES * ROWS) {
+        for (int i = 0; i < inner; i++) {
+#pragma unroll
+            for (int k = 0; k < TILES; k++) {
+#pragma unroll
+                for (int r = 0; r < ROWS; r++) {
+                    to[(k * inner + i) * ROWS + r] = from[(size_t)i * a_step + k * ROWS + r];
+                }
+            }
+        }
+        return;
+    }
+    for (int k = 0; k < min(TILES, tiles - top); k++) {
+        pack_tile(to + (size_t)k * inner * ROWS, from + (size_t)k * ROWS * row_step,
+                  min(ROWS, rows - (top + k) * ROWS), inner, row_step, a_step);
     }
 }
 
@@ -336,8 +352,6 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
                        b + (size_t)column * column_step + (size_t)(first + i) * b_step, n,
                        columns - column, column_step, b_step);
         }
-        /* Rows side by side are stored one after the other where the panels fit the cache together. */
-        const int by_rows = n_slabs * n * KV <= PANEL;
         for (int k = 0, tile = top, s = 0; k < all; k++) {
             const int column = left + s * KV * B;
             const finish f = {bias != 0 ? bias + column : 0, slope, add || i > 0, i + n == inner,
@@ -346,13 +360,8 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
                      packed + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS,
                      panels + s * n * KV, n, min(ROWS, rows - tile * ROWS), columns, &f, &next,
                      k * share);
-            if (by_rows) {
-                s = s + 1 < n_slabs ? s + 1 : 0;
-                tile += s == 0;
-            } else {
-                tile = tile + 1 < bottom ? tile + 1 : top;
-                s += tile == top;
-            }
+            s = s + 1 < n_slabs ? s + 1 : 0;
+            tile += s == 0;
         }
     }
 }

@@ -9,12 +9,13 @@
 #include <stdio.h>
 
 enum {
-    PANEL = 384, /* vectors of a panel, as in dense_cpu.cl */
-    SLABS = 4,   /* panels of that size that a work-item has packed, likewise */
+    PANEL = 1024, /* vectors of a panel, as in dense_cpu.cl */
+    SLABS = 4,    /* panels of that size that a work-item has packed, likewise */
     MAX_SLABS = 8,
+    PACK_TILES = 4,        /* tiles that one packs, TILES there */
     MAX_DEPTH = 4096,      /* terms of a launch */
     BAND_FLOATS = 2 << 20, /* of packed rows */
-    MIN_GROUPS = 20,       /* work-groups that several cores can share evenly */
+    MIN_GROUPS = 16,       /* work-groups that several cores can share evenly */
     MIN_TILES = 16         /* of a work-group: below, packing its panels takes too long */
 };
 /* A launch that does more could hold up a display or Ctrl-C. */
@@ -67,22 +68,23 @@ static int32_t panel_terms(const rv_dense_panels *p, int32_t block)
 }
 
 /* Panels of a work-item: narrow where that is all there is to share. */
-static int32_t choose_slabs(const rv_dense_panels *p, int32_t block, int32_t inner)
+static int32_t choose_slabs(const rv_dense_panels *p, int32_t block, int32_t inner, int32_t tiles)
 {
+    const int32_t parts = tiles < MIN_TILES ? 1 : tiles / MIN_TILES;
     const int32_t vectors = p->width / block, depth = panel_terms(p, block);
     const int32_t fit = SLABS * PANEL / vectors / (inner < depth ? inner : depth);
     const int32_t most = fit < MAX_SLABS ? fit : MAX_SLABS;
-    const int32_t shared = p->columns / p->width / MIN_GROUPS;
+    const int32_t shared = p->columns / p->width / rv_divide_up(MIN_GROUPS, parts);
     return shared < 1 ? 1 : shared < most ? shared : most;
 }
 
 static rv_status run(const rv_dense_panels *p, rv_device *device, const rv_dense_operands *o,
                      const rv_buffer *workspace, const part *a)
 {
-    const size_t tiles = (size_t)rv_divide_up(a->rows, p->tile);
-    const int32_t slabs = choose_slabs(p, rv_device_block(device), a->inner);
+    const int32_t tiles = rv_divide_up(a->rows, p->tile);
+    const int32_t slabs = choose_slabs(p, rv_device_block(device), a->inner, tiles);
     const int32_t across = rv_divide_up(p->columns, slabs * p->width);
-    const int32_t least = rv_divide_up((int32_t)tiles, rv_divide_up(MIN_GROUPS, across));
+    const int32_t least = rv_divide_up(tiles, rv_divide_up(MIN_GROUPS, across));
     const int32_t each = least > MIN_TILES ? least : MIN_TILES;
     const bool last = a->first + a->inner == p->inner;
     const int32_t add = o->accumulate || a->first > 0;
@@ -90,17 +92,18 @@ static rv_status run(const rv_dense_panels *p, rv_device *device, const rv_dense
     const rv_buffer *bias = last ? o->bias : NULL;
     const size_t stretches =
         (size_t)rv_divide_up(a->inner, panel_terms(p, rv_device_block(device)));
-    RV_TRY(rv_launch(device, p->pack, rv_grid_groups(tiles, stretches, 1, 1, 1, 1),
+    RV_TRY(rv_launch(device, p->pack,
+                     rv_grid_groups(stretches, (size_t)rv_divide_up(tiles, PACK_TILES), 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(workspace), RV_ARG(o->a), RV_ARG(a->first_row), RV_ARG(a->rows),
                              RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(o->row_step),
                              RV_ARG(o->a_step))));
-    return rv_launch(
-        device, p->run,
-        rv_grid_groups((size_t)across, (size_t)rv_divide_up((int32_t)tiles, each), 1, 1, 1, 1),
-        RV_ARGS(RV_ARG(o->out), RV_ARG(workspace), RV_ARG(o->b), RV_ARG(bias), RV_ARG(a->first_row),
-                RV_ARG(a->rows), RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(p->columns),
-                RV_ARG(o->column_step), RV_ARG(o->b_step), RV_ARG(slabs), RV_ARG(each), RV_ARG(add),
-                RV_ARG(slope)));
+    return rv_launch(device, p->run,
+                     rv_grid_groups((size_t)across, (size_t)rv_divide_up(tiles, each), 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(o->out), RV_ARG(workspace), RV_ARG(o->b), RV_ARG(bias),
+                             RV_ARG(a->first_row), RV_ARG(a->rows), RV_ARG(a->first),
+                             RV_ARG(a->inner), RV_ARG(p->columns), RV_ARG(o->column_step),
+                             RV_ARG(o->b_step), RV_ARG(slabs), RV_ARG(each), RV_ARG(add),
+                             RV_ARG(slope)));
 }
 
 rv_status rv_dense_panels_run(const rv_dense_panels *p, rv_device *device,
