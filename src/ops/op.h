@@ -25,19 +25,19 @@ enum {
     RV_OP_BWD_INPLACE = 1u << 4,      /**< backward may write d_in[0] over d_out[0] */
     RV_OP_AFFINE_PER_CHANNEL =
         1u << 5,             /**< y = a_c x + b_c in inference: folds into a convolution */
-    RV_OP_DRAWS = 1u << 13,  /**< forward draws random numbers in training */
-    RV_OP_LOSS = 1u << 6,    /**< the output is one number to be minimised */
-    RV_OP_REORDER = 1u << 7, /**< changes the layout only; inserted by the planner */
+    RV_OP_DRAWS = 1u << 6,   /**< forward draws random numbers in training */
+    RV_OP_LOSS = 1u << 7,    /**< the output is one number to be minimised */
+    RV_OP_REORDER = 1u << 8, /**< changes the layout only; inserted by the planner */
     RV_OP_PARAMS_READ_INPUT =
-        1u << 8, /**< backward reads the inputs, but only for gradients of parameters */
-    RV_OP_RECTIFIES = 1u << 9, /**< forward honours rv_node.slope */
+        1u << 9, /**< backward reads the inputs, but only for gradients of parameters */
+    RV_OP_RECTIFIES = 1u << 10, /**< forward honours rv_node.slope */
     RV_OP_BWD_RECTIFIES =
-        1u << 10, /**< and so does backward: d_out belongs to the rectified output */
+        1u << 11, /**< and so does backward: d_out belongs to the rectified output */
     RV_OP_FOLDS =
-        1u << 11, /**< parameter 0 has a row per channel of the output, parameter 1 is what is
+        1u << 12, /**< parameter 0 has a row per channel of the output, parameter 1 is what is
                                 added to each, or absent: what may be changed to fold in an affine map */
     RV_OP_SELECTS =
-        1u << 12, /**< each output is one of the values of input 0, to which backward hands its
+        1u << 13, /**< each output is one of the values of input 0, to which backward hands its
                                   gradient; backward honours rv_node.slope, and then reads the output */
     RV_OP_JOINS = 1u << 14 /**< the output is the inputs one behind the other; forward honours
                                 rv_node.placed */

@@ -8,6 +8,14 @@
 
 #include <string.h>
 
+/* Every trait, joined by an operator. */
+#define TRAITS(op)                                                                                 \
+    (RV_OP_ELEMENTWISE op RV_OP_INPLACE op RV_OP_BWD_READS_INPUT op RV_OP_BWD_READS_OUTPUT op      \
+         RV_OP_BWD_INPLACE op RV_OP_AFFINE_PER_CHANNEL op RV_OP_DRAWS op RV_OP_LOSS op             \
+             RV_OP_REORDER op RV_OP_PARAMS_READ_INPUT op RV_OP_RECTIFIES op RV_OP_BWD_RECTIFIES op \
+                 RV_OP_FOLDS op RV_OP_SELECTS op RV_OP_JOINS)
+_Static_assert(TRAITS(|) == TRAITS(+), "two traits share a bit");
+
 #define DECLARE(op) extern const rv_op rv_op_##op;
 RV_OPS(DECLARE)
 #undef DECLARE
