@@ -239,12 +239,13 @@ static inline void store_some(__global float *out, const float *sums, const fini
     }
 }
 
-/* Asks for `LINES` lines of cache from `from` on, to be read soon. */
-#define LINES 4
-static inline void fetch(__global const float *from)
+/* Lines of cache of a row of sums. */
+#define OUT_LINES ((KV * B * (int)sizeof(float) + 63) / 64)
+/* Asks for `lines` lines of cache from `from` on, to be read soon. */
+static inline void fetch(__global const float *from, int lines)
 {
 #pragma unroll
-    for (int i = 0; i < LINES; i++) {
+    for (int i = 0; i < lines; i++) {
 #if defined(__x86_64__) || defined(__aarch64__)
         __builtin_prefetch((const void *)(size_t)(from + i * (64 / (int)sizeof(float))));
 #else
@@ -253,23 +254,22 @@ static inline void fetch(__global const float *from)
     }
 }
 
-/* What pack_panel() reads next: `rows` rows in memory, `step` apart; one is asked for after so many terms. No loop
+/* What is packed after a tile: `rows` rows in memory, `step` apart; one is asked for after so many terms. No loop
  * stands between the stretches of a sum, as that would cost its registers. */
 typedef struct coming {
     __global const float *b;
-    int rows, step, wide, stretch;
+    int rows, step, stretch;
 } coming;
 
 /* out[ROWS][columns] (+)= packed a[n][ROWS] times panel[n][KV]; `rows` of them are stored. Meanwhile shares of what
  * comes are asked for, and where this goes. */
 static inline void multiply(__global float *out, __global const float *a, const floatB *panel,
-                            int n, int rows, int columns, const finish *f, const coming *c,
-                            int next)
+                            int n, int rows, int columns, const finish *f, const coming *c)
 {
-    __global const float *coming = c->b + (size_t)next * c->step;
-    int asked = next < c->rows ? c->rows - next : 0;
+    __global const float *coming = c->b;
+    int asked = c->rows;
     for (int r = 0; r < rows; r++) {
-        fetch(out + (size_t)r * columns);
+        fetch(out + (size_t)r * columns, OUT_LINES);
     }
     floatB sum[ROWS * KV];
 #pragma unroll
@@ -278,10 +278,7 @@ static inline void multiply(__global float *out, __global const float *a, const 
     }
     for (int left = n; left > 0; left -= c->stretch) {
         if (asked-- > 0) {
-            fetch(coming);
-            if (c->wide) {
-                fetch(coming + LINES * (64 / (int)sizeof(float)));
-            }
+            fetch(coming, OUT_LINES);
             coming += c->step;
         }
         for (int i = min(c->stretch, left); i > 0; i--) {
@@ -336,30 +333,34 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
     const int all_tiles = (rows + ROWS - 1) / ROWS;
     const int top = (int)get_group_id(1) * tiles, bottom = min(top + tiles, all_tiles);
     const int n_slabs = (right - left + KV * B - 1) / (KV * B);
-    floatB panels[PANELS];
-    for (int i = 0; i < inner; i += DEPTH) {
+    const int along = column_step == 1, share = bottom - top;
+    floatB panels[2][PANELS]; /* of this stretch and the next, which is packed between the tiles */
+    for (int s = 0; s < n_slabs; s++) {
+        const int n = min(DEPTH, inner), column = left + s * KV * B;
+        pack_panel(panels[0] + s * n * KV,
+                   b + (size_t)column * column_step + (size_t)first * b_step, n, columns - column,
+                   column_step, b_step);
+    }
+    for (int i = 0, which = 0; i < inner; i += DEPTH, which ^= 1) {
         const int n = min(DEPTH, inner - i), more = min(DEPTH, inner - i - n);
-        const int all = (bottom - top) * n_slabs, along = column_step == 1;
-        const int lines = more == 0 ? 0 : along ? more : right - left;
-        const int share = (lines + all - 1) / all; /* of a tile */
-        const coming next = {b + (size_t)left * column_step + (size_t)(first + i + n) * b_step,
-                             lines, along ? b_step : column_step,
-                             (along ? right - left : more) * (int)sizeof(float) > LINES * 64,
-                             share > 1 ? max(n / share, 1) : n};
-        for (int s = 0; s < n_slabs; s++) {
-            const int column = left + s * KV * B;
-            pack_panel(panels + s * n * KV,
-                       b + (size_t)column * column_step + (size_t)(first + i) * b_step, n,
-                       columns - column, column_step, b_step);
-        }
-        for (int k = 0, tile = top, s = 0; k < all; k++) {
-            const int column = left + s * KV * B;
+        const int step = (more + share * B - 1) / (share * B) * B; /* terms that follow a tile */
+        for (int k = 0, tile = top, s = 0; k < share * n_slabs; k++) {
+            const int column = left + s * KV * B, begin = (tile - top) * step;
+            const int terms = clamp(more - begin, 0, step);
             const finish f = {bias != 0 ? bias + column : 0, slope, add || i > 0, i + n == inner,
                               columns - column};
+            const int asked = along || terms == 0 ? terms : min(KV * B, columns - column);
+            const coming next = {
+                b + (size_t)column * column_step + (size_t)(first + i + n + begin) * b_step, asked,
+                along ? b_step : column_step, asked > 0 ? max(n / (asked + asked / 4 + 1), 1) : n};
             multiply(out + (size_t)(first_row + tile * ROWS) * columns + column,
                      packed + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS,
-                     panels + s * n * KV, n, min(ROWS, rows - tile * ROWS), columns, &f, &next,
-                     k * share);
+                     panels[which] + s * n * KV, n, min(ROWS, rows - tile * ROWS), columns, &f,
+                     &next);
+            if (terms > 0) {
+                pack_panel(panels[which ^ 1] + (s * more + begin) * KV, next.b, terms,
+                           columns - column, column_step, b_step);
+            }
             s = s + 1 < n_slabs ? s + 1 : 0;
             tile += s == 0;
         }

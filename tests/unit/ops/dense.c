@@ -23,6 +23,8 @@ static const rv_op_case cases[] = {
     {"maps of one pixel without bias", MAPS(3, 33, 1, 1), OUTPUTS_NO_BIAS(8)},
     {"more features than are taken at a time", FLAT(6, 2100), OUTPUTS(25)},
     {"more terms than a launch takes on CPUs", FLAT(9, 4100), OUTPUTS(34)},
+    {"several panels, and what follows them, on CPUs", FLAT(20, 530), OUTPUTS(1100)},
+    {"the same for the gradient of data", FLAT(20, 1100), OUTPUTS(530)},
     {"a sum in parts on GPUs", FLAT(9, 520), OUTPUTS(3), .small = true},
     {"more outputs than a work-item has rows", FLAT(2, 200), OUTPUTS(133)},
 };
