@@ -24,35 +24,7 @@
 #define TAPS     (PANEL < 16 ? PANEL : 16)
 #define MAX_SETS 4
 
-/* Packed weights: [set][unit][tap][lane][KV * B], where a unit is a block of LANES source channels. A work-item
- * does work.y sets of KV * B target channels; work.z units are counted from the first one that any of them reads.
- * One work-item: KV * B packed values. Weights between groups are zero. */
-__kernel void conv_cpu_pack(__global floatB *packed, __global const float *weights, int4 source,
-                            int4 target, int4 window, int gradient, int4 work)
-{
-    const int taps = window.x * window.y;
-    const int i = rv_index();
-    const int lane = i % LANES, tap = i / LANES % taps, unit = i / (LANES * taps) % work.z,
-              set = i / (LANES * taps * work.z);
-    const int n_sets = (target.y + KV * B - 1) / (KV * B);
-    if (set >= n_sets) {
-        return;
-    }
-    const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
-    const int first = set / work.y * work.y * KV * B / target_per_group * source_per_group / LANES;
-    const int c = (first + unit) * LANES + lane;
-    float values[KV * B];
-    for (int v = 0; v < KV * B; v++) {
-        const int k = set * KV * B + v;
-        const int joined =
-            k < target.y && c < source.y && k / target_per_group == c / source_per_group;
-        values[v] =
-            joined ? weights[conv_weight(c, k, source, target, window, gradient) + tap] : 0.0f;
-    }
-    for (int v = 0; v < KV; v++) {
-        packed[work.w + i * KV + v] = vloadB(v, values);
-    }
-}
+#include "conv_cpu_pack.clh"
 
 /* Where the pixels of a tile are. */
 typedef struct tile {

@@ -16,6 +16,10 @@
 #ifndef STEP
 #define STEP 1
 #endif
+/* Source channels are taken one by one. */
+#define LANES 1
+#include "conv_cpu_pack.clh"
+
 /* Source values that are copied at a time: 24 KiB. */
 #define STRIP 6144
 

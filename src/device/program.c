@@ -157,9 +157,27 @@ cleanup:
     return status;
 }
 
+/* PoCL takes the same time for any program that it has in its cache, and compiles a kernel when it is first launched:
+ * what needs no defines and is used by most work there comes out of one program, cl/together_cpu.cl. */
+static const char *together(const rv_device *device, const char *file, const char *defines)
+{
+    static const char *const names[] = {"conv",       "gram",   "gram_cpu", "mse_loss", "pool",
+                                        "range_loss", "reduce", "reorder",  "resize",   "vector"};
+    if (device->keeps_binaries || device->info.form == RV_FORM_GPU || defines[0] != '\0') {
+        return file;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], file) == 0) {
+            return "together_cpu";
+        }
+    }
+    return file;
+}
+
 static rv_status get_program(rv_program **out, rv_device *device, const char *file,
                              const char *defines)
 {
+    file = together(device, file, defines);
     for (rv_program *p = device->programs; p != NULL; p = p->next) {
         if (strcmp(p->file, file) == 0 && strcmp(p->defines, defines) == 0) {
             *out = p;

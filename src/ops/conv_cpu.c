@@ -190,9 +190,7 @@ static rv_status prepare_strips(rv_conv_gather *g, rv_device *device, size_t *pa
     snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DSTEP=%d", (int)t.vectors, (int)t.pixels,
              (int)t.step);
     RV_TRY(rv_kernel_get(&g->run, device, "conv_cpu_strips", "conv_cpu_strips_gather", defines));
-    snprintf(defines, sizeof defines, "-DKV=%d -DPX=%d -DLANES=1 -DSTEP=%d", (int)t.vectors,
-             (int)t.pixels, (int)t.step);
-    return rv_kernel_get(&g->pack, device, "conv_cpu", "conv_cpu_pack", defines);
+    return rv_kernel_get(&g->pack, device, "conv_cpu_strips", "conv_cpu_pack", defines);
 }
 
 static bool suits_strips(const rv_conv_gather *g, const rv_node *n, const rv_device *device)

@@ -151,3 +151,26 @@ Test(source, programs_are_built_once_for_each_file_and_defines)
     rv_buffer_destroy(y);
     rv_device_close(device);
 }
+
+/* PoCL takes as long for each program that it has in its cache: operations without defines share one there. */
+Test(source, operations_without_defines_share_a_program_on_pocl)
+{
+    rv_device *device = rv_test_device();
+    rv_kernel *kernel;
+    if (device->keeps_binaries || device->info.form == RV_FORM_GPU) {
+        rv_device_close(device);
+        cr_skip_test("each file is a program of its own here");
+    }
+    static const char *const names[][2] = {
+        {"vector", "vector_axpby"}, {"reduce", "reduce_finish"},       {"gram", "gram_sum"},
+        {"pool", "pool_max"},       {"gram_cpu", "gram_cpu_backward"}, {"resize", "resize_rows"}};
+    const int before = device->compiled + device->loaded;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        cr_assert_eq(rv_kernel_get(&kernel, device, names[i][0], names[i][1], NULL), RV_OK, "%s",
+                     rv_error_message());
+    }
+    cr_assert_eq(device->compiled + device->loaded, before + 1);
+    cr_assert_eq(rv_kernel_get(&kernel, device, "pool", "pool_max", "-DPLAIN=1"), RV_OK);
+    cr_assert_eq(device->compiled + device->loaded, before + 2);
+    rv_device_close(device);
+}
