@@ -157,7 +157,8 @@ Test(open, one_thread_uses_one_core_or_says_that_it_cannot)
     cr_assert_eq(rv_device_measure_fma(device, 1, 0.2, NULL, &gflops), RV_OK, "%s",
                  rv_error_message());
     const double share = (cpu_seconds() - cpu) / (rv_clock() - wall);
-    cr_assert_leq(share, 1.2, "%g cores were busy", share);
+    /* Two cores would be two; between them lies what a driver's waiting thread spins before it sleeps. */
+    cr_assert_leq(share, 1.5, "%g cores were busy", share);
     rv_device_close(device);
 }
 
