@@ -170,22 +170,6 @@ static inline void multiply_panel(floatB *sums, const float *panel, __global con
     }
 }
 
-static inline floatB load_bias(__global const float *bias, int block, int channels)
-{
-    if (bias == 0) {
-        return (floatB)(0.0f);
-    }
-    if ((block + 1) * B <= channels) {
-        return vloadB(block, bias);
-    }
-    float lane[B];
-    for (int b = 0; b < B; b++) {
-        const int k = block * B + b;
-        lane[b] = k < channels ? bias[k] : 0.0f;
-    }
-    return vloadB(0, lane);
-}
-
 /* What a work-item does. */
 typedef struct job {
     int4 source, target, window, step, place;
@@ -218,7 +202,7 @@ static inline void store(__global floatB *y, const floatB *sums, const int *to,
         if (block * B >= j->target.y) {
             return;
         }
-        const floatB add = load_bias(bias, block, j->target.y);
+        const floatB add = conv_bias(bias, block, j->target.y);
         for (int p = 0; p < PX; p++) {
             if (to[p] >= 0) {
                 __global floatB *at = y + to[p] + block * j->target.z * j->target.w;

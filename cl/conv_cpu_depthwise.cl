@@ -32,16 +32,6 @@ __kernel void conv_cpu_depthwise_pack(__global floatB *packed, __global const fl
     packed[work.w + i] = vloadB(0, lane);
 }
 
-static inline floatB load_bias(__global const float *bias, int block, int channels)
-{
-    float lane[B];
-    for (int b = 0; b < B; b++) {
-        const int c = block * B + b;
-        lane[b] = bias != 0 && c < channels ? bias[c] : 0.0f;
-    }
-    return vloadB(0, lane);
-}
-
 /* sum[PX] += window * source around a tile of a row; x is the plane of the source. */
 static inline void sum_tile(floatB *sum, __global const floatB *x, __global const floatB *weights,
                             const row_tile *t, int4 source, int4 target, int4 window, int4 step,
@@ -121,7 +111,7 @@ conv_cpu_depthwise_gather(__global floatB *y, __global const floatB *x,
     const int first = (first_group + (int)get_group_id(0)) * work.x;
     for (int i = first; i < min(first + work.x, rows); i++) {
         const int plane = i / target.z, block = plane % blocks;
-        const floatB add = load_bias(bias, block, target.y);
+        const floatB add = conv_bias(bias, block, target.y);
         __global const floatB *from = x + plane * source.z * source.w;
         __global const floatB *weights = packed + work.w + block * window.x * window.y;
         __global floatB *to = y + i * target.w;

@@ -79,22 +79,6 @@ static inline void copy_strip(float *strip, __global const float *x, int row, in
     }
 }
 
-static inline floatB load_bias(__global const float *bias, int block, int channels)
-{
-    if (bias == 0) {
-        return (floatB)(0.0f);
-    }
-    if ((block + 1) * B <= channels) {
-        return vloadB(block, bias);
-    }
-    float lane[B];
-    for (int b = 0; b < B; b++) {
-        const int k = block * B + b;
-        lane[b] = k < channels ? bias[k] : 0.0f;
-    }
-    return vloadB(0, lane);
-}
-
 /* A tile of N pixels of the strip, the first `count` of which are stored to y, of one set of KV blocks; weights:
  * [channel][tap][KV]. */
 #define DO_TILE(name, N)                                                                           \
@@ -148,7 +132,7 @@ static inline void do_stretch(__global floatB *y, const float *strip, __global c
     for (int block = 0; block < blocks; block += KV) {
         floatB add[KV];
         for (int v = 0; v < KV; v++) {
-            add[v] = load_bias(bias, block + v, j->target.y);
+            add[v] = conv_bias(bias, block + v, j->target.y);
         }
         int p = 0;
         for (; p + 2 * FEW_PX < n; p += PX) {

@@ -239,22 +239,6 @@ static inline void multiply(__global floatB *to, __global const float *source,
 
 /* --- target ---------------------------------------------------------------------------------- */
 
-static inline floatB load_bias(__global const float *bias, int block, int channels)
-{
-    if (bias == 0) {
-        return (floatB)(0.0f);
-    }
-    if ((block + 1) * B <= channels) {
-        return vloadB(block, bias);
-    }
-    float lane[B];
-    for (int b = 0; b < B; b++) {
-        const int k = block * B + b;
-        lane[b] = k < channels ? bias[k] : 0.0f;
-    }
-    return vloadB(0, lane);
-}
-
 /* Targets of one panel and set from products[point][tile][KV]. */
 static inline void store_panel(__global floatB *y, __global const floatB *products,
                                __global const float *bias, const panel *t, int set, int4 target,
@@ -263,7 +247,7 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
     const int blocks = (target.y + B - 1) / B;
     for (int v = 0; v < KV && set * KV + v < blocks; v++) {
         const int block = set * KV + v;
-        const floatB add = load_bias(bias, block, target.y);
+        const floatB add = conv_bias(bias, block, target.y);
         for (int p = 0; p < PX && t->n[p] < target.x; p++) {
             __global const floatB *from = products + p * KV + v;
             floatB rows[OUT * IN];
