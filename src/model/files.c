@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "image/format.h"
 #include "model/internal.h"
 
 #include <stdlib.h>
@@ -103,12 +104,9 @@ static rv_status check_format(const char *path)
 {
     static const char *const others[] = {".onnx",  ".pt",  ".pth",    ".h5",
                                          ".keras", ".pkl", ".weights"};
-    static const char *const pictures[] = {".jpg", ".jpeg", ".png", ".npy"};
-    for (size_t i = 0; i < sizeof pictures / sizeof pictures[0]; i++) {
-        if (has_extension(path, pictures[i])) {
-            return rv_fail(RV_ERR_UNSUPPORTED,
-                           "%s is no model: name a .caffemodel or .prototxt there", path);
-        }
+    if (rv_image_has_name(path) || has_extension(path, ".npy")) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "%s is no model: name a .caffemodel or .prototxt there",
+                       path);
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (has_extension(path, others[i])) {
