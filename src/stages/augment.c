@@ -302,19 +302,32 @@ static rv_status job(void *payload, size_t group)
 /* --- where it goes ----------------------------------------------------------------------------------------- */
 
 /* Outputs among the sources would be sources of the next run. */
+static rv_status fail_inside(const char *source, const char *target)
+{
+    return rv_fail(RV_ERR_USAGE,
+                   "%s lies in %s: the copies would be among the pictures; name a folder beside it",
+                   target, source);
+}
+
+/* The target need not be there yet: then it lies where the nearest folder above it does. */
 static rv_status check_target(const char *source, const char *target)
 {
-    char *from = realpath(source, NULL), *to = realpath(target, NULL);
+    char *from = realpath(source, NULL), *to = realpath(target, NULL), *above = NULL;
+    rv_status status = rv_strdup(&above, target);
+    while (status == RV_OK && to == NULL && strcmp(above, ".") != 0) {
+        char *folder = NULL;
+        status = rv_path_folder(&folder, above);
+        free(above);
+        above = folder;
+        to = above != NULL ? realpath(above, NULL) : NULL;
+    }
     const size_t n = from != NULL ? strlen(from) : 0;
     const bool inside = from != NULL && to != NULL && strncmp(from, to, n) == 0 &&
                         (to[n] == '/' || to[n] == '\0' || strcmp(from, "/") == 0);
     free(from);
     free(to);
-    return inside ? rv_fail(RV_ERR_USAGE,
-                            "%s lies in %s: the copies would be among the pictures; name a folder "
-                            "beside it",
-                            target, source)
-                  : RV_OK;
+    free(above);
+    return status == RV_OK && inside ? fail_inside(source, target) : status;
 }
 
 static rv_status make_folders(const work *w)
@@ -371,12 +384,10 @@ static json_t *make_header(const rv_augment_run *run)
 
 static rv_status write_all(rv_augment_run *run, work *w)
 {
-    json_t *header = make_header(run);
+    RV_TRY(check_target(run->source, w->target));
     RV_TRY(rv_folder_make(w->target, 0777));
-    rv_status status = check_target(run->source, w->target);
-    if (status == RV_OK) {
-        status = rv_manifest_open(&w->manifest, w->target, header, run->options.overwrite);
-    }
+    json_t *header = make_header(run);
+    rv_status status = rv_manifest_open(&w->manifest, w->target, header, run->options.overwrite);
     json_decref(header);
     if (status == RV_OK && rv_manifest_resumed(w->manifest)) {
         status = remove_left_over(w->target, 0);

@@ -238,6 +238,7 @@ Test(augment, copies_among_the_pictures_are_refused)
     snprintf(inside, sizeof inside, "%s/more", source);
     cr_assert_eq(rv_augment(&r, device, source, inside, &o), RV_ERR_USAGE);
     cr_assert(strstr(rv_error_message(), "lies in") != NULL);
+    cr_assert(!rv_path_exists(inside), "nothing is left of what was refused");
     cr_assert_eq(rv_augment(&r, device, source, source, &o), RV_ERR_USAGE);
     cr_assert_eq(rv_augment(&r, device, target, source, &o), RV_ERR_NOT_FOUND);
 }
