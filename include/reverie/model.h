@@ -46,10 +46,10 @@ typedef struct rv_model_options {
     rv_pooling pooling;  /**< default RV_POOLING_AS_MADE */
     const rv_preprocessing *preprocessing; /**< NULL: the model's own */
     const rv_events *events;
+    int height, width; /**< of the pictures; 0: as the model was made, or published */
     /* What a built-in architecture is made for; 0: as it was published. */
     int channels; /**< of the pictures: 3, or 1 for grey */
-    int height, width;
-    int classes; /**< also of `head` */
+    int classes;  /**< also of `head` */
     const char *
         head; /**< NULL, or what takes the place of the classifier, for `classes` classes, with weights drawn
                            at random: "linear" a dense layer, "dense 256 elu, dropout 0.5" these before it */

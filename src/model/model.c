@@ -57,16 +57,37 @@ static rv_status check_preprocessing(const rv_preprocessing *p)
                : rv_fail(RV_ERR_USAGE, "the range is %g, but has to be above 0", (double)p->range);
 }
 
+static bool asks_for_size(const rv_model_options *o)
+{
+    return o->height != 0 || o->width != 0;
+}
+
+/* For what only an architecture can be built with: whatever has weights has these already. */
 static bool asks_for_shape(const rv_model_options *o)
 {
-    return o->channels != 0 || o->height != 0 || o->width != 0 ||
-           (o->classes != 0 && o->head == NULL);
+    return o->channels != 0 || (o->classes != 0 && o->head == NULL);
 }
 
 static rv_status fail_no_architecture(const char *name)
 {
-    return rv_fail(RV_ERR_USAGE,
-                   "'%s' is no architecture: its size, channels and classes are its own", name);
+    return rv_fail(RV_ERR_USAGE, "'%s' is no architecture: its channels and classes are its own",
+                   name);
+}
+
+/* Pictures of another size than the file says; whether a dense layer minds shows when the graph is built. */
+static rv_status set_size(rv_network *network, const rv_model_options *o)
+{
+    const int sides[2] = {o->height != 0 ? o->height : network->height,
+                          o->width != 0 ? o->width : network->width};
+    for (int i = 0; i < 2; i++) {
+        if (sides[i] < 1 || sides[i] > UINT16_MAX) {
+            return rv_fail(RV_ERR_USAGE, "the %s is %d, must be from 1 to %d",
+                           i == 0 ? "height" : "width", sides[i], UINT16_MAX);
+        }
+    }
+    network->height = sides[0];
+    network->width = sides[1];
+    return RV_OK;
 }
 
 /* A file that Reverie wrote. */
@@ -74,7 +95,8 @@ static rv_status open_own(rv_model *model, const char *path, const rv_model_opti
 {
     if (options->graph != NULL || options->weights != NULL || asks_for_shape(options)) {
         return rv_fail(RV_ERR_USAGE,
-                       "%s holds graph and weights, and takes neither others nor another shape",
+                       "%s holds graph and weights, and takes neither others nor other channels or "
+                       "classes",
                        path);
     }
     RV_TRY(rv_safetensors_open(&model->own, path));
@@ -126,8 +148,11 @@ static rv_status put_on_head(rv_model *model, const rv_model_options *options)
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
 {
     if (strcmp(name, "patches") == 0) {
-        RV_TRY(asks_for_shape(options) ? fail_no_architecture(name) : RV_OK);
         model->kind = RV_MODEL_PATCHES;
+        if (asks_for_shape(options) || asks_for_size(options)) {
+            return rv_fail(RV_ERR_USAGE,
+                           "'patches' is no architecture: it has no size, channels or classes");
+        }
         return rv_strdup(&model->name, name);
     }
     if (strcmp(rv_path_extension(name), ".safetensors") == 0) {
@@ -135,6 +160,7 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     } else {
         RV_TRY(open_network(model, name, options));
     }
+    RV_TRY(set_size(model->network, options));
     if (options->preprocessing != NULL) {
         RV_TRY(check_preprocessing(options->preprocessing));
         model->network->preprocessing = *options->preprocessing;

@@ -30,6 +30,7 @@ static rv_status open_model(rv_train_run *run)
         options.head = o->head;
         options.classes = rv_dataset_class_count(run->dataset);
     }
+    options.width = options.height = o->size;
     options.events = o->events;
     return rv_model_open(&run->model, o->model, &options);
 }

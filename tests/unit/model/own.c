@@ -155,6 +155,27 @@ Test(own, a_file_cut_short_or_of_another_kind_is_refused)
         RV_ERR_USAGE, "takes neither");
 }
 
+/* What was trained on small pictures goes on with larger ones. */
+Test(own, another_size_is_taken_where_the_layers_allow_it)
+{
+    rv_model *model;
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    options.width = 24;
+    options.height = 20;
+    RV_ASSERT_OK(rv_model_open(&model, write_model(), &options));
+    cr_assert(rv_model_width(model) == 24 && rv_model_height(model) == 20);
+    rv_model_close(model);
+    options.height = -1;
+    RV_ASSERT_FAILS(rv_model_open(&model, rv_test_path("model.safetensors"), &options),
+                    RV_ERR_USAGE, "the height is -1");
+    options.height = options.width = 20;
+    RV_ASSERT_OK(rv_model_open(&model, "mlp", NULL));
+    RV_ASSERT_OK(rv_model_save(model, rv_test_path("mlp.safetensors"), false, false));
+    rv_model_close(model);
+    RV_ASSERT_FAILS(rv_model_open(&model, rv_test_path("mlp.safetensors"), &options), RV_ERR_SHAPE,
+                    "hidden1.weight");
+}
+
 /* 1, -2, 0.5, the smallest number of half precision, and infinity, as another program may write them. */
 Test(own, half_precision_is_read)
 {
