@@ -11,6 +11,17 @@
 extern "C" {
 #endif
 
+/** How the weights of one layer learn, biases apart: means over a few steps of an epoch, its last among them. */
+typedef struct rv_train_layer {
+    const char *name; /**< borrowed */
+    double gradient;  /**< norm of the gradient, before clipping */
+    double weight;    /**< norm of the weights */
+    double update;    /**< norm of what a step changes of them, divided by that of the weights */
+    int units,
+        dead; /**< of the rectifiers (ReLU) behind it: channels of maps, or values of rows; those
+                           that are 0 at the end of the epoch for each of 256 training pictures */
+} rv_train_layer;
+
 /** What came of one epoch, or of the part of one that was trained. Shares are 0 to 1. */
 typedef struct rv_train_epoch {
     int epoch;                     /**< from 1 */
@@ -21,6 +32,9 @@ typedef struct rv_train_epoch {
     double images_per_second;      /**< of training alone */
     double seconds_left;           /**< for all that is left; negative if unknown */
     bool best;                     /**< the best so far */
+    const rv_train_layer *layers;  /**< with `diagnose`, for on_epoch only: those with weights that
+                                        learn, as they run; else NULL */
+    size_t n_layers;
 } rv_train_epoch;
 
 /** Options of a training. Methods go by the names of docs/methods.md. */
@@ -69,6 +83,8 @@ typedef struct rv_train_options {
     bool resume_if_there; /**< likewise, or start */
     bool strict;          /**< end at a picture that cannot be read */
     bool overwrite;       /**< replace what is in the run's folder */
+    bool diagnose;        /**< measure each layer at the end of epochs, also to layers.csv; nothing
+                               else changes */
     uint32_t seed;
     int threads; /**< that read pictures; 0: by processors */
     const rv_events *events;

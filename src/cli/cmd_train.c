@@ -1,227 +1,12 @@
 /* reverie train: a network from labelled pictures. */
 /* SPDX-License-Identifier: MIT */
-#include "base/terminal.h"
-#include "cli/evaluation.h"
+#include "cli/train.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-typedef struct settings {
-    char *output, *architecture, *model, *resume;
-    char *head, *freeze_until, *freeze, *layer_rates;
-    char *optimizer, *schedule, *init, *recipe;
-    int size, epochs, batch, accumulate, patience, plateau_patience, read_threads;
-    uint64_t max_steps, checkpoint_steps;
-    double checkpoint_minutes, time_limit;
-    double learning_rate, momentum, l1, l2, clip_value, clip_norm, average;
-    double warm_up, decay_factor, decay_epochs, smoothing, validation;
-    bool penalize_all, strict, overwrite, find_rate;
-} settings;
-
-/* --- while it runs --------------------------------------------------------------------------- */
-
-typedef struct watcher {
-    const cli *c;
-    json_t *epochs;
-    bool heading;
-} watcher;
-
-static json_t *epoch_json(const rv_train_epoch *e)
-{
-    return json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
-                     (json_int_t)e->steps, "loss", cli_json_real(e->loss), "accuracy",
-                     cli_json_real(e->accuracy), "val_loss", cli_json_real(e->val_loss),
-                     "val_accuracy", cli_json_real(e->val_accuracy), "learning_rate",
-                     cli_json_real(e->learning_rate), "images_per_second",
-                     cli_json_real(e->images_per_second));
-}
-
-static void print_epoch(void *payload, const rv_train_epoch *e)
-{
-    watcher *w = payload;
-    json_array_append_new(w->epochs, epoch_json(e));
-    if (w->c->globals.json) {
-        return;
-    }
-    rv_terminal_finish(stderr);
-    if (!w->heading) {
-        printf("epoch    loss  right %%  val loss  val right %%  learning rate  images/s\n");
-        w->heading = true;
-    }
-    printf("%5d  %6.4f  %7.2f  %8.4f  %11.2f  %13.3g  %8.1f%s\n", e->epoch, e->loss,
-           100 * e->accuracy, e->val_loss, 100 * e->val_accuracy, e->learning_rate,
-           e->images_per_second, e->best ? "  best" : "");
-    fflush(stdout);
-}
-
-/* --- options --------------------------------------------------------------------------------- */
-
-static rv_train_options train_options(const cli *c, const settings *s, watcher *w)
-{
-    rv_train_options o = rv_train_defaults();
-    const bool automatic = s->resume != NULL && strcmp(s->resume, "auto") == 0;
-    o.architecture = s->architecture;
-    o.model = s->model;
-    o.head = s->head;
-    o.freeze_until = s->freeze_until;
-    o.freeze = s->freeze;
-    o.layer_rates = s->layer_rates;
-    o.size = s->size;
-    o.epochs = s->epochs;
-    o.max_steps = (int64_t)s->max_steps;
-    o.time_limit = s->time_limit;
-    o.batch = s->batch;
-    o.accumulate = s->accumulate;
-    o.optimizer = s->optimizer;
-    o.learning_rate = s->learning_rate;
-    o.momentum = s->momentum;
-    o.l1 = s->l1;
-    o.l2 = s->l2;
-    o.penalize_all = s->penalize_all;
-    o.clip_value = s->clip_value;
-    o.clip_norm = s->clip_norm;
-    o.average = s->average;
-    o.schedule = s->schedule;
-    o.warm_up = s->warm_up;
-    o.decay_factor = s->decay_factor;
-    o.decay_epochs = s->decay_epochs;
-    o.plateau_patience = s->plateau_patience;
-    o.init = s->init;
-    o.smoothing = s->smoothing;
-    o.recipe = s->recipe;
-    o.validation = s->validation;
-    o.patience = s->patience;
-    o.checkpoint_steps = (int64_t)s->checkpoint_steps;
-    o.checkpoint_minutes = s->checkpoint_minutes;
-    o.resume_if_there = automatic;
-    o.resume = s->resume != NULL && !automatic;
-    o.strict = s->strict;
-    o.overwrite = s->overwrite;
-    o.seed = (uint32_t)c->globals.seed;
-    o.threads = s->read_threads;
-    o.events = &c->events;
-    o.on_epoch = print_epoch;
-    o.payload = w;
-    return o;
-}
-
-/* --- afterwards ------------------------------------------------------------------------------ */
-
-/* The best weights on the pictures that were held back, or where there are none on all. */
-static int report_best(cli *c, const settings *s, const char *dataset, const char *folder)
-{
-    rv_evaluate_options options = RV_EVALUATE_OPTIONS_INIT;
-    rv_model *model = NULL;
-    rv_evaluation *e = NULL;
-    char *best = cli_format("%s/best.safetensors", folder);
-    char *confusion = cli_format("%s/confusion.csv", folder);
-    int code = best != NULL && confusion != NULL ? CLI_DONE : cli_out_of_memory();
-    options.batch = s->batch;
-    options.validation = s->validation;
-    options.seed = (uint32_t)c->globals.seed;
-    options.events = &c->events;
-    if (code == CLI_DONE) {
-        code = cli_status(rv_model_open(&model, best, NULL));
-    }
-    if (code == CLI_DONE) {
-        code = cli_status(rv_evaluate(&e, c->device, model, dataset, &options));
-    }
-    if (code == CLI_DONE) {
-        json_t *report = json_object();
-        rv_terminal_finish(stderr);
-        code = cli_report_evaluation(c, report, e);
-        cli_json_set(c, "evaluation", report);
-    }
-    if (code == CLI_DONE) {
-        code = cli_status(rv_evaluation_write_confusion(e, confusion, true));
-    }
-    rv_evaluation_destroy(e);
-    rv_model_close(model);
-    free(best);
-    free(confusion);
-    return code;
-}
-
-static int train(cli *c, const settings *s, const char *dataset, const char *folder)
-{
-    watcher w = {.c = c, .epochs = json_array()};
-    const rv_train_options options = train_options(c, s, &w);
-    rv_train_result result;
-    int code = cli_status(rv_train(&result, c->device, dataset, folder, &options));
-    cli_json_set(c, "epochs", w.epochs);
-    cli_json_set(c, "run", cli_json_text(folder));
-    cli_json_set(c, "finished", json_boolean(result.finished));
-    cli_json_set(c, "unreadable", json_integer((json_int_t)result.unreadable));
-    if (code != CLI_DONE) {
-        return code;
-    }
-    if (result.best.epoch > 0) {
-        cli_json_set(c, "best", epoch_json(&result.best));
-        code = report_best(c, s, dataset, folder);
-    }
-    if (code == CLI_DONE && !result.finished) {
-        cli_note(c, "stopped at a limit; to go on: the same command with --resume auto");
-    } else if (code == CLI_DONE) {
-        cli_note(c, "%sthe weights that did best, of epoch %d, are in %s/best.safetensors",
-                 result.stopped_early ? "ended early; " : "", result.best.epoch, folder);
-    }
-    return code;
-}
-
-/* --- the search for a learning rate ---------------------------------------------------------- */
-
-enum { BAR_COLUMNS = 40 };
-
-/* A line for every third rate, with a bar as long as its mean loss. */
-static void print_rates(const rv_rate_point *points, size_t n, double suggestion)
-{
-    double most = 0;
-    for (size_t i = 0; i < n; i++) {
-        const bool usual = points[i].mean <= 2 * points[0].mean;
-        most = usual && points[i].mean > most ? points[i].mean : most;
-    }
-    printf("learning rate  mean loss\n");
-    for (size_t i = 0; i < n; i += 3) {
-        const double share = most > 0 ? points[i].mean / most : 0;
-        const int columns = share < 1 ? (int)(share * BAR_COLUMNS + 0.5) : BAR_COLUMNS;
-        printf("%13.3g  %9.4f  %.*s\n", points[i].rate, points[i].mean, columns,
-               "########################################");
-    }
-    printf("the loss falls most steeply at %.2g\n", suggestion);
-}
-
-static int find_rate(cli *c, const settings *s, const char *dataset)
-{
-    watcher w = {.c = c};
-    const rv_train_options options = train_options(c, s, &w);
-    rv_rate_point *points = NULL;
-    size_t n;
-    double suggestion;
-    const int code =
-        cli_status(rv_find_learning_rate(&points, &n, &suggestion, c->device, dataset, &options));
-    if (code != CLI_DONE) {
-        return code;
-    }
-    json_t *rates = json_array();
-    for (size_t i = 0; i < n; i++) {
-        json_array_append_new(rates, json_pack("{s:f, s:o, s:o}", "rate", points[i].rate, "loss",
-                                               cli_json_real(points[i].loss), "mean",
-                                               cli_json_real(points[i].mean)));
-    }
-    cli_json_set(c, "rates", rates);
-    cli_json_set(c, "suggestion", cli_json_real(suggestion));
-    if (!c->globals.json) {
-        rv_terminal_finish(stderr);
-        print_rates(points, n, suggestion);
-    }
-    free(points);
-    return CLI_DONE;
-}
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    const settings *s = given;
+    const cli_train_settings *s = given;
     const bool named = s->resume != NULL && strcmp(s->resume, "auto") != 0;
     const char *folder = s->output != NULL ? s->output : named ? s->resume : NULL;
     if (folder == NULL && !s->find_rate) {
@@ -235,13 +20,13 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code =
-            s->find_rate ? find_rate(c, s, words->items[0]) : train(c, s, words->items[0], folder);
+        code = s->find_rate ? cli_find_rate(c, s, words->items[0])
+                            : cli_train_run(c, s, words->items[0], folder);
     }
     return code == CLI_DONE ? cli_json_print(c, code) : code;
 }
 
-#define AT(member) offsetof(settings, member)
+#define AT(member) offsetof(cli_train_settings, member)
 static const cli_option options[] = {
     {.name = "output",
      .letter = 'o',
@@ -477,6 +262,11 @@ static const cli_option options[] = {
      .initial = "0",
      .max = 1e9,
      .help = "stop after so long, to be resumed; 0: no limit"},
+    {.name = "diagnose",
+     .kind = CLI_FLAG,
+     .offset = AT(diagnose),
+     .help = "print gradient, update and dead units of each layer after each epoch, and write "
+             "them to layers.csv"},
     {.name = "read-threads",
      .kind = CLI_INT,
      .offset = AT(read_threads),
@@ -515,6 +305,6 @@ const cli_command cli_train = {
     .missing = "labelled pictures",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
-    .settings_size = sizeof(settings),
+    .settings_size = sizeof(cli_train_settings),
     .run = run,
 };

@@ -198,6 +198,9 @@ rv_status rv_train_prepare(rv_train_run *run)
                                   "images_per_second\n");
     run->at.rate = (rv_rate_state)RV_RATE_STATE_INIT;
     RV_TRY(open_loader(run));
+    if (run->options.diagnose && run->folder != NULL) {
+        RV_TRY(rv_diagnosis_create(&run->diagnosis, run));
+    }
     if (resume) {
         RV_TRY(rv_train_load(run));
         RV_TRY(open_loader(run));
@@ -213,6 +216,7 @@ rv_status rv_train_prepare(rv_train_run *run)
 void rv_train_release(rv_train_run *run)
 {
     rv_event_log_close(run->events);
+    rv_diagnosis_destroy(run->diagnosis);
     rv_loader_destroy(run->loader);
     rv_augmenter_destroy(run->augmenter);
     free(run->jobs);
@@ -299,15 +303,7 @@ rv_status rv_train_step(rv_train_run *run, double rate)
     return RV_OK;
 }
 
-/* --- an epoch -------------------------------------------------------------------------------- */
-
-static double seconds_left(const rv_train_run *run)
-{
-    const int64_t done = run->at.steps - run->steps_before;
-    return done > 0 ? (rv_clock() - run->started) / (double)done *
-                          (double)(run->total_steps - run->at.steps)
-                    : -1;
-}
+/* --- the whole ------------------------------------------------------------------------------- */
 
 static void report(const rv_train_run *run)
 {
@@ -322,134 +318,9 @@ static void report(const rv_train_run *run)
                                   .fraction = (double)run->at.steps / (double)run->total_steps,
                                   .loss =
                                       run->at.loss / (double)(in_epoch * run->options.accumulate),
-                                  .seconds_left = seconds_left(run)};
+                                  .seconds_left = rv_train_seconds_left(run)};
     rv_report(run->options.events, &progress);
 }
-
-static rv_status validate(rv_train_run *run, rv_train_epoch *e)
-{
-    const rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_VALIDATION, true);
-    rv_loader *loader = NULL;
-    rv_tally tally = {0};
-    if (run->validation.plan == NULL) {
-        return RV_OK;
-    }
-    rv_status status = rv_tally_create(&tally, rv_dataset_class_count(run->dataset));
-    if (status == RV_OK) {
-        status = rv_loader_create(&loader, run->dataset, &options, 0);
-    }
-    if (status == RV_OK) {
-        status = rv_tally_run(&tally, &run->validation, loader, NULL);
-    }
-    if (status == RV_OK && tally.count > 0) {
-        e->val_loss = tally.loss / (double)tally.count;
-        e->val_accuracy = (double)tally.top1 / (double)tally.count;
-    }
-    rv_loader_destroy(loader);
-    rv_tally_release(&tally);
-    return status;
-}
-
-/* More right pictures, or as many with a smaller loss; without validation a smaller loss of training. */
-static bool is_better(const rv_train_epoch *a, const rv_train_epoch *b)
-{
-    if (b->epoch == 0) {
-        return true;
-    }
-    if (isnan(a->val_accuracy)) {
-        return a->loss < b->loss;
-    }
-    return a->val_accuracy > b->val_accuracy ||
-           (a->val_accuracy == b->val_accuracy && a->val_loss < b->val_loss);
-}
-
-static rv_status note_best(rv_train_run *run, rv_train_epoch *e)
-{
-    e->best = is_better(e, &run->at.best);
-    if (!e->best) {
-        run->at.waited++;
-        return RV_OK;
-    }
-    run->at.best = *e;
-    run->at.waited = 0;
-    return rv_train_save_best(run);
-}
-
-/* Validation and the best weights with the average, where one is kept. */
-static rv_status judge(rv_train_run *run, rv_train_epoch *e)
-{
-    const bool average = run->options.average > 0;
-    if (average) {
-        RV_TRY(rv_update_swap_average(run->update));
-    }
-    RV_TRY(validate(run, e));
-    RV_TRY(note_best(run, e));
-    return average ? rv_update_swap_average(run->update) : RV_OK;
-}
-
-static void write_line(rv_train_run *run, const rv_train_epoch *e)
-{
-    rv_text_append(&run->metrics, "%d,%jd,%.6g,%.6g,", e->epoch, (intmax_t)e->steps, e->loss,
-                   e->accuracy);
-    if (isnan(e->val_loss)) {
-        rv_text_append(&run->metrics, ",,");
-    } else {
-        rv_text_append(&run->metrics, "%.6g,%.6g,", e->val_loss, e->val_accuracy);
-    }
-    rv_text_append(&run->metrics, "%.6g,%.1f\n", e->learning_rate, e->images_per_second);
-}
-
-static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
-{
-    const struct {
-        const char *tag;
-        double value;
-    } curves[] = {{"loss/train", e->loss},
-                  {"loss/validation", e->val_loss},
-                  {"accuracy/train", e->accuracy},
-                  {"accuracy/validation", e->val_accuracy},
-                  {"learning_rate", e->learning_rate},
-                  {"images_per_second", e->images_per_second}};
-    for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
-        if (isfinite(curves[i].value)) {
-            RV_TRY(rv_event_log_scalar(run->events, e->steps, curves[i].tag, curves[i].value));
-        }
-    }
-    return RV_OK;
-}
-
-static rv_status end_epoch(rv_train_run *run)
-{
-    rv_train_position *at = &run->at;
-    rv_train_epoch e = {.epoch = (int)(at->batches / run->batches_per_epoch),
-                        .steps = at->steps,
-                        .loss = at->loss / (double)run->batches_per_epoch,
-                        .accuracy = (double)at->correct / (double)at->seen,
-                        .val_loss = NAN,
-                        .val_accuracy = NAN,
-                        .learning_rate = rv_rate_at(&run->rate, &at->rate, at->steps - 1),
-                        .images_per_second = (double)run->epoch_images / run->train_seconds};
-    RV_TRY(judge(run, &e));
-    if (rv_rate_watch(&run->rate, &at->rate, isnan(e.val_loss) ? e.loss : e.val_loss)) {
-        rv_log(run->options.events, RV_LOG_INFO, "the learning rate falls to %g",
-               rv_rate_at(&run->rate, &at->rate, at->steps));
-    }
-    e.seconds_left = seconds_left(run);
-    at->loss = 0;
-    at->correct = at->seen = 0;
-    run->epoch_images = 0;
-    run->train_seconds = 0;
-    run->last = e;
-    write_line(run, &e);
-    RV_TRY(write_events(run, &e));
-    if (run->options.on_epoch != NULL) {
-        run->options.on_epoch(run->options.payload, &e);
-    }
-    RV_TRY(rv_text_status(&run->metrics));
-    return rv_train_save(run);
-}
-
-/* --- the whole ------------------------------------------------------------------------------- */
 
 static bool is_over(rv_train_run *run)
 {
@@ -473,6 +344,18 @@ static bool wants_checkpoint(const rv_train_run *run)
             rv_clock() - run->last_checkpoint >= 60 * o->checkpoint_minutes);
 }
 
+/* A step, and what it does to each layer where that is watched. */
+static rv_status step(rv_train_run *run)
+{
+    const double rate = rv_rate_at(&run->rate, &run->at.rate, run->at.steps);
+    rv_diagnosis *diagnosis = rv_diagnosis_watches(run) ? run->diagnosis : NULL;
+    if (diagnosis != NULL) {
+        RV_TRY(rv_diagnosis_before_step(diagnosis, run));
+    }
+    RV_TRY(rv_train_step(run, rate));
+    return diagnosis != NULL ? rv_diagnosis_after_step(diagnosis, run) : RV_OK;
+}
+
 static rv_status train(rv_train_run *run)
 {
     run->started = run->last_checkpoint = rv_clock();
@@ -482,10 +365,10 @@ static rv_status train(rv_train_run *run)
             RV_TRY(rv_train_save(run));
             return cancelled ? rv_fail(RV_ERR_CANCELLED, "cancelled") : RV_OK;
         }
-        RV_TRY(rv_train_step(run, rv_rate_at(&run->rate, &run->at.rate, run->at.steps)));
+        RV_TRY(step(run));
         report(run);
         if (run->at.batches % run->batches_per_epoch == 0) {
-            RV_TRY(end_epoch(run));
+            RV_TRY(rv_train_end_epoch(run));
             run->last_checkpoint = rv_clock();
         } else if (wants_checkpoint(run)) {
             RV_TRY(rv_train_save(run));

@@ -6,6 +6,7 @@
 #include "model/own.h"
 #include "stages/train_run.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -178,22 +179,25 @@ static rv_status write_model(rv_train_run *run, const char *name, bool weights_o
     return status;
 }
 
-static rv_status write_metrics(const rv_train_run *run)
+rv_status rv_train_write_lines(const rv_text *lines, const rv_train_run *run, const char *name)
 {
     char *path;
     rv_output *output;
-    RV_TRY(rv_train_path(&path, run, "metrics.csv"));
+    RV_TRY(rv_train_path(&path, run, name));
     rv_status status = rv_output_open(&output, path, true);
     free(path);
     RV_TRY(status);
-    fwrite(run->metrics.data, 1, run->metrics.length, rv_output_stream(output));
+    fwrite(lines->data, 1, lines->length, rv_output_stream(output));
     return rv_output_commit(output);
 }
 
 rv_status rv_train_save(rv_train_run *run)
 {
     char *training;
-    RV_TRY(write_metrics(run));
+    RV_TRY(rv_train_write_lines(&run->metrics, run, "metrics.csv"));
+    if (run->diagnosis != NULL) {
+        RV_TRY(rv_train_write_lines(rv_diagnosis_lines(run->diagnosis), run, "layers.csv"));
+    }
     RV_TRY(position_text(&training, run));
     const rv_status status = write_model(run, "last.safetensors", false, training);
     free(training);
@@ -227,27 +231,42 @@ static rv_status read_arrays(rv_train_run *run, const rv_safetensors *file)
     return status;
 }
 
-/* The lines of metrics.csv up to the last epoch that was done; none where the file is gone. */
-static rv_status read_metrics(rv_train_run *run)
+/* Bytes of a table up to the last line whose first cell is an epoch that was done. */
+static size_t length_done(const rv_bytes *bytes, int64_t epochs)
+{
+    size_t end = 0;
+    for (size_t at = 0; at < bytes->size; at++) {
+        if (bytes->data[at] == '\n') {
+            end = at + 1;
+            int64_t epoch = 0;
+            for (size_t i = end; i < bytes->size && isdigit(bytes->data[i]) && epoch <= epochs;
+                 i++) {
+                epoch = 10 * epoch + (bytes->data[i] - '0');
+            }
+            if (epoch > epochs) {
+                break;
+            }
+        }
+    }
+    return end;
+}
+
+rv_status rv_train_read_lines(rv_text *lines, const rv_train_run *run, const char *name)
 {
     char *path;
     rv_bytes bytes;
-    RV_TRY(rv_train_path(&path, run, "metrics.csv"));
+    RV_TRY(rv_train_path(&path, run, name));
     const bool there = rv_path_exists(path);
     const rv_status status = there ? rv_bytes_open(&bytes, path, 0) : RV_OK;
     free(path);
     if (!there || status != RV_OK) {
         return status;
     }
-    int64_t lines = 1 + run->at.batches / run->batches_per_epoch;
-    size_t n = 0;
-    while (n < bytes.size && lines > 0) {
-        lines -= bytes.data[n++] == '\n';
-    }
-    rv_text_release(&run->metrics);
-    rv_text_append_bytes(&run->metrics, bytes.data, n);
+    const size_t n = length_done(&bytes, run->at.batches / run->batches_per_epoch);
+    rv_text_release(lines);
+    rv_text_append_bytes(lines, bytes.data, n);
     rv_bytes_close(&bytes);
-    return rv_text_status(&run->metrics);
+    return rv_text_status(lines);
 }
 
 static rv_status load(rv_train_run *run, const rv_safetensors *file, const char *path)
@@ -266,7 +285,10 @@ static rv_status load(rv_train_run *run, const rv_safetensors *file, const char 
         rv_update_set_steps(run->update, run->at.steps);
         rv_plan_set_run(run->plan, (uint32_t)run->at.batches);
         rv_params_changed(run->params);
-        status = read_metrics(run);
+        status = rv_train_read_lines(&run->metrics, run, "metrics.csv");
+    }
+    if (status == RV_OK && run->diagnosis != NULL) {
+        status = rv_train_read_lines(rv_diagnosis_lines(run->diagnosis), run, "layers.csv");
     }
     json_decref(json);
     return status;

@@ -24,6 +24,8 @@ typedef struct rv_train_position {
     int64_t waited;      /**< epochs since then */
 } rv_train_position;
 
+typedef struct rv_diagnosis rv_diagnosis;
+
 typedef struct rv_train_run {
     rv_train_options options; /**< resolved */
     const char *folder;       /**< NULL: nothing is written */
@@ -54,8 +56,9 @@ typedef struct rv_train_run {
     int64_t batches_per_epoch, total_steps;
 
     rv_train_position at;
-    rv_text metrics;      /**< metrics.csv */
-    rv_event_log *events; /**< the same for TensorBoard */
+    rv_text metrics;         /**< metrics.csv */
+    rv_diagnosis *diagnosis; /**< NULL: not asked for */
+    rv_event_log *events;    /**< the same for TensorBoard */
     rv_train_epoch last;
     bool stopped_early;
     bool diverged; /**< a loss was not finite */
@@ -86,6 +89,34 @@ RV_NODISCARD rv_status rv_train_save_best(rv_train_run *run);
 RV_NODISCARD rv_status rv_train_load(rv_train_run *run);
 /** train_checkpoint.c: path of a file of the run; freed with free(). */
 RV_NODISCARD rv_status rv_train_path(char **out, const rv_train_run *run, const char *name);
+
+/** train_checkpoint.c: the heading of a table of the run, and its lines up to the last epoch that was done; as it
+ *  is where the file is gone. */
+RV_NODISCARD rv_status rv_train_read_lines(rv_text *lines, const rv_train_run *run,
+                                           const char *name);
+/** train_checkpoint.c: writes a table of the run. */
+RV_NODISCARD rv_status rv_train_write_lines(const rv_text *lines, const rv_train_run *run,
+                                            const char *name);
+
+/** train_epoch.c: what comes behind an epoch's last step: validation, the best weights, tables, a checkpoint. */
+RV_NODISCARD rv_status rv_train_end_epoch(rv_train_run *run);
+/** train_epoch.c: for all that is left; negative if unknown. */
+double rv_train_seconds_left(const rv_train_run *run);
+
+/** train_diagnose.c: gradients, steps and dead units of each layer that learns. */
+RV_NODISCARD rv_status rv_diagnosis_create(rv_diagnosis **out, rv_train_run *run);
+void rv_diagnosis_destroy(rv_diagnosis *d);
+/** Whether the next step is one of the few of an epoch that are watched, its last among them. */
+bool rv_diagnosis_watches(const rv_train_run *run);
+/** Around such a step. */
+RV_NODISCARD rv_status rv_diagnosis_before_step(rv_diagnosis *d, rv_train_run *run);
+RV_NODISCARD rv_status rv_diagnosis_after_step(rv_diagnosis *d, rv_train_run *run);
+/** Means over these steps, and dead units, to tables and curves. The layers are borrowed until the next epoch. */
+RV_NODISCARD rv_status rv_diagnosis_end_epoch(rv_diagnosis *d, rv_train_run *run,
+                                              rv_train_epoch *e);
+void rv_diagnosis_next_epoch(rv_diagnosis *d);
+/** What layers.csv is to hold, heading included; after a resume read from the file. */
+rv_text *rv_diagnosis_lines(rv_diagnosis *d);
 
 /** train_layers.c: which layers stay as they are, by the options. RV_ERR_USAGE: a name that fits none, or nothing
  *  is left to be trained. */

@@ -34,6 +34,18 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $(head -n 1 run/confusion.csv) == 'actual\predicted,"checks","waves"' ]]
 }
 
+@test "train --diagnose tells how each layer learns" {
+    works -q "${train[@]}" -o plain
+    works -q "${train[@]}" -o run --diagnose
+    cmp run/last.safetensors plain/last.safetensors
+    [[ ${lines[2]} == "layer "*"gradient  update/weight  dead units" ]]
+    [[ ${lines[3]} == "hidden1 "*" %" && ${lines[4]} == "outputs "*" -" ]]
+    [ "$(wc -l <run/layers.csv)" -eq 7 ]
+    [[ $(sed -n 2p run/layers.csv) == 1,hidden1,*,8,* ]]
+    works -q "${train[@]}" -o more --diagnose --json
+    [[ $output == *'"layers": '*'"gradient": '*'"dead": '* ]]
+}
+
 @test "train --json has the figures of each epoch and of the best weights" {
     works -q "${train[@]}" -o run --json
     for key in epochs val_accuracy learning_rate images_per_second best evaluation top1 f1 finished version device; do

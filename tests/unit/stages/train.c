@@ -267,6 +267,98 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     }
 }
 
+enum { WATCHED = 3 };
+
+typedef struct notes {
+    rv_train_layer layers[WATCHED];
+    size_t n;
+} notes;
+
+static void take_layers(void *payload, const rv_train_epoch *e)
+{
+    notes *n = payload;
+    n->n = e->n_layers;
+    for (size_t i = 0; i < e->n_layers && i < WATCHED; i++) {
+        n->layers[i] = e->layers[i];
+    }
+}
+
+/* Makes `to` from `from` with a bias so low that the first `dead` units of the layer are never above 0. */
+static void kill_units(const char *to, const char *from, const char *bias, int units, int dead)
+{
+    static const rv_shape shapes[] = {{2, {20, 64}}, {1, {20}}, {2, {3, 20}}, {1, {3}}};
+    static const char *const names[] = {"hidden1.weight", "hidden1.bias", "outputs.weight",
+                                        "outputs.bias"};
+    static float values[4][20 * 64];
+    rv_stored_tensor tensors[4];
+    rv_safetensors *file;
+    RV_ASSERT_OK(rv_safetensors_open(&file, rv_test_path(from)));
+    for (int i = 0; i < 4; i++) {
+        RV_ASSERT_OK(rv_safetensors_read(file, values[i], names[i], &shapes[i]));
+        for (int k = 0; strcmp(names[i], bias) == 0 && k < units; k++) {
+            values[i][k] = k < dead ? -1e6f : 1e3f;
+        }
+        tensors[i] = (rv_stored_tensor){names[i], shapes[i], values[i]};
+    }
+    const rv_stored_text texts[] = {
+        {"reverie.format_version", rv_safetensors_metadata(file, "reverie.format_version")},
+        {"reverie.graph", rv_safetensors_metadata(file, "reverie.graph")}};
+    RV_ASSERT_OK(
+        rv_safetensors_write(rv_test_path(to), tensors, 4, texts, 2, &(rv_store_options){0}));
+    rv_safetensors_close(file);
+}
+
+/* Plain descent moves weights by rate times gradient; units whose bias is far below 0 are dead. Looking changes
+ * nothing, and a table goes on where a resumed training does. */
+Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    notes n = {.n = 0};
+    char killed[256];
+    size_t bytes;
+    o.epochs = 2;
+    RV_ASSERT_OK(run(&result, "plain", &o));
+    kill_units("killed.safetensors", "plain/best.safetensors", "hidden1.bias", 20, 7);
+    o.architecture = NULL;
+    snprintf(killed, sizeof killed, "%s", rv_test_path("killed.safetensors"));
+    o.model = killed;
+    o.optimizer = "sgd";
+    o.schedule = "constant";
+    o.learning_rate = 1e-4;
+    o.l2 = 0;
+    RV_ASSERT_OK(run(&result, "unseen", &o));
+    o.diagnose = true;
+    o.on_epoch = take_layers;
+    o.payload = &n;
+    RV_ASSERT_OK(run(&result, "seen", &o));
+    assert_same("unseen/last.safetensors", "seen/last.safetensors");
+    cr_assert_eq(n.n, 2);
+    cr_assert_eq(n.layers[0].units, 20);
+    cr_assert_eq(n.layers[0].dead, 7);
+    cr_assert_eq(n.layers[1].units, 0);
+    for (int i = 0; i < 2; i++) {
+        const rv_train_layer *l = &n.layers[i];
+        cr_assert(l->gradient > 0 && l->weight > 0);
+        const double expected = 1e-4 * l->gradient / l->weight;
+        cr_assert_float_eq(l->update, expected, 0.2 * expected, "%g, not %g", l->update, expected);
+    }
+    o.max_steps = 13; /* in the second epoch of ten */
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    o.resume = true;
+    o.max_steps = 0;
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    char *table = contents("parts/layers.csv", &bytes);
+    int lines = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        lines += table[i] == '\n';
+    }
+    cr_assert_eq(lines, 5, "%s", table);
+    cr_assert(strstr(table, "epoch,layer,gradient,weight,update,units,dead\n1,hidden1,") == table);
+    free(table);
+    cr_assert_eq(result.last.n_layers, 0);
+}
+
 /* Rates grow by the same factor; the one that is suggested lies before the losses rise. */
 Test(train, a_learning_rate_is_found_where_the_loss_falls)
 {
