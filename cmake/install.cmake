@@ -1,7 +1,9 @@
-# What `cmake --install` puts where: program, libraries, headers, pkg-config file, man page, completion.
+# What `cmake --install` puts where: program, libraries, headers, pkg-config file, data, man page, completion.
 # SPDX-License-Identifier: MIT
 install(TARGETS reverie_shared reverie_static)
 install(DIRECTORY include/reverie TYPE INCLUDE)
+# The built-in network, where this copy has it, and what it was made of.
+install(DIRECTORY data/ DESTINATION ${CMAKE_INSTALL_DATADIR}/reverie)
 
 # Relative to the file's own place, so that `cmake --install --prefix` and moved trees work.
 file(RELATIVE_PATH REVERIE_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)

@@ -53,6 +53,8 @@ RV_API void rv_image_destroy(rv_image *image);
 
 /** The formats of this build, "JPEG, PNG, TIFF, WebP" or fewer. */
 RV_API const char *rv_image_formats(void);
+/** Whether a path ends as pictures do that this build reads, in letters of either case. */
+RV_API bool rv_image_has_name(const char *path);
 
 /** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK), PNG (any depth and colour type), and where it
  *  was built with them TIFF (first picture; grey, RGB, palette, CMYK; 1 to 32 bits; strips, tiles, planes) and WebP

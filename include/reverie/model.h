@@ -59,7 +59,7 @@ typedef struct rv_model_options {
         sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL \
     }
 
-/** Opens a model: "patches"; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the
+/** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the
  *  units of its hidden layers; all else is the path of a .caffemodel or .prototxt, or of a
  *  .safetensors that Reverie wrote. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
@@ -112,9 +112,14 @@ RV_API rv_layer_info rv_model_layer(const rv_model *model, int index);
 typedef struct rv_model_entry {
     const char *name;
     const char *summary; /**< one line: what it is and where its weights come from */
-    const char *source;  /**< "architecture": weights from a file or at random; "style": made from
-                              the style picture */
+    const char *source;  /**< "architecture": weights from a file or at random; "trained": weights
+                              come with Reverie; "style": made from the style picture */
 } rv_model_entry;
+
+/** Path of the file of "builtin"; freed with free(). It is looked for in the folder REVERIE_DATA_DIR where that is set,
+ *  else in share/reverie of the tree that the library is installed or built in.
+ *  @return RV_ERR_NOT_FOUND: this copy of Reverie has none. */
+RV_API RV_NODISCARD rv_status rv_model_find_builtin(char **out);
 
 /** Everything that has a name of its own; static. */
 RV_API const rv_model_entry *rv_model_list(size_t *n);

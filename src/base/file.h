@@ -56,6 +56,12 @@ RV_NODISCARD rv_status rv_folder_make(const char *path,
  *  @return RV_ERR_NOT_FOUND, or RV_ERR_IO where it is no folder or cannot be read. */
 RV_NODISCARD rv_status rv_folder_list(char ***out, size_t *n, const char *path);
 
+/** Path of a file that was installed with the library; freed with free(). Looked for in REVERIE_DATA_DIR where that is
+ *  set; else in share/reverie below the folder of the library's own code or one of the three above it, which a build
+ *  tree has too, then where it was to be installed.
+ *  @return RV_ERR_NOT_FOUND names the last of these. */
+RV_NODISCARD rv_status rv_installed_file(char **out, const char *name);
+
 /** Whether the user wants nothing kept between runs: REVERIE_CACHE=off. */
 bool rv_cache_is_off(void);
 /** Reverie's folder under XDG_CACHE_HOME or ~/.cache, made (0700) if missing; with `name`, a folder

@@ -92,6 +92,11 @@ rv_model_options cli_model_options(const cli *c, const cli_model_files *files, r
 int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
                    rv_pooling pooling);
 
+/** Tells the model from the inputs of a command: the first word, or the built-in network where that is named like an
+ *  input already.
+ *  @param[out] first  index of the first input; the number of words where there is none, which is said. */
+const char *cli_model_of(const cli_list *words, size_t *first);
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and members take no parentheses */
 /** Rows of an option table whose settings are of `type`, with a cli_reading named `member`. */
 #define CLI_READ_OPTIONS(type, member)                                                             \

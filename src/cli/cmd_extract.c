@@ -19,7 +19,8 @@ typedef struct extraction {
     cli *c;
     const settings *s;
     cli_list layers;
-    const cli_list *words; /* the model, then the inputs */
+    const cli_list *words; /* the model, unless it goes without saying, then the inputs */
+    size_t first;          /* index of the first input */
     char **outputs;        /* of input i and layer k at i * layers.n + k */
     size_t n_outputs;
 } extraction;
@@ -83,7 +84,7 @@ static int check_output(const extraction *x, size_t index)
 
 static int plan(extraction *x)
 {
-    const size_t n_inputs = x->words->n - 1;
+    const size_t n_inputs = x->words->n - x->first;
     int code = cli_list_split(&x->layers, x->s->layers);
     if (code == CLI_DONE && x->layers.n == 0) {
         code = cli_usage("--layers names no layer");
@@ -98,7 +99,7 @@ static int plan(extraction *x)
         return cli_out_of_memory();
     }
     for (size_t i = 0; i < x->n_outputs && code == CLI_DONE; i++) {
-        code = name_output(&x->outputs[i], x->s, x->words->items[1 + i / x->layers.n],
+        code = name_output(&x->outputs[i], x->s, x->words->items[x->first + i / x->layers.n],
                            x->layers.items[i % x->layers.n]);
         if (code == CLI_DONE) {
             code = check_output(x, i);
@@ -129,7 +130,7 @@ static void add_output(const extraction *x, const char *file, const char *input,
 static rv_status extract(const extraction *x, rv_features *features, size_t input, json_t *outputs)
 {
     const rv_image_read_options read = cli_read_options(x->c, &x->s->reading);
-    const char *path = x->words->items[1 + input];
+    const char *path = x->words->items[x->first + input];
     rv_status status = rv_features_run_file(features, path, &read);
     for (size_t k = 0; k < x->layers.n && status == RV_OK; k++) {
         const char *file = x->outputs[input * x->layers.n + k];
@@ -145,11 +146,11 @@ static rv_status extract(const extraction *x, rv_features *features, size_t inpu
 static int extract_all(const extraction *x, rv_features *features)
 {
     json_t *outputs = json_array();
-    cli_files files = {.n = x->words->n - 1, .failed = json_array()};
+    cli_files files = {.n = x->words->n - x->first, .failed = json_array()};
     for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
         const rv_status status =
             rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i, outputs);
-        cli_files_count(&files, x->words->items[i + 1], status);
+        cli_files_count(&files, x->words->items[x->first + i], status);
     }
     cli_json_set(x->c, "outputs", outputs);
     return cli_files_end(x->c, &files);
@@ -164,9 +165,10 @@ static int run(cli *c, const void *given, const cli_list *words)
     if (s->layers == NULL) {
         return cli_usage("extract needs --layers L,...; `reverie models info MODEL` lists them");
     }
-    int code = plan(&x);
+    const char *name = cli_model_of(words, &x.first);
+    int code = x.first < words->n ? plan(&x) : CLI_USAGE;
     if (code == CLI_DONE) {
-        code = cli_open_model(c, &model, words->items[0], &s->files, RV_POOLING_AS_MADE);
+        code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
     }
     if (code == CLI_DONE) {
         code = cli_open_device(c);
@@ -212,17 +214,20 @@ static const cli_option options[] = {
 const cli_command cli_extract = {
     .name = "extract",
     .summary = "write the values of a network's layers",
-    .arguments = "MODEL IN... --layers L,... [-o OUT.npy]",
+    .arguments = "[MODEL] IN... --layers L,... [-o OUT.npy]",
     .description =
         "Runs a network over the middle of each picture and writes the values of the named "
         "layers as .npy files: float32, batch x channels x height x width. A .npy file as input "
         "is taken as the network's own input, as it is. In names of files the / of a layer "
-        "becomes _.",
-    .example = "reverie extract squeezenet.caffemodel cat.jpg --layers pool10 -o scores.npy\n"
+        "becomes _. MODEL is a file or a name that `reverie models list` shows; where the first "
+        "word "
+        "is named like a picture, the network that comes with Reverie is used.",
+    .example = "reverie extract cat.jpg --layers pool5 -o vector.npy\n"
+               "reverie extract squeezenet.caffemodel cat.jpg --layers pool10 -o scores.npy\n"
                "reverie extract vgg19.caffemodel *.jpg --layers relu4_2,relu5_2 -o values/",
-    .min_words = 2,
+    .min_words = 1,
     .max_words = SIZE_MAX,
-    .missing = "a model and pictures",
+    .missing = "pictures",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

@@ -37,8 +37,15 @@ static int list(cli *c)
         free(cells[i]);
     }
     free(cells);
+    char *builtin = NULL;
+    const bool missing = rv_model_find_builtin(&builtin) != RV_OK;
+    cli_json_set(c, "builtin_file", missing ? json_null() : cli_json_text(builtin));
+    free(builtin);
     if (!c->globals.json && code == CLI_DONE) {
-        printf("Any other MODEL is the path of a .caffemodel or .prototxt.\n");
+        printf("Any other MODEL is the path of a .caffemodel, .prototxt or .safetensors.\n");
+    }
+    if (!c->globals.json && code == CLI_DONE && missing) {
+        printf("builtin: %s.\n", rv_error_message());
     }
     return cli_json_print(c, code);
 }

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include <string.h>
+
 rv_device_options cli_device_options(const cli *c)
 {
     rv_device_options options = RV_DEVICE_OPTIONS_INIT;
@@ -53,4 +55,18 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
 {
     const rv_model_options options = cli_model_options(c, files, pooling);
     return cli_status(rv_model_open(out, name, &options));
+}
+
+const char *cli_model_of(const cli_list *words, size_t *first)
+{
+    const char *word = words->items[0], *dot = strrchr(word, '.');
+    const bool is_input = rv_image_has_name(word) || (dot != NULL && strcmp(dot, ".npy") == 0);
+    *first = is_input ? 0 : 1;
+    if (*first == words->n) {
+        (void)cli_usage(
+            "'%s' is taken for a model, as its name does not end like that of a picture "
+            "(%s); there are no pictures behind it",
+            word, rv_image_formats());
+    }
+    return is_input ? "builtin" : word;
 }

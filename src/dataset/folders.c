@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "dataset/internal.h"
-#include "image/format.h"
 
+#include <reverie/image.h>
 #include <stdlib.h>
 #include <string.h>
 

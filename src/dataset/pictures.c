@@ -5,9 +5,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "image/format.h"
-#include <reverie/image.h>
 
+#include <reverie/image.h>
 #include <stdlib.h>
 
 enum { DEEPEST = 32 }; /* folders in folders: a link may lead back up */

@@ -1,6 +1,5 @@
 /* The formats of picture files that this build reads and writes: found by content, or by the name of an output. */
 /* SPDX-License-Identifier: MIT */
-#include "image/format.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "image/internal.h"

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "image/format.h"
 #include "model/internal.h"
 
+#include <reverie/image.h>
 #include <stdlib.h>
 #include <string.h>
 

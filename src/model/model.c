@@ -23,6 +23,9 @@ struct rv_model {
 };
 
 static const rv_model_entry entries[] = {
+    {"builtin",
+     "vgg-s, trained by Reverie on the 200 classes of Tiny ImageNet; what classify and extract use",
+     "trained"},
     {"patches", "filters learned from the style picture while stylizing; needs no file", "style"},
     {"lenet", "two convolutions and two dense layers for digits, as in Caffe's examples",
      "architecture"},
@@ -31,7 +34,8 @@ static const rv_model_entry entries[] = {
     {"small-cnn", "four convolutions with dropout, for a few hundred pictures", "architecture"},
     {"squeezenet", "SqueezeNet 1.0 as an architecture; weights from a caffemodel, else random",
      "architecture"},
-    {"vgg-s", "VGG of nine convolutions with batch norm, for pictures of 64 pixels",
+    {"vgg-s",
+     "VGG of nine convolutions with batch norm, for pictures of 64 pixels; weights at random",
      "architecture"},
     {"vgg16", "VGG-16 as an architecture; weights from a caffemodel, else random", "architecture"},
     {"vgg19", "VGG-19 as an architecture; weights from a caffemodel, else random", "architecture"},
@@ -90,6 +94,19 @@ static rv_status set_size(rv_network *network, const rv_model_options *o)
     return RV_OK;
 }
 
+rv_status rv_model_find_builtin(char **out)
+{
+    static const char name[] = "vgg-s.safetensors";
+    const rv_status status = rv_installed_file(out, name);
+    return status != RV_ERR_NOT_FOUND
+               ? status
+               : rv_fail_context(
+                     status,
+                     "this copy of Reverie has no built-in network (name another, or set "
+                     "REVERIE_DATA_DIR to a folder with %s)",
+                     name);
+}
+
 /* A file that Reverie wrote. */
 static rv_status open_own(rv_model *model, const char *path, const rv_model_options *options)
 {
@@ -102,6 +119,15 @@ static rv_status open_own(rv_model *model, const char *path, const rv_model_opti
     RV_TRY(rv_safetensors_open(&model->own, path));
     RV_TRY(rv_own_network(&model->network, &model->labels, model->own, path));
     return rv_strdup(&model->name, model->network->name);
+}
+
+static rv_status open_builtin(rv_model *model, const rv_model_options *options)
+{
+    char *path;
+    RV_TRY(rv_model_find_builtin(&path));
+    const rv_status status = open_own(model, path, options);
+    free(path);
+    return status;
 }
 
 /* Network, weights and labels of a file or an architecture. */
@@ -155,7 +181,9 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
         }
         return rv_strdup(&model->name, name);
     }
-    if (strcmp(rv_path_extension(name), ".safetensors") == 0) {
+    if (strcmp(name, "builtin") == 0) {
+        RV_TRY(open_builtin(model, options));
+    } else if (strcmp(rv_path_extension(name), ".safetensors") == 0) {
         RV_TRY(open_own(model, name, options));
     } else {
         RV_TRY(open_network(model, name, options));
@@ -175,8 +203,10 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     if (model->weights != NULL) {
         return rv_caffe_weights_apply(model->weights, model->graph.graph, false);
     }
-    rv_log(options->events, RV_LOG_WARNING, "%s: no weights, so they are drawn at random (seed %u)",
-           model->name, (unsigned)model->seed);
+    rv_log(options->events, RV_LOG_WARNING,
+           "%s: no weights, so they are drawn at random (seed %u)%s", model->name,
+           (unsigned)model->seed,
+           strcmp(name, "vgg-s") == 0 ? "; the trained ones are 'builtin'" : "");
     return RV_OK;
 }
 

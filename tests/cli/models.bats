@@ -66,7 +66,40 @@ setup() {
     done
     [ "$(printf '%s\n' "$output" | grep -c '"index"')" -eq 5 ]
     fails 2 "--top takes 1 to" classify tiny.prototxt good.png --top 0
-    fails 2 "classify needs a model and pictures" classify tiny.prototxt
+    fails 2 "'tiny.prototxt' is taken for a model" classify tiny.prototxt
+}
+
+@test "without a model classify and extract take the one that comes with the program" {
+    mkdir data
+    works -q models convert tiny.prototxt -o data/vgg-s.safetensors
+    export REVERIE_DATA_DIR=$PWD/data
+    works -q models list --json
+    [[ $output == *"\"builtin_file\": \"$PWD/data/vgg-s.safetensors\""* ]]
+    works -q models info builtin
+    [[ $output == *conv1*1x8x32x32* ]]
+    works -q classify builtin good.png other.png --top 2
+    named=$output
+    works -q classify good.png other.png --top 2
+    [ "$output" = "$named" ]
+    works -q extract good.png --layers conv1 -o one.npy
+    works -q extract builtin good.png --layers conv1 -o two.npy
+    cmp one.npy two.npy
+    fails 2 "there are no pictures behind it" classify builtin
+    fails 2 "'good' is taken for a model" classify good
+    fails 2 "there are no pictures behind it" extract builtin --layers conv1
+}
+
+@test "a copy without the built-in network says so, and what helps" {
+    mkdir empty
+    export REVERIE_DATA_DIR=$PWD/empty
+    fails 1 "has no built-in network (name another, or set REVERIE_DATA_DIR" classify good.png
+    fails 1 "there is no $PWD/empty/vgg-s.safetensors" extract good.png --layers conv1
+    fails 1 "has no built-in network" models info builtin
+    works models list
+    [[ ${lines[-1]} == "builtin: this copy of Reverie has no built-in network"* ]]
+    works models list --json
+    [[ $output == *'"builtin_file": null'* ]]
+    works -q classify tiny.prototxt good.png --top 1
 }
 
 @test "one bad picture of many is named, the others are classified" {

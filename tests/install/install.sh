@@ -16,6 +16,7 @@ one './bin/reverie'
 one './lib*/libreverie.so.*'
 one './lib*/libreverie.a'
 one './share/man/man1/reverie.1'
+one './share/reverie/README.md'
 one './share/bash-completion/completions/reverie'
 for header in "$root"/include/reverie/*.h; do one "./include/reverie/${header##*/}"; done
 pc=$(find . -name reverie.pc)
@@ -28,25 +29,38 @@ grep -q '^\.TH ' share/man/man1/reverie.1 || fail "the man page is none"
 bash -n share/bash-completion/completions/reverie || fail "the completion is no bash"
 ./bin/reverie --version | grep -q "$(pkg-config --modversion reverie)" || fail "program and reverie.pc differ in version"
 
+# Program and libraries find what lies in share/reverie, wherever the tree is.
+unset REVERIE_DATA_DIR
+network=$(realpath .)/share/reverie/vgg-s.safetensors
+[ -f "$network" ] || : >"$network"
+./bin/reverie models list --json | grep -qF "\"builtin_file\": \"$network\"" || fail "the program does not find $network"
+
 cat >"$tree/use.c" <<'END'
 #include <reverie/reverie.h>
 #include <stdio.h>
-int main(void)
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv)
 {
     rv_image *image;
-    if (rv_image_create(&image, 0, 0, 3, 8) == RV_OK) {
+    char *network;
+    if (rv_image_create(&image, 0, 0, 3, 8) == RV_OK || puts(rv_error_message()) < 0 ||
+        rv_model_find_builtin(&network) != RV_OK) {
         return 1;
     }
-    return puts(rv_error_message()) < 0;
+    const int differ = argc != 2 || strcmp(network, argv[1]) != 0;
+    free(network);
+    return differ;
 }
 END
+mkdir bin/own
 # shellcheck disable=SC2046 # lists of words
 "$@" -Wall -Werror "$tree/use.c" -o "$tree/use" $(pkg-config --cflags --libs reverie)
-"$tree/use" || fail "a program with the shared library failed"
+"$tree/use" "$network" || fail "a program with the shared library failed"
 # shellcheck disable=SC2046
-"$@" -Wall -Werror "$tree/use.c" -o "$tree/use" \
+"$@" -Wall -Werror "$tree/use.c" -o bin/own/use \
     $(pkg-config --static --cflags --libs reverie | sed 's/-lreverie/-l:libreverie.a/')
-LD_LIBRARY_PATH='' "$tree/use" || fail "a program with the static library failed"
+LD_LIBRARY_PATH='' bin/own/use "$network" || fail "a program with the static library failed"
 
 # Every example is compiled, and run on two tiny pictures where there is a device.
 device=yes
