@@ -99,6 +99,7 @@ typedef struct rv_train_result {
     rv_train_epoch last, best; /**< epoch 0: there was none */
     bool finished;             /**< false: stopped by a limit or cancelled; it can be resumed */
     bool stopped_early;        /**< by `patience` */
+    bool diverged;             /**< it failed because the loss was not finite */
     size_t unreadable;         /**< pictures */
 } rv_train_result;
 

@@ -4,28 +4,6 @@
 
 #include <string.h>
 
-static int run(cli *c, const void *given, const cli_list *words)
-{
-    const cli_train_settings *s = given;
-    const bool named = s->resume != NULL && strcmp(s->resume, "auto") != 0;
-    const char *folder = s->output != NULL ? s->output : named ? s->resume : NULL;
-    if (folder == NULL && !s->find_rate) {
-        return cli_usage("train needs a folder for the run: -o RUN");
-    }
-    if (named && s->output != NULL && strcmp(s->resume, s->output) != 0) {
-        return cli_usage("--resume %s goes on in that folder: leave -o out", s->resume);
-    }
-    if ((s->architecture == NULL) == (s->model == NULL)) {
-        return cli_usage("train needs --arch NAME, or --model FILE to go on from");
-    }
-    int code = cli_open_device(c);
-    if (code == CLI_DONE) {
-        code = s->find_rate ? cli_find_rate(c, s, words->items[0])
-                            : cli_train_run(c, s, words->items[0], folder);
-    }
-    return code == CLI_DONE ? cli_json_print(c, code) : code;
-}
-
 #define AT(member) offsetof(cli_train_settings, member)
 static const cli_option options[] = {
     {.name = "output",
@@ -120,6 +98,13 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = AT(find_rate),
      .help = "try rates from 1e-6 to 10 over 100 steps, print the losses, and write nothing"},
+    {.name = "sweep",
+     .kind = CLI_TEXT,
+     .offset = AT(sweep),
+     .argument = "OPTIONS",
+     .help =
+         "train with each combination of these values, as in 'lr=0.1,0.01 hidden=100,300', each "
+         "in a folder of RUN, and print a table"},
     {.name = "momentum",
      .kind = CLI_REAL,
      .offset = AT(momentum),
@@ -285,6 +270,33 @@ static const cli_option options[] = {
 };
 #undef AT
 
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    const cli_train_settings *s = given;
+    const bool named = s->resume != NULL && strcmp(s->resume, "auto") != 0;
+    const char *folder = s->output != NULL ? s->output : named ? s->resume : NULL;
+    if (folder == NULL && !s->find_rate) {
+        return cli_usage("train needs a folder for the run: -o RUN");
+    }
+    if (named && s->output != NULL && strcmp(s->resume, s->output) != 0) {
+        return cli_usage("--resume %s goes on in that folder: leave -o out", s->resume);
+    }
+    if (s->sweep != NULL && !s->find_rate) {
+        const int code = cli_train_sweep(c, s, options, sizeof options / sizeof options[0],
+                                         words->items[0], folder);
+        return code == CLI_DONE ? cli_json_print(c, code) : code;
+    }
+    if ((s->architecture == NULL) == (s->model == NULL)) {
+        return cli_usage("train needs --arch NAME, or --model FILE to go on from");
+    }
+    int code = cli_open_device(c);
+    if (code == CLI_DONE) {
+        code = s->find_rate ? cli_find_rate(c, s, words->items[0])
+                            : cli_train_run(c, s, words->items[0], folder);
+    }
+    return code == CLI_DONE ? cli_json_print(c, code) : code;
+}
+
 const cli_command cli_train = {
     .name = "train",
     .summary = "train a network on labelled pictures",
@@ -299,7 +311,8 @@ const cli_command cli_train = {
         "folder with IDX files, as MNIST has, which may end in .gz.",
     .example = "reverie train mnist/ --arch lenet -o run --epochs 10\n"
                "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
-               "reverie train photos/ --arch small-cnn -o run --resume auto",
+               "reverie train photos/ --arch small-cnn -o run --resume auto\n"
+               "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
     .min_words = 1,
     .max_words = 1,
     .missing = "labelled pictures",

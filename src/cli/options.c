@@ -195,6 +195,50 @@ void cli_options_release(const cli_table *table)
     }
 }
 
+/* Bytes of an option's setting. */
+static size_t size_of(const cli_option *option)
+{
+    switch (option->kind) {
+    case CLI_FLAG:
+        return sizeof(bool);
+    case CLI_CHOICE:
+    case CLI_INT:
+        return sizeof(int);
+    case CLI_COUNT:
+    case CLI_BYTES:
+        return sizeof(uint64_t);
+    default:
+        return sizeof(double);
+    }
+}
+
+static int copy_option(const cli_table *to, const cli_option *option, const void *from)
+{
+    int code = CLI_DONE;
+    if (option->kind == CLI_TEXT || option->kind == CLI_FILE) {
+        const char *text = *(char *const *)from;
+        return text != NULL ? store_text(place(to, option), text) : CLI_DONE;
+    }
+    if (option->kind == CLI_FILES) {
+        const cli_list *list = from;
+        for (size_t i = 0; i < list->n && code == CLI_DONE; i++) {
+            code = cli_list_add(place(to, option), list->items[i], strlen(list->items[i]));
+        }
+        return code;
+    }
+    memcpy(place(to, option), from, size_of(option));
+    return CLI_DONE;
+}
+
+int cli_options_copy(const cli_table *to, const void *from)
+{
+    int code = CLI_DONE;
+    for (size_t i = 0; i < to->n && code == CLI_DONE; i++) {
+        code = copy_option(to, &to->options[i], (const char *)from + to->options[i].offset);
+    }
+    return code;
+}
+
 /* All rows of all tables, in the form that popt reads; `val` is the index from 1. */
 static struct poptOption *popt_rows(const cli_table *tables, size_t n_tables)
 {
@@ -282,6 +326,19 @@ static int unknown(const cli_table *tables, size_t n_tables, const char *given, 
     return cli_usage("there is no option '%.*s'; did you mean --%s? (--help lists all)",
                      (int)(n_name + (size_t)(name - given)), given,
                      names[rv_nearest(wanted, names, n)]);
+}
+
+int cli_options_set(const cli_table *table, const char *name, const char *text)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        if (strcmp(table->options[i].name, name) == 0) {
+            return store(table, &table->options[i], text);
+        }
+    }
+    char *given = cli_format("--%s", name);
+    const int code = given != NULL ? unknown(table, 1, given, NULL) : cli_out_of_memory();
+    free(given);
+    return code;
 }
 
 static int refuse(poptContext context, int error, const cli_table *tables, size_t n_tables,

@@ -52,6 +52,14 @@ typedef struct cli_table {
  *  @return CLI_DONE or CLI_FAILED, having said why. */
 int cli_options_init(const cli_table *table);
 
+/** Copies settings of the table to others, which must be zero before and are to be released too.
+ *  @return CLI_DONE or CLI_FAILED, having said why. */
+int cli_options_copy(const cli_table *to, const void *from);
+
+/** Sets one option by its name, as if it had been given.
+ *  @return CLI_DONE, or CLI_USAGE or CLI_FAILED having said why. */
+int cli_options_set(const cli_table *table, const char *name, const char *text);
+
 /** Frees what the settings of the table own. */
 void cli_options_release(const cli_table *table);
 

@@ -30,7 +30,7 @@ static json_t *layers_json(const rv_train_epoch *e)
     return layers;
 }
 
-static json_t *epoch_json(const rv_train_epoch *e)
+json_t *cli_epoch_json(const rv_train_epoch *e)
 {
     json_t *json = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
                              (json_int_t)e->steps, "loss", cli_json_real(e->loss), "accuracy",
@@ -72,7 +72,7 @@ static void print_layers(const rv_train_epoch *e)
 static void print_epoch(void *payload, const rv_train_epoch *e)
 {
     watcher *w = payload;
-    json_array_append_new(w->epochs, epoch_json(e));
+    json_array_append_new(w->epochs, cli_epoch_json(e));
     if (w->c->globals.json) {
         return;
     }
@@ -93,7 +93,7 @@ static void print_epoch(void *payload, const rv_train_epoch *e)
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static rv_train_options train_options(const cli *c, const cli_train_settings *s, watcher *w)
+rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
 {
     rv_train_options o = rv_train_defaults();
     const bool automatic = s->resume != NULL && strcmp(s->resume, "auto") == 0;
@@ -138,8 +138,6 @@ static rv_train_options train_options(const cli *c, const cli_train_settings *s,
     o.seed = (uint32_t)c->globals.seed;
     o.threads = s->read_threads;
     o.events = &c->events;
-    o.on_epoch = print_epoch;
-    o.payload = w;
     return o;
 }
 
@@ -183,8 +181,10 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
 int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, const char *folder)
 {
     watcher w = {.c = c, .epochs = json_array()};
-    const rv_train_options options = train_options(c, s, &w);
+    rv_train_options options = cli_train_options(c, s);
     rv_train_result result;
+    options.on_epoch = print_epoch;
+    options.payload = &w;
     int code = cli_status(rv_train(&result, c->device, dataset, folder, &options));
     cli_json_set(c, "epochs", w.epochs);
     cli_json_set(c, "run", cli_json_text(folder));
@@ -194,7 +194,7 @@ int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, cons
         return code;
     }
     if (result.best.epoch > 0) {
-        cli_json_set(c, "best", epoch_json(&result.best));
+        cli_json_set(c, "best", cli_epoch_json(&result.best));
         code = report_best(c, s, dataset, folder);
     }
     if (code == CLI_DONE && !result.finished) {
@@ -230,8 +230,7 @@ static void print_rates(const rv_rate_point *points, size_t n, double suggestion
 
 int cli_find_rate(cli *c, const cli_train_settings *s, const char *dataset)
 {
-    watcher w = {.c = c};
-    const rv_train_options options = train_options(c, s, &w);
+    const rv_train_options options = cli_train_options(c, s);
     rv_rate_point *points = NULL;
     size_t n;
     double suggestion;

@@ -7,7 +7,7 @@
 
 /** What the options of `train` say. */
 typedef struct cli_train_settings {
-    char *output, *architecture, *model, *resume;
+    char *output, *sweep, *architecture, *model, *resume;
     char *head, *freeze_until, *freeze, *layer_rates;
     char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads;
@@ -18,9 +18,18 @@ typedef struct cli_train_settings {
     bool penalize_all, strict, overwrite, find_rate, diagnose;
 } cli_train_settings;
 
+/** What they mean for the library; on_epoch is left out. */
+rv_train_options cli_train_options(const cli *c, const cli_train_settings *s);
+/** "epoch", "loss" and so on of an epoch, as --json prints it. */
+json_t *cli_epoch_json(const rv_train_epoch *e);
+
 /** Trains, and reports on the weights that did best. @return exit code */
 int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, const char *folder);
 /** Searches for a learning rate and prints what it tried. @return exit code */
 int cli_find_rate(cli *c, const cli_train_settings *s, const char *dataset);
+/** Trains with each combination of the values in s->sweep, a run in `folder` for each, and prints a table of them.
+ *  @param options  those of `train`, which the sweep names. @return exit code */
+int cli_train_sweep(cli *c, const cli_train_settings *s, const cli_option *options,
+                    size_t n_options, const char *dataset, const char *folder);
 
 #endif

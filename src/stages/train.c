@@ -179,6 +179,10 @@ rv_status rv_train_prepare(rv_train_run *run)
     rv_update_options update;
     bool resume = false;
     RV_TRY(rv_train_config(&run->config, &run->options, run->dataset_path));
+    RV_TRY(rv_train_was_finished(&run->finished_before, run));
+    if (run->finished_before) {
+        return RV_OK;
+    }
     RV_TRY(open_dataset(run));
     RV_TRY(open_recipe(run));
     RV_TRY(open_model(run));
@@ -322,11 +326,14 @@ static void report(const rv_train_run *run)
     rv_report(run->options.events, &progress);
 }
 
-static bool is_over(rv_train_run *run)
+static bool stopped_early(const rv_train_run *run)
 {
-    const rv_train_options *o = &run->options;
-    run->stopped_early = o->patience > 0 && run->at.waited >= o->patience;
-    return run->stopped_early || run->at.steps >= run->total_steps;
+    return run->options.patience > 0 && run->at.waited >= run->options.patience;
+}
+
+bool rv_train_is_over(const rv_train_run *run)
+{
+    return stopped_early(run) || run->at.steps >= run->total_steps;
 }
 
 static bool reaches_limit(const rv_train_run *run)
@@ -359,7 +366,7 @@ static rv_status step(rv_train_run *run)
 static rv_status train(rv_train_run *run)
 {
     run->started = run->last_checkpoint = rv_clock();
-    while (!is_over(run)) {
+    while (!rv_train_is_over(run)) {
         const bool cancelled = rv_cancelled(run->options.events);
         if (cancelled || reaches_limit(run)) {
             RV_TRY(rv_train_save(run));
@@ -385,14 +392,15 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     *result = (rv_train_result){0};
     RV_TRY(rv_train_resolve(&run.options, options));
     rv_status status = rv_train_prepare(&run);
-    if (status == RV_OK) {
+    if (status == RV_OK && !run.finished_before) {
         status = train(&run);
         result->unreadable = run.unreadable > 0 ? run.unreadable : rv_loader_unreadable(run.loader);
     }
     result->last = run.last;
     result->best = run.at.best;
-    result->finished = status == RV_OK && (run.stopped_early || run.at.steps >= run.total_steps);
-    result->stopped_early = run.stopped_early;
+    result->finished = status == RV_OK && (run.finished_before || rv_train_is_over(&run));
+    result->stopped_early = stopped_early(&run);
+    result->diverged = run.diverged;
     rv_train_release(&run);
     return status;
 }

@@ -112,11 +112,11 @@ static rv_status position_text(char **out, const rv_train_run *run)
                   real(p->best.val_accuracy), "learning_rate", real(p->best.learning_rate));
     json_t *rate = json_pack("{s:o, s:I, s:I}", "best", real(p->rate.best), "waited",
                              (json_int_t)p->rate.waited, "falls", (json_int_t)p->rate.falls);
-    json_t *json =
-        json_pack("{s:s, s:I, s:I, s:f, s:I, s:I, s:o, s:o, s:I}", "config", run->config, "batches",
-                  (json_int_t)p->batches, "steps", (json_int_t)p->steps, "epoch_loss", p->loss,
-                  "epoch_correct", (json_int_t)p->correct, "epoch_seen", (json_int_t)p->seen,
-                  "rate", rate, "best", best, "waited", (json_int_t)p->waited);
+    json_t *json = json_pack(
+        "{s:s, s:I, s:I, s:f, s:I, s:I, s:o, s:o, s:I, s:b}", "config", run->config, "batches",
+        (json_int_t)p->batches, "steps", (json_int_t)p->steps, "epoch_loss", p->loss,
+        "epoch_correct", (json_int_t)p->correct, "epoch_seen", (json_int_t)p->seen, "rate", rate,
+        "best", best, "waited", (json_int_t)p->waited, "finished", rv_train_is_over(run));
     *out = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return *out != NULL ? RV_OK : rv_fail(RV_ERR_MEMORY, "no memory for a checkpoint");
@@ -269,17 +269,29 @@ rv_status rv_train_read_lines(rv_text *lines, const rv_train_run *run, const cha
     return rv_text_status(lines);
 }
 
-static rv_status load(rv_train_run *run, const rv_safetensors *file, const char *path)
+/* What a checkpoint notes, of a training with the same options; freed with json_decref(). */
+static rv_status read_notes(json_t **out, const rv_train_run *run, const rv_safetensors *file,
+                            const char *path)
 {
     const char *text = rv_safetensors_metadata(file, RV_OWN_TRAINING);
     json_t *json = text != NULL ? json_loads(text, 0, NULL) : NULL;
     const char *config = json_string_value(json_object_get(json, "config"));
-    rv_status status = config == NULL
-                           ? rv_fail(RV_ERR_FORMAT, "%s is no checkpoint of a training", path)
-                           : rv_train_same_config(run->config, config, path);
-    if (status == RV_OK) {
-        status = read_arrays(run, file);
+    const rv_status status = config == NULL
+                                 ? rv_fail(RV_ERR_FORMAT, "%s is no checkpoint of a training", path)
+                                 : rv_train_same_config(run->config, config, path);
+    *out = json;
+    if (status != RV_OK) {
+        json_decref(json);
+        *out = NULL;
     }
+    return status;
+}
+
+static rv_status load(rv_train_run *run, const rv_safetensors *file, const char *path)
+{
+    json_t *json;
+    RV_TRY(read_notes(&json, run, file, path));
+    rv_status status = read_arrays(run, file);
     if (status == RV_OK) {
         read_position(&run->at, json);
         rv_update_set_steps(run->update, run->at.steps);
@@ -303,6 +315,31 @@ rv_status rv_train_load(rv_train_run *run)
     if (status == RV_OK) {
         status = load(run, file, path);
     }
+    rv_safetensors_close(file);
+    free(path);
+    return status;
+}
+
+rv_status rv_train_was_finished(bool *out, rv_train_run *run)
+{
+    const rv_train_options *o = &run->options;
+    char *path;
+    rv_safetensors *file = NULL;
+    json_t *json = NULL;
+    *out = false;
+    if (run->folder == NULL || (!o->resume && !o->resume_if_there)) {
+        return RV_OK;
+    }
+    RV_TRY(rv_train_path(&path, run, "last.safetensors"));
+    rv_status status = rv_path_exists(path) ? rv_safetensors_open(&file, path) : RV_OK;
+    if (status == RV_OK && file != NULL) {
+        status = read_notes(&json, run, file, path);
+    }
+    if (status == RV_OK && json_is_true(json_object_get(json, "finished"))) {
+        read_position(&run->at, json);
+        *out = true;
+    }
+    json_decref(json);
     rv_safetensors_close(file);
     free(path);
     return status;

@@ -60,9 +60,9 @@ typedef struct rv_train_run {
     rv_diagnosis *diagnosis; /**< NULL: not asked for */
     rv_event_log *events;    /**< the same for TensorBoard */
     rv_train_epoch last;
-    bool stopped_early;
-    bool diverged; /**< a loss was not finite */
-    float *host;   /**< [batch,classes]: logits of a batch */
+    bool finished_before; /**< nothing was left to do: nothing below `config` was made */
+    bool diverged;        /**< a loss was not finite */
+    float *host;          /**< [batch,classes]: logits of a batch */
 
     double started, last_checkpoint; /**< by the clock */
     double train_seconds;            /**< of the steps of this epoch, in this call */
@@ -85,6 +85,9 @@ RV_NODISCARD rv_status rv_train_same_config(const char *now, const char *then, c
 RV_NODISCARD rv_status rv_train_save(rv_train_run *run);
 /** train_checkpoint.c: writes best.safetensors, the weights as they are on the device now. */
 RV_NODISCARD rv_status rv_train_save_best(rv_train_run *run);
+/** train_checkpoint.c: whether the checkpoint is that of a training that had come to its end; then run->at is where it
+ *  stood. RV_ERR_USAGE as rv_train_same_config(). */
+RV_NODISCARD rv_status rv_train_was_finished(bool *out, rv_train_run *run);
 /** train_checkpoint.c: goes back to last.safetensors. RV_ERR_NOT_FOUND without one. */
 RV_NODISCARD rv_status rv_train_load(rv_train_run *run);
 /** train_checkpoint.c: path of a file of the run; freed with free(). */
@@ -135,6 +138,8 @@ rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset sub
 /** train.c: all that a training needs, at its start or where its checkpoint is. Release also after a failure. */
 RV_NODISCARD rv_status rv_train_prepare(rv_train_run *run);
 void rv_train_release(rv_train_run *run);
+/** train.c: whether all epochs are done, or early stopping ends it. */
+bool rv_train_is_over(const rv_train_run *run);
 /** train.c: one update at that learning rate; what its batches gave is added to run->at. */
 RV_NODISCARD rv_status rv_train_step(rv_train_run *run, double rate);
 

@@ -46,6 +46,40 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $output == *'"layers": '*'"gradient": '*'"dead": '* ]]
 }
 
+@test "train --sweep tries each combination, skips what is done, and names the best" {
+    sweep=(train set --size 8 --batch 4 --epochs 2 --arch mlp:4 -o sweep)
+    works "${sweep[@]}" --sweep 'lr=0.05,1e-6 hidden=4,8-4' --progress none
+    [[ ${lines[0]} == *lr*hidden*epoch*loss*"val right %  state" ]]
+    [ "${#lines[@]}" -eq 6 ]
+    [[ ${lines[5]} == "best: lr="*", in sweep/lr="*"/best.safetensors" ]]
+    [[ $stderr == *"4 of 4: lr=1e-6 hidden=8-4"* ]]
+    [[ $(<sweep/lr=0.05_hidden=8-4/config.json) == *'"arch": "mlp:8,4"'* ]]
+    # The table is sorted by what validation says.
+    mapfile -t right < <(sed -n '2,5p' <<<"$output" | awk '{print $(NF-1)}')
+    [ "$(printf '%s\n' "${right[@]}" | sort -gr)" = "$(printf '%s\n' "${right[@]}")" ]
+    local table=$output
+    fails 2 "holds a run already" -q "${sweep[@]}" --sweep 'lr=0.05,1e-6 hidden=4,8-4'
+    # One that is done is not touched, one that is not is trained.
+    rm -r sweep/lr=1e-6_hidden=4
+    touch -d 2001-01-01 sweep/*/*.safetensors
+    works -q "${sweep[@]}" --sweep 'lr=0.05,1e-6 hidden=4,8-4' --resume auto
+    [ "$output" = "$table" ]
+    [ "$(find sweep -name '*.safetensors' -newermt 2002-01-01 | wc -l)" -eq 2 ]
+    works -q "${sweep[@]}" --sweep 'lr=0.05,1e6 seed=1' --json --overwrite
+    [[ $output == *'"sweep": '*'"diverged"'* && $output == *'"best": "sweep/lr=0.05_seed=1"'* ]]
+}
+
+@test "train --sweep says what is wrong before it trains" {
+    sweep=(train set --arch mlp:4 -o sweep)
+    fails 2 "'lr=0.1,0.01 hidden=100,300', not 'lr'" "${sweep[@]}" --sweep lr
+    fails 2 "did you mean --learning-rate" "${sweep[@]}" --sweep 'learning-rat=1'
+    fails 2 "epochs takes a whole number, not 'x'" "${sweep[@]}" --sweep 'epochs=1,x'
+    fails 2 "--output is the same for all" "${sweep[@]}" --sweep 'output=a,b'
+    fails 2 "lr has no values" "${sweep[@]}" --sweep 'lr='
+    fails 2 "train needs --arch NAME" train set -o sweep --sweep 'lr=1'
+    [ ! -e sweep ]
+}
+
 @test "train --json has the figures of each epoch and of the best weights" {
     works -q "${train[@]}" -o run --json
     for key in epochs val_accuracy learning_rate images_per_second best evaluation top1 f1 finished version device; do

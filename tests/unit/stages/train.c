@@ -154,6 +154,11 @@ Test(train, a_resumed_training_goes_on_bit_for_bit)
         assert_same("parts/last.safetensors", "whole/last.safetensors");
         assert_same("parts/best.safetensors", "whole/best.safetensors");
         assert_same("parts/config.json", "whole/config.json");
+        const rv_train_epoch best = result.best;
+        RV_ASSERT_OK(run(&result, "parts", &o)); /* nothing is left to do */
+        cr_assert(result.finished && result.last.epoch == 0);
+        cr_assert_eq(result.best.epoch, best.epoch);
+        cr_assert_eq(result.best.val_loss, best.val_loss);
         size_t n;
         char *metrics = contents("parts/metrics.csv", &n);
         int lines = 0;
