@@ -4,6 +4,7 @@
 #define REVERIE_TRAIN_H
 
 #include <reverie/device.h>
+#include <reverie/image.h>
 #include <reverie/model.h>
 #include <stddef.h>
 
@@ -157,7 +158,7 @@ RV_API void rv_evaluation_destroy(rv_evaluation *evaluation);
 RV_API size_t rv_evaluation_count(const rv_evaluation *e);      /**< pictures */
 RV_API size_t rv_evaluation_unreadable(const rv_evaluation *e); /**< that were left out */
 RV_API double rv_evaluation_loss(const rv_evaluation *e);       /**< mean cross-entropy */
-/** Share of the pictures whose class is among the k likeliest, k 1 or 5. */
+/** Share of the pictures whose class is among the k likeliest. */
 RV_API double rv_evaluation_top(const rv_evaluation *e, int k);
 RV_API int rv_evaluation_classes(const rv_evaluation *e);
 RV_API const char *rv_evaluation_class(const rv_evaluation *e, int index); /**< borrowed */
@@ -170,6 +171,8 @@ typedef struct rv_class_score {
     double f1;                /**< 2 p r / (p + r), 0 where both are 0 */
 } rv_class_score;
 RV_API rv_class_score rv_evaluation_score(const rv_evaluation *e, int index);
+/** Draws the confusion matrix: a line per class, a column per prediction, darker the larger the share of the line. */
+RV_API RV_NODISCARD rv_status rv_evaluation_draw_confusion(rv_image **out, const rv_evaluation *e);
 /** Writes the confusion matrix as CSV: a line per class, a column per prediction. */
 RV_API RV_NODISCARD rv_status rv_evaluation_write_confusion(const rv_evaluation *e,
                                                             const char *path, bool overwrite);

@@ -4,7 +4,7 @@
 
 typedef struct settings {
     cli_model_files files;
-    int batch;
+    int batch, top;
     double validation;
     bool train, strict, overwrite;
     char *confusion;
@@ -22,10 +22,10 @@ static int evaluate(cli *c, const settings *s, const rv_model *model, const char
     options.events = &c->events;
     int code = cli_status(rv_evaluate(&e, c->device, model, dataset, &options));
     if (code == CLI_DONE) {
-        code = cli_report_evaluation(c, c->json, e);
+        code = cli_report_evaluation(c, c->json, e, s->top);
     }
     if (code == CLI_DONE && s->confusion != NULL) {
-        code = cli_status(rv_evaluation_write_confusion(e, s->confusion, s->overwrite));
+        code = cli_write_confusion(e, s->confusion, s->overwrite);
     }
     rv_evaluation_destroy(e);
     return code;
@@ -67,11 +67,19 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(settings, train),
      .help = "measure the pictures for training, not those for validation"},
+    {.name = "top",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, top),
+     .argument = "K",
+     .initial = "5",
+     .min = 1,
+     .max = 100000,
+     .help = "also tell how often the right class is among the K likeliest"},
     {.name = "confusion",
      .kind = CLI_FILE,
      .offset = offsetof(settings, confusion),
      .argument = "FILE",
-     .help = "write the confusion matrix as CSV"},
+     .help = "write the confusion matrix: a picture where FILE ends in .png, else CSV"},
     {.name = "strict",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, strict),
@@ -93,7 +101,7 @@ const cli_command cli_evaluate = {
         "of lines \"picture,class\"; or a folder with IDX files, as MNIST has. Classes are "
         "matched by name.",
     .example = "reverie evaluate run/best.safetensors photos/ --validation 0.2\n"
-               "reverie evaluate run/best.safetensors test/ --confusion confusion.csv --json",
+               "reverie evaluate run/best.safetensors test/ --confusion confusion.png --top 3",
     .min_words = 2,
     .max_words = 2,
     .missing = "a model and labelled pictures",

@@ -247,6 +247,14 @@ static const cli_option options[] = {
      .initial = "0",
      .max = 1e9,
      .help = "stop after so long, to be resumed; 0: no limit"},
+    {.name = "top",
+     .kind = CLI_INT,
+     .offset = AT(top),
+     .argument = "K",
+     .initial = "5",
+     .min = 1,
+     .max = 100000,
+     .help = "at the end, also tell how often the right class is among the K likeliest"},
     {.name = "diagnose",
      .kind = CLI_FLAG,
      .offset = AT(diagnose),
@@ -305,7 +313,7 @@ const cli_command cli_train = {
         "Trains a network and writes to the folder RUN: config.json, metrics.csv with a line for "
         "each epoch, last.safetensors (a checkpoint, from which --resume goes on bit for bit), "
         "best.safetensors (the weights that did best in validation; a MODEL for every other "
-        "command) and confusion.csv. Ctrl-C writes a checkpoint and ends.\n\n"
+        "command), confusion.csv and confusion.png. Ctrl-C writes a checkpoint and ends.\n\n"
         "DATASET is a folder with a folder of pictures for each class; one with train/ and val/ "
         "that hold such; a .csv list of lines \"picture,class\" or \"picture,class,val\"; or a "
         "folder with IDX files, as MNIST has, which may end in .gz.",

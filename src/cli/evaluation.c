@@ -49,12 +49,18 @@ static int print_classes(const rv_evaluation *e)
     return code;
 }
 
-int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e)
+int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e, int top)
 {
     double mean_f1;
+    char *key = cli_format("top%d", top);
+    if (key == NULL) {
+        return cli_out_of_memory();
+    }
     json_object_set_new(json, "classes", classes_json(e, &mean_f1));
     json_object_set_new(json, "top1", cli_json_real(rv_evaluation_top(e, 1)));
     json_object_set_new(json, "top5", cli_json_real(rv_evaluation_top(e, 5)));
+    json_object_set_new(json, key, cli_json_real(rv_evaluation_top(e, top)));
+    free(key);
     json_object_set_new(json, "loss", cli_json_real(rv_evaluation_loss(e)));
     json_object_set_new(json, "f1", cli_json_real(mean_f1));
     json_object_set_new(json, "count", json_integer((json_int_t)rv_evaluation_count(e)));
@@ -63,8 +69,24 @@ int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e)
         return CLI_DONE;
     }
     const int code = rv_evaluation_classes(e) <= MOST_ROWS ? print_classes(e) : CLI_DONE;
-    printf("%zu pictures: %.2f %% right, %.2f %% among the first five, loss %.4f, mean F1 %.3f\n",
-           rv_evaluation_count(e), 100 * rv_evaluation_top(e, 1), 100 * rv_evaluation_top(e, 5),
-           rv_evaluation_loss(e), mean_f1);
+    printf("%zu pictures: %.2f %% right, %.2f %% among the first %d, loss %.4f, mean F1 %.3f\n",
+           rv_evaluation_count(e), 100 * rv_evaluation_top(e, 1), 100 * rv_evaluation_top(e, top),
+           top, rv_evaluation_loss(e), mean_f1);
+    return code;
+}
+
+int cli_write_confusion(const rv_evaluation *e, const char *path, bool overwrite)
+{
+    rv_image_write_options write = RV_IMAGE_WRITE_OPTIONS_INIT;
+    rv_image *image;
+    if (!rv_image_has_name(path)) {
+        return cli_status(rv_evaluation_write_confusion(e, path, overwrite));
+    }
+    write.overwrite = overwrite;
+    int code = cli_status(rv_evaluation_draw_confusion(&image, e));
+    if (code == CLI_DONE) {
+        code = cli_status(rv_image_write(image, path, &write));
+        rv_image_destroy(image);
+    }
     return code;
 }

@@ -6,7 +6,10 @@
 #include "cli/cli.h"
 
 /** Prints shares and, for few classes, a table of them; adds keys top1, top5, loss, count, classes to `json`.
+ *  @param top  how many of the likeliest classes may hold the right one. @return exit code */
+int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e, int top);
+/** Writes the confusion matrix to a file, as a picture where its name ends as one of a picture does, else as CSV.
  *  @return exit code */
-int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e);
+int cli_write_confusion(const rv_evaluation *e, const char *path, bool overwrite);
 
 #endif

@@ -150,8 +150,9 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
     rv_model *model = NULL;
     rv_evaluation *e = NULL;
     char *best = cli_format("%s/best.safetensors", folder);
-    char *confusion = cli_format("%s/confusion.csv", folder);
-    int code = best != NULL && confusion != NULL ? CLI_DONE : cli_out_of_memory();
+    char *table = cli_format("%s/confusion.csv", folder);
+    char *picture = cli_format("%s/confusion.png", folder);
+    int code = best != NULL && table != NULL && picture != NULL ? CLI_DONE : cli_out_of_memory();
     options.batch = s->batch;
     options.validation = s->validation;
     options.seed = (uint32_t)c->globals.seed;
@@ -165,16 +166,20 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
     if (code == CLI_DONE) {
         json_t *report = json_object();
         rv_terminal_finish(stderr);
-        code = cli_report_evaluation(c, report, e);
+        code = cli_report_evaluation(c, report, e, s->top);
         cli_json_set(c, "evaluation", report);
     }
     if (code == CLI_DONE) {
-        code = cli_status(rv_evaluation_write_confusion(e, confusion, true));
+        code = cli_write_confusion(e, table, true);
+    }
+    if (code == CLI_DONE) {
+        code = cli_write_confusion(e, picture, true);
     }
     rv_evaluation_destroy(e);
     rv_model_close(model);
     free(best);
-    free(confusion);
+    free(table);
+    free(picture);
     return code;
 }
 

@@ -174,7 +174,7 @@ double rv_evaluation_loss(const rv_evaluation *e)
 
 double rv_evaluation_top(const rv_evaluation *e, int k)
 {
-    return (double)(k == 1 ? e->tally.top1 : e->tally.top5) / (double)e->tally.count;
+    return (double)rv_tally_top(&e->tally, k) / (double)e->tally.count;
 }
 
 int rv_evaluation_classes(const rv_evaluation *e)

@@ -8,19 +8,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FEW = 5 };
-
 rv_status rv_tally_create(rv_tally *out, int32_t classes)
 {
     *out = (rv_tally){.classes = classes};
+    RV_TRY(rv_alloc(&out->ranks, (size_t)classes, sizeof *out->ranks, "ranks"));
     return rv_alloc(&out->confusion, (size_t)classes * (size_t)classes, sizeof *out->confusion,
                     "a confusion matrix");
 }
 
 void rv_tally_release(rv_tally *tally)
 {
+    free(tally->ranks);
     free(tally->confusion);
-    tally->confusion = NULL;
+    tally->ranks = tally->confusion = NULL;
+}
+
+uint64_t rv_tally_top(const rv_tally *tally, int32_t k)
+{
+    uint64_t sum = 0;
+    for (int32_t i = 0; i < k && i < tally->classes; i++) {
+        sum += tally->ranks[i];
+    }
+    return sum;
 }
 
 int32_t rv_largest(const float *values, int32_t n)
@@ -63,8 +72,7 @@ void rv_tally_add(rv_tally *t, const float *logits, const float *labels, size_t 
         const int32_t rank = rank_of(logits, t->classes, label);
         const int32_t predicted = rank == 0 ? label : rv_largest(logits, t->classes);
         t->count++;
-        t->top1 += rank == 0;
-        t->top5 += rank < FEW;
+        t->ranks[rank < t->classes ? rank : t->classes - 1]++;
         t->loss += loss_of(logits, t->classes, label);
         t->confusion[(size_t)label * (size_t)t->classes + (size_t)predicted]++;
     }

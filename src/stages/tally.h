@@ -9,9 +9,9 @@
 /** Start from {0} and rv_tally_create(). */
 typedef struct rv_tally {
     int32_t classes;
-    uint64_t count; /**< pictures with a label */
-    uint64_t top1, top5;
+    uint64_t count;      /**< pictures with a label */
     double loss;         /**< sum of -log softmax at the label */
+    uint64_t *ranks;     /**< [classes]: before whose class as many others were likelier */
     uint64_t *confusion; /**< [classes,classes]: label, prediction */
 } rv_tally;
 
@@ -21,6 +21,8 @@ void rv_tally_release(rv_tally *tally);
 /** Adds n pictures; those with a label below 0 do not count. Where logits are equal the first class wins.
  *  @param logits  [n,classes] */
 void rv_tally_add(rv_tally *tally, const float *logits, const float *labels, size_t n);
+/** Pictures whose class is among the k likeliest. */
+uint64_t rv_tally_top(const rv_tally *tally, int32_t k);
 /** Index of the largest of n values, the first of equal ones; of a NaN the last, so that it is no class by chance. */
 int32_t rv_largest(const float *values, int32_t n);
 

@@ -32,7 +32,7 @@ static rv_status validate(rv_train_run *run, rv_train_epoch *e)
     }
     if (status == RV_OK && tally.count > 0) {
         e->val_loss = tally.loss / (double)tally.count;
-        e->val_accuracy = (double)tally.top1 / (double)tally.count;
+        e->val_accuracy = (double)rv_tally_top(&tally, 1) / (double)tally.count;
     }
     rv_loader_destroy(loader);
     rv_tally_release(&tally);

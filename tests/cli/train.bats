@@ -26,8 +26,8 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     works -q "${train[@]}" -o run
     [[ ${lines[0]} == "epoch "*"images/s" ]]
     [[ ${lines[3]} == "    3 "* ]]
-    [[ $output == *"4 pictures: "*"% right"* ]]
-    for file in config.json metrics.csv last.safetensors best.safetensors confusion.csv; do
+    [[ $output == *"4 pictures: "*"% right, 100.00 % among the first 5"* ]]
+    for file in config.json metrics.csv last.safetensors best.safetensors confusion.csv confusion.png; do
         [ -s "run/$file" ]
     done
     [ "$(wc -l <run/metrics.csv)" -eq 4 ]
@@ -112,6 +112,9 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     works -q evaluate run/best.safetensors set --validation 0.2 --confusion c.csv
     [[ $output == *"4 pictures: "* ]]
     cmp c.csv run/confusion.csv
+    works -q evaluate run/best.safetensors set --validation 0.2 --confusion c.png --top 2
+    [[ $output == *"100.00 % among the first 2"* ]]
+    cmp c.png run/confusion.png
     works -q classify run/best.safetensors set/checks/3.png --top 1
     [[ $output == *checks* || $output == *waves* ]]
     works -q models info run/best.safetensors
