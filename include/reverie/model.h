@@ -71,12 +71,36 @@ RV_API RV_NODISCARD rv_status rv_model_open(rv_model **out, const char *name_or_
                                             const rv_model_options *options);
 RV_API void rv_model_close(rv_model *model);
 
+typedef struct rv_model_save_options {
+    size_t struct_size;
+    bool
+        half; /**< weights of 16 bits, rounded to 11 binary digits: half the size. Vectors (biases, statistics of
+                        norms) keep 32. Default false */
+    bool
+        features; /**< leave out the first layer that is dense, pools whole maps or is a softmax, with all behind it;
+                        default false */
+    const char *until; /**< last layer that is kept; NULL: all */
+    const char *
+        labels; /**< file of class names for people, a line for each: the class as the model has it, a tab, its
+                             name; or, where it knows none, names in order; more lines than classes do no harm. NULL:
+                             as the model has them */
+    const char *licence;    /**< one line; NULL: as the model says */
+    const char *provenance; /**< what it was made from and how; NULL: as the model says */
+    bool overwrite;         /**< replace a file; default false */
+} rv_model_save_options;
+#define RV_MODEL_SAVE_OPTIONS_INIT                                                 \
+    {                                                                              \
+        sizeof(rv_model_save_options), false, false, NULL, NULL, NULL, NULL, false \
+    }
+
 /** Writes a network with its weights, class names and preprocessing as Reverie's own .safetensors, which
- *  rv_model_open() takes.
- *  @param half  values of 16 bits: half the size, rounded to 11 binary digits.
- *  @return RV_ERR_USAGE: no network, or `path` exists and overwrite is false. */
-RV_API RV_NODISCARD rv_status rv_model_save(const rv_model *model, const char *path, bool half,
-                                            bool overwrite);
+ *  rv_model_open() takes. A part of a network has no classes. Batch norm stays a layer of its own, so that training can
+ *  go on from the file; wherever it is run it is folded into the convolution before it.
+ *  @param options  NULL for defaults.
+ *  @return RV_ERR_USAGE: no network, or `path` exists and overwrite is false; RV_ERR_NOT_FOUND: no such layer, or a
+ *          class without a line in `labels`; RV_ERR_UNSUPPORTED: a weight beyond what 16 bits hold. */
+RV_API RV_NODISCARD rv_status rv_model_save(const rv_model *model, const char *path,
+                                            const rv_model_save_options *options);
 
 RV_API rv_model_kind rv_model_get_kind(const rv_model *model);
 /** Name in the graph's file, or of the architecture; borrowed. */
@@ -90,9 +114,17 @@ RV_API int rv_model_height(const rv_model *model);
 RV_API int rv_model_channels(const rv_model *model);
 RV_API const rv_preprocessing *rv_model_preprocessing(const rv_model *model); /**< borrowed */
 
-/** Names of the classes, without synset numbers; 0 where the model has none. */
+/** How many classes have names; 0 where the model knows none. */
 RV_API int rv_model_label_count(const rv_model *model);
-RV_API const char *rv_model_label(const rv_model *model, int index); /**< NULL beyond; borrowed */
+RV_API const char *rv_model_label(const rv_model *model,
+                                  int index); /**< for people, "tench"; NULL beyond; borrowed */
+RV_API const char *
+rv_model_class(const rv_model *model,
+               int index); /**< as its data set has it, "n01440764"; NULL beyond; borrowed */
+
+/** What a file of Reverie's own says of its licence and of what it was made from; NULL: nothing; borrowed. */
+RV_API const char *rv_model_licence(const rv_model *model);
+RV_API const char *rv_model_provenance(const rv_model *model);
 
 /** One row of the layer table. */
 typedef struct rv_layer_info {

@@ -8,7 +8,8 @@
 
 typedef struct settings {
     char *architecture, *output;
-    bool half, overwrite;
+    char *until, *labels, *licence, *provenance;
+    bool half, features, overwrite;
     int size, channels, classes;
     cli_model_files files;
 } settings;
@@ -130,6 +131,16 @@ static void print_preprocessing(cli *c, const rv_model *model)
     }
 }
 
+static void print_text(cli *c, const char *key, const char *heading, const char *text)
+{
+    if (text != NULL) {
+        cli_json_set(c, key, cli_json_text(text));
+        if (!c->globals.json) {
+            printf("%s: %s\n", heading, text);
+        }
+    }
+}
+
 static int print_network(cli *c, const rv_model *model)
 {
     const int labels = rv_model_label_count(model);
@@ -146,6 +157,8 @@ static int print_network(cli *c, const rv_model *model)
         printf(rv_model_is_random(model) ? "; weights drawn at random\n" : "\n");
     }
     print_preprocessing(c, model);
+    print_text(c, "licence", "Licence", rv_model_licence(model));
+    print_text(c, "provenance", "Made", rv_model_provenance(model));
     return print_layers(c, model);
 }
 
@@ -177,7 +190,15 @@ static int convert(cli *c, const settings *s, const char *name)
     rv_model *model;
     int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
     if (code == CLI_DONE) {
-        code = cli_status(rv_model_save(model, s->output, s->half, s->overwrite));
+        rv_model_save_options options = RV_MODEL_SAVE_OPTIONS_INIT;
+        options.half = s->half;
+        options.features = s->features;
+        options.until = s->until;
+        options.labels = s->labels;
+        options.licence = s->licence;
+        options.provenance = s->provenance;
+        options.overwrite = s->overwrite;
+        code = cli_status(rv_model_save(model, s->output, &options));
         rv_model_close(model);
     }
     if (code == CLI_DONE) {
@@ -219,7 +240,34 @@ static const cli_option options[] = {
     {.name = "half",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, half),
-     .help = "convert to values of 16 bits: half the size"},
+     .help = "convert to weights of 16 bits: half the size"},
+    {.name = "features",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, features),
+     .help = "convert without what comes after the convolutions: all that style transfer needs"},
+    {.name = "until",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, until),
+     .argument = "LAYER",
+     .help = "convert only what this layer needs"},
+    {.name = "labels",
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, labels),
+     .argument = "TSV",
+     .otherwise = "as MODEL has them",
+     .help = "names of the classes for people: lines of class, tab, name"},
+    {.name = "licence",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, licence),
+     .argument = "TEXT",
+     .otherwise = "as MODEL says",
+     .help = "noted in what convert writes"},
+    {.name = "provenance",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, provenance),
+     .argument = "TEXT",
+     .otherwise = "as MODEL says",
+     .help = "likewise: what the weights were made from, and how"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
@@ -265,11 +313,15 @@ const cli_command cli_models = {
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
         "width), number of parameters, and multiply-adds of a forward pass. "
-        "`convert` writes a network with its weights and classes as Reverie's own .safetensors.\n\n"
-        "MODEL is a name from the list, or the path of a .caffemodel or .prototxt.",
-    .example = "reverie models list\nreverie models info vgg19\n"
-               "reverie models info --arch vgg-s --size 32 --classes 10\n"
-               "reverie models info squeezenet.caffemodel --graph deploy.prototxt",
+        "`convert` writes a network with its weights and classes as Reverie's own .safetensors, "
+        "which "
+        "any reader of that format opens.\n\n"
+        "MODEL is a name from the list, or the path of a .caffemodel, .prototxt or .safetensors.",
+    .example =
+        "reverie models list\nreverie models info vgg19\n"
+        "reverie models info --arch vgg-s --size 32 --classes 10\n"
+        "reverie models info squeezenet.caffemodel --graph deploy.prototxt\n"
+        "reverie models convert vgg19.caffemodel -o vgg19.safetensors --until relu5_1 --half",
     .actions = actions,
     .min_words = 1,
     .max_words = 2,

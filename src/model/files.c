@@ -191,45 +191,56 @@ void rv_model_files_release(rv_model_files *files)
     *files = (rv_model_files){0};
 }
 
-/* "n01440764 tench, Tinca tinca" is the class "tench, Tinca tinca". */
-static size_t synset_bytes(const char *line, size_t size)
+/* Length of the name that data sets use at the start of a line, 0 where the line is one name. */
+static size_t class_bytes(const char *line, size_t size)
 {
+    const char *tab = memchr(line, '\t', size);
     size_t i = 1;
+    if (tab != NULL) {
+        return (size_t)(tab - line);
+    }
     while (i < size && line[i] >= '0' && line[i] <= '9') {
         i++;
     }
-    return size > 0 && line[0] == 'n' && i == 9 && i < size && line[i] == ' ' ? i + 1 : 0;
+    return size > 0 && line[0] == 'n' && i == 9 && i < size && line[i] == ' ' ? i : 0;
 }
 
-static rv_status add_label(rv_names *out, const char *line, size_t size)
+static rv_status add_part(rv_names *out, const char *text, size_t size)
+{
+    char *name;
+    RV_TRY(rv_format(&name, "%.*s", (int)size, text));
+    const rv_status status = rv_names_add(out, name);
+    free(name);
+    return status;
+}
+
+static rv_status add_label(rv_names *classes, rv_names *labels, const char *line, size_t size)
 {
     while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == ' ')) {
         size--;
     }
-    const size_t skipped = synset_bytes(line, size);
-    char *label;
-    RV_TRY(rv_format(&label, "%.*s", (int)(size - skipped), line + skipped));
-    const rv_status status = rv_names_add(out, label);
-    free(label);
-    return status;
+    const size_t n = class_bytes(line, size), skipped = n > 0 ? n + 1 : 0;
+    RV_TRY(add_part(classes, line, n > 0 ? n : size));
+    return add_part(labels, line + skipped, size - skipped);
 }
 
-rv_status rv_labels_read(rv_names *out, const char *path)
+rv_status rv_labels_read(rv_names *classes, rv_names *labels, const char *path)
 {
     rv_bytes bytes;
-    *out = (rv_names){0};
+    *classes = *labels = (rv_names){0};
     RV_TRY(rv_bytes_open(&bytes, path, max_label_bytes));
     const char *text = (const char *)bytes.data;
     rv_status status = RV_OK;
     for (size_t i = 0; i < bytes.size && status == RV_OK;) {
         const char *end = memchr(text + i, '\n', bytes.size - i);
         const size_t size = end != NULL ? (size_t)(end - text) - i : bytes.size - i;
-        status = add_label(out, text + i, size);
+        status = add_label(classes, labels, text + i, size);
         i += size + 1;
     }
     rv_bytes_close(&bytes);
     if (status != RV_OK) {
-        rv_names_release(out);
+        rv_names_release(classes);
+        rv_names_release(labels);
     }
     return status;
 }

@@ -61,6 +61,15 @@ RV_NODISCARD rv_status rv_network_chain(rv_layer **out, rv_network *network, con
 /** Operation of a pooling layer, with the network's `pooling` applied. */
 const char *rv_network_pool(const rv_network *network, bool max, bool global);
 
+/** Index of the last of the first `n` layers that writes `name`, -1 if none does. */
+int rv_network_writer(const rv_network *network, size_t n, const char *name);
+/** Index of the layer of that name, else of the last that writes it; -1 for the network's input. */
+RV_NODISCARD rv_status rv_network_find(const rv_network *network, int *out, const char *name);
+/** What one layer needs, as a network that shares all with `network` but the list of layers: free(out->layers).
+ *  @param until  NULL: the last layer before the first that is dense, pools whole maps or is a softmax. */
+RV_NODISCARD rv_status rv_network_part(rv_network *out, const rv_network *network,
+                                       const char *until);
+
 /** The graph without weights; as rv_model_build(). */
 RV_NODISCARD rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
                                         const char *const *layers, size_t n_layers);
@@ -111,6 +120,24 @@ void rv_caffe_weights_close(rv_caffe_weights *weights);
 RV_NODISCARD rv_status rv_caffe_weights_apply(const rv_caffe_weights *weights, rv_graph *graph,
                                               bool copy);
 
+struct rv_model {
+    rv_model_kind kind;
+    char *name;
+    rv_network *network;       /**< NULL: patches */
+    rv_caffe_weights *weights; /**< NULL: from `own`, or drawn at random */
+    rv_safetensors *own;       /**< a file that Reverie wrote, NULL: none */
+    uint32_t seed;
+    bool new_head;    /**< its last layers were put on by the options: no weights are anywhere */
+    rv_names classes; /**< as data sets name them, "n01440764"; none: no names are known */
+    rv_names labels;  /**< the same for people, "tench"; none: as `classes` */
+    rv_model_graph graph; /**< of all layers, without values */
+};
+
+/** rv_model_build_by() of `network`, the model's or a part of it. */
+RV_NODISCARD rv_status rv_model_build_network(rv_model_graph *out, const rv_model *model,
+                                              const rv_network *network, const char *const *layers,
+                                              size_t n_layers, const rv_initializer *initializer);
+
 /** Paths that make up a model; NULL where there is none; owned. */
 typedef struct rv_model_files {
     char *graph, *weights, *labels;
@@ -121,22 +148,29 @@ RV_NODISCARD rv_status rv_model_files_find(rv_model_files *out, const char *path
                                            const rv_model_options *options);
 void rv_model_files_release(rv_model_files *files);
 
-/** Network and class names of a file that Reverie wrote; `file` names it in messages. */
-RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes,
+/** Network and names of classes of a file that Reverie wrote; `file` names it in messages. */
+RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes, rv_names *labels,
                                       const rv_safetensors *weights, const char *file);
 /** Checks all weights of `graph`, and copies their values into it if `copy`. */
 RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph,
                                             bool new_head, bool copy);
-/** Writes such a file. @param share  what it is to look at of a picture
- *  @param training  JSON of a checkpoint, NULL: none */
-RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_network *network,
-                                            const char *const *classes, size_t n_classes,
+/** What such a file holds beside tensors; NULL: it does not. */
+typedef struct rv_own_content {
+    const rv_network *network;
+    double share;                               /**< of a picture that it is to look at */
+    const char *const *classes, *const *labels; /**< as in rv_model */
+    size_t n_classes;
+    const char *licence, *provenance;
+    const char *training; /**< JSON of a checkpoint */
+} rv_own_content;
+
+RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_own_content *content,
                                             const rv_stored_tensor *tensors, size_t n_tensors,
-                                            double share, const char *training,
                                             const rv_store_options *options);
 
-/** Lines of a file of class names, synset numbers dropped. */
-RV_NODISCARD rv_status rv_labels_read(rv_names *out, const char *path);
+/** Lines of a file of class names: "n01440764 tench, Tinca tinca" is the class n01440764 with the label "tench, Tinca
+ *  tinca"; so is any word up to a tab; another line is both. */
+RV_NODISCARD rv_status rv_labels_read(rv_names *classes, rv_names *labels, const char *path);
 void rv_names_release(rv_names *names);
 
 #endif

@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rv_model {
-    rv_model_kind kind;
-    char *name;
-    rv_network *network;       /* NULL: patches */
-    rv_caffe_weights *weights; /* NULL: from `own`, or drawn at random */
-    rv_safetensors *own;       /* a file that Reverie wrote, NULL: none */
-    uint32_t seed;
-    bool new_head; /* its last layers were put on by the options: no weights are anywhere */
-    rv_names labels;
-    rv_model_graph graph; /* of all layers, without values */
-};
-
 static const rv_model_entry entries[] = {
     {"builtin",
      "vgg-s, trained by Reverie on the 200 classes of Tiny ImageNet; what classify and extract use",
@@ -117,7 +105,7 @@ static rv_status open_own(rv_model *model, const char *path, const rv_model_opti
                        path);
     }
     RV_TRY(rv_safetensors_open(&model->own, path));
-    RV_TRY(rv_own_network(&model->network, &model->labels, model->own, path));
+    RV_TRY(rv_own_network(&model->network, &model->classes, &model->labels, model->own, path));
     return rv_strdup(&model->name, model->network->name);
 }
 
@@ -150,7 +138,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
         status = rv_caffe_weights_open(&model->weights, files.weights);
     }
     if (status == RV_OK && files.labels != NULL) {
-        status = rv_labels_read(&model->labels, files.labels);
+        status = rv_labels_read(&model->classes, &model->labels, files.labels);
     }
     if (status == RV_OK) {
         status = rv_strdup(&model->name, model->network->name);
@@ -166,6 +154,7 @@ static rv_status put_on_head(rv_model *model, const rv_model_options *options)
         return rv_fail(RV_ERR_USAGE, "a new head needs a number of classes");
     }
     RV_TRY(rv_network_replace_head(model->network, options->head, options->classes));
+    rv_names_release(&model->classes);
     rv_names_release(&model->labels);
     model->new_head = true;
     return RV_OK;
@@ -236,19 +225,21 @@ void rv_model_close(rv_model *model)
     rv_network_destroy(model->network);
     rv_caffe_weights_close(model->weights);
     rv_safetensors_close(model->own);
+    rv_names_release(&model->classes);
     rv_names_release(&model->labels);
     free(model->name);
     free(model);
 }
 
-static rv_status build(rv_model_graph *out, const rv_model *model, const char *const *layers,
-                       size_t n_layers, const rv_initializer *initializer)
+rv_status rv_model_build_network(rv_model_graph *out, const rv_model *model,
+                                 const rv_network *network, const char *const *layers,
+                                 size_t n_layers, const rv_initializer *initializer)
 {
     *out = (rv_model_graph){0};
     if (model->kind != RV_MODEL_NETWORK) {
         return rv_fail(RV_ERR_USAGE, "'%s' is no network: it has no layers", model->name);
     }
-    RV_TRY(rv_network_build(out, model->network, layers, n_layers));
+    RV_TRY(rv_network_build(out, network, layers, n_layers));
     rv_status status = RV_OK;
     if (model->weights != NULL) {
         status = rv_caffe_weights_apply(model->weights, out->graph, true);
@@ -269,78 +260,13 @@ rv_status rv_model_build(rv_model_graph *out, const rv_model *model, const char 
                          size_t n_layers)
 {
     const rv_initializer he = RV_INITIALIZER_HE;
-    return build(out, model, layers, n_layers, &he);
+    return rv_model_build_network(out, model, model->network, layers, n_layers, &he);
 }
 
 rv_status rv_model_build_by(rv_model_graph *out, const rv_model *model,
                             const rv_initializer *initializer)
 {
-    return build(out, model, NULL, 0, initializer);
-}
-
-rv_status rv_own_write(const char *path, const rv_model *model, const char *const *classes,
-                       size_t n_classes, const rv_stored_tensor *tensors, size_t n_tensors,
-                       const char *training)
-{
-    const bool own = classes == NULL;
-    return rv_own_write_network(path, model->network,
-                                own ? (const char *const *)model->labels.list : classes,
-                                own ? model->labels.n : n_classes, tensors, n_tensors, 1.0,
-                                training, &(rv_store_options){0});
-}
-
-/* Parameters and running statistics of a graph, in order. */
-typedef struct stored {
-    rv_stored_tensor *tensors;
-    char **names;
-    size_t n;
-} stored;
-
-static rv_status store(stored *s, const rv_param *p)
-{
-    if (p == NULL) {
-        return RV_OK;
-    }
-    RV_TRY(rv_own_tensor_name(&s->names[s->n], "", p));
-    s->tensors[s->n] = (rv_stored_tensor){s->names[s->n], p->shape, p->data};
-    s->n++;
-    return RV_OK;
-}
-
-static rv_status store_all(stored *s, rv_graph *graph)
-{
-    const size_t most = (size_t)rv_graph_node_count(graph) * (RV_MAX_PARAMS + RV_MAX_STATE);
-    RV_TRY(rv_alloc(&s->tensors, most, sizeof *s->tensors, "a model"));
-    RV_TRY(rv_alloc(&s->names, most, sizeof *s->names, "a model"));
-    for (int node = 0; node < rv_graph_node_count(graph); node++) {
-        for (int i = 0; i < RV_MAX_PARAMS; i++) {
-            RV_TRY(store(s, rv_graph_param(graph, node, i)));
-        }
-        for (int i = 0; i < RV_MAX_STATE; i++) {
-            RV_TRY(store(s, rv_graph_state(graph, node, i)));
-        }
-    }
-    return RV_OK;
-}
-
-rv_status rv_model_save(const rv_model *model, const char *path, bool half, bool overwrite)
-{
-    rv_model_graph graph;
-    stored s = {0};
-    RV_TRY(rv_model_build(&graph, model, NULL, 0));
-    rv_status status = store_all(&s, graph.graph);
-    if (status == RV_OK) {
-        status = rv_own_write_network(path, model->network, (const char *const *)model->labels.list,
-                                      model->labels.n, s.tensors, s.n, model->network->share, NULL,
-                                      &(rv_store_options){.half = half, .keep = !overwrite});
-    }
-    for (size_t i = 0; i < s.n; i++) {
-        free(s.names[i]);
-    }
-    free(s.names);
-    free(s.tensors);
-    rv_graph_destroy(graph.graph);
-    return status;
+    return rv_model_build_network(out, model, model->network, NULL, 0, initializer);
 }
 
 double rv_model_share(const rv_model *model)
@@ -385,12 +311,28 @@ const rv_preprocessing *rv_model_preprocessing(const rv_model *model)
 
 int rv_model_label_count(const rv_model *model)
 {
-    return (int)model->labels.n;
+    return (int)model->classes.n;
+}
+
+const char *rv_model_class(const rv_model *model, int index)
+{
+    return index >= 0 && (size_t)index < model->classes.n ? model->classes.list[index] : NULL;
 }
 
 const char *rv_model_label(const rv_model *model, int index)
 {
-    return index >= 0 && (size_t)index < model->labels.n ? model->labels.list[index] : NULL;
+    const bool own = index >= 0 && (size_t)index < model->labels.n;
+    return own ? model->labels.list[index] : rv_model_class(model, index);
+}
+
+const char *rv_model_licence(const rv_model *model)
+{
+    return model->own != NULL ? rv_safetensors_metadata(model->own, RV_OWN_LICENCE) : NULL;
+}
+
+const char *rv_model_provenance(const rv_model *model)
+{
+    return model->own != NULL ? rv_safetensors_metadata(model->own, RV_OWN_PROVENANCE) : NULL;
 }
 
 int rv_model_layer_count(const rv_model *model)

@@ -128,8 +128,7 @@ static rv_status fail_in(const rv_network *network, const rv_layer *layer, rv_st
                                  : rv_fail_context(status, "%s:%d", network->file, layer->line);
 }
 
-/* The last of the first `n` layers that writes `name`, -1 if none does. */
-static int writer(const rv_network *network, size_t n, const char *name)
+int rv_network_writer(const rv_network *network, size_t n, const char *name)
 {
     for (size_t i = n; i > 0; i--) {
         const rv_names *outputs = &network->layers[i - 1].outputs;
@@ -148,7 +147,7 @@ static rv_status link_layer(const rv_network *network, size_t index, link *to)
     RV_TRY(rv_alloc(&to->producers, layer->inputs.n, sizeof *to->producers, layer->name));
     for (size_t k = 0; k < layer->inputs.n; k++) {
         const char *name = layer->inputs.list[k];
-        to->producers[k] = writer(network, index, name);
+        to->producers[k] = rv_network_writer(network, index, name);
         if (to->producers[k] < 0 && strcmp(name, network->input) != 0) {
             return fail_in(network, layer,
                            rv_fail(RV_ERR_FORMAT,
@@ -175,28 +174,27 @@ static rv_status fail_unknown(const rv_network *network, const char *name)
     return status;
 }
 
-/* Marks the layer of that name, or the last that writes it. */
-static rv_status mark(const rv_network *network, link *links, const char *name)
+rv_status rv_network_find(const rv_network *network, int *out, const char *name)
 {
     for (size_t i = 0; i < network->n_layers; i++) {
         if (strcmp(network->layers[i].name, name) == 0) {
-            links[i].needed = true;
+            *out = (int)i;
             return RV_OK;
         }
     }
-    const int i = writer(network, network->n_layers, name);
-    if (i >= 0) {
-        links[i].needed = true;
-        return RV_OK;
-    }
-    return strcmp(name, network->input) == 0 ? RV_OK : fail_unknown(network, name);
+    *out = rv_network_writer(network, network->n_layers, name);
+    return *out >= 0 || strcmp(name, network->input) == 0 ? RV_OK : fail_unknown(network, name);
 }
 
 static rv_status mark_all(const rv_network *network, link *links, const char *const *layers,
                           size_t n_layers)
 {
     for (size_t i = 0; i < n_layers; i++) {
-        RV_TRY(mark(network, links, layers[i]));
+        int index;
+        RV_TRY(rv_network_find(network, &index, layers[i]));
+        if (index >= 0) {
+            links[index].needed = true;
+        }
     }
     for (size_t i = network->n_layers; i > 0; i--) {
         link *l = &links[i - 1];

@@ -67,9 +67,9 @@ static json_t *layer_json(const rv_layer *layer)
         texts_json((const char *const *)layer->outputs.list, layer->outputs.n), "attrs", attrs);
 }
 
-static json_t *network_json(const rv_network *n, double share, const char *const *classes,
-                            size_t n_classes)
+static json_t *network_json(const rv_own_content *c)
 {
+    const rv_network *n = c->network;
     const rv_preprocessing *p = &n->preprocessing;
     json_t *layers = json_array();
     for (size_t i = 0; i < n->n_layers; i++) {
@@ -80,9 +80,13 @@ static json_t *network_json(const rv_network *n, double share, const char *const
     json_t *preprocessing = json_pack("{s:s, s:f, s:o, s:o}", "order", p->bgr ? "bgr" : "rgb",
                                       "range", (double)p->range, "mean", floats_json(p->mean, 3),
                                       "deviation", floats_json(p->deviation, 3));
-    return json_pack("{s:s, s:o, s:f, s:o, s:o, s:o}", "name", n->name, "input", input, "share",
-                     share, "preprocessing", preprocessing, "classes",
-                     texts_json(classes, n_classes), "layers", layers);
+    json_t *json = json_pack("{s:s, s:o, s:f, s:o, s:o, s:o}", "name", n->name, "input", input,
+                             "share", c->share, "preprocessing", preprocessing, "classes",
+                             texts_json(c->classes, c->n_classes), "layers", layers);
+    if (c->labels != NULL) {
+        json_object_set_new(json, "labels", texts_json(c->labels, c->n_classes));
+    }
+    return json;
 }
 
 rv_status rv_own_tensor_name(char **out, const char *prefix, const rv_param *param)
@@ -90,24 +94,31 @@ rv_status rv_own_tensor_name(char **out, const char *prefix, const rv_param *par
     return rv_format(out, "%s%s.%s", prefix, param->node, param->name);
 }
 
-rv_status rv_own_write_network(const char *path, const rv_network *network,
-                               const char *const *classes, size_t n_classes,
-                               const rv_stored_tensor *tensors, size_t n_tensors, double share,
-                               const char *training, const rv_store_options *options)
+rv_status rv_own_write_network(const char *path, const rv_own_content *content,
+                               const rv_stored_tensor *tensors, size_t n_tensors,
+                               const rv_store_options *options)
 {
-    json_t *json = network_json(network, share, classes, n_classes);
+    json_t *json = network_json(content);
     char *graph = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (graph == NULL) {
         return rv_fail(RV_ERR_MEMORY, "'%s' cannot be written as JSON: a name is no UTF-8",
-                       network->name);
+                       content->network->name);
     }
     const rv_stored_text texts[] = {{"format", "pt"}, /* what other readers look for */
                                     {RV_OWN_FORMAT, VERSION},
                                     {RV_OWN_GRAPH, graph},
-                                    {RV_OWN_TRAINING, training}};
-    const rv_status status =
-        rv_safetensors_write(path, tensors, n_tensors, texts, training != NULL ? 4 : 3, options);
+                                    {RV_OWN_LICENCE, content->licence},
+                                    {RV_OWN_PROVENANCE, content->provenance},
+                                    {RV_OWN_TRAINING, content->training}};
+    rv_stored_text known[sizeof texts / sizeof *texts];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value != NULL) {
+            known[n++] = texts[i];
+        }
+    }
+    const rv_status status = rv_safetensors_write(path, tensors, n_tensors, known, n, options);
     free(graph);
     return status;
 }
@@ -242,8 +253,8 @@ static rv_status read_input(rv_network *network, const json_t *json, const char 
                                 (int32_t)size[2]);
 }
 
-static rv_status read_network(rv_network *network, rv_names *classes, const json_t *json,
-                              const char *file)
+static rv_status read_network(rv_network *network, rv_names *classes, rv_names *labels,
+                              const json_t *json, const char *file)
 {
     const json_t *layers = json_object_get(json, "layers");
     RV_TRY(read_input(network, json, file));
@@ -257,11 +268,13 @@ static rv_status read_network(rv_network *network, rv_names *classes, const json
     if (!(network->share > 0 && network->share <= 1)) {
         return fail_graph(file, "share");
     }
-    return read_names(classes, json_object_get(json, "classes"), file);
+    RV_TRY(read_names(classes, json_object_get(json, "classes"), file));
+    RV_TRY(read_names(labels, json_object_get(json, "labels"), file));
+    return labels->n == 0 || labels->n == classes->n ? RV_OK : fail_graph(file, "labels");
 }
 
-rv_status rv_own_network(rv_network **out, rv_names *classes, const rv_safetensors *weights,
-                         const char *file)
+rv_status rv_own_network(rv_network **out, rv_names *classes, rv_names *labels,
+                         const rv_safetensors *weights, const char *file)
 {
     const char *text = rv_safetensors_metadata(weights, RV_OWN_GRAPH);
     const char *version = rv_safetensors_metadata(weights, RV_OWN_FORMAT);
@@ -283,7 +296,7 @@ rv_status rv_own_network(rv_network **out, rv_names *classes, const rv_safetenso
     rv_status status = name != NULL ? rv_network_create(&network, name, NULL, RV_POOLING_AS_MADE)
                                     : fail_graph(file, "it has no name");
     if (status == RV_OK) {
-        status = read_network(network, classes, json, file);
+        status = read_network(network, classes, labels, json, file);
     }
     json_decref(json);
     if (status != RV_OK) {

@@ -19,8 +19,10 @@ RV_NODISCARD rv_status rv_own_write(const char *path, const rv_model *model,
                                     const char *training);
 
 /** Keys of the metadata. */
-#define RV_OWN_FORMAT   "reverie.format_version"
-#define RV_OWN_GRAPH    "reverie.graph"
-#define RV_OWN_TRAINING "reverie.training"
+#define RV_OWN_FORMAT     "reverie.format_version"
+#define RV_OWN_GRAPH      "reverie.graph"
+#define RV_OWN_LICENCE    "reverie.licence"
+#define RV_OWN_PROVENANCE "reverie.provenance"
+#define RV_OWN_TRAINING   "reverie.training"
 
 #endif

@@ -250,6 +250,12 @@ static uint16_t to_half(float value)
     return sign | (uint16_t)((rounded - 0x38000000u) >> 13);
 }
 
+/* Vectors (biases, statistics of norms) are few, and a variance may be anything: only the rest is worth it. */
+static bool is_halved(const rv_stored_tensor *t, bool half)
+{
+    return half && t->shape.rank > 1;
+}
+
 static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes, bool half)
 {
     json_t *shape = json_array();
@@ -272,8 +278,9 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
     }
     json_object_set_new(header, "__metadata__", metadata);
     for (size_t i = 0; i < n_tensors; i++) {
-        const size_t bytes = rv_shape_count(&tensors[i].shape) * (half ? 2 : sizeof(float));
-        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at, bytes, half));
+        const bool halved = is_halved(&tensors[i], half);
+        const size_t bytes = rv_shape_count(&tensors[i].shape) * (halved ? 2 : sizeof(float));
+        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at, bytes, halved));
         at += bytes;
     }
     char *text = json_dumps(header, JSON_COMPACT);
@@ -299,7 +306,7 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
 static rv_status write_values(FILE *stream, const rv_stored_tensor *t, bool half)
 {
     const size_t n = rv_shape_count(&t->shape);
-    if (!half) {
+    if (!is_halved(t, half)) {
         fwrite(t->data, sizeof(float), n, stream);
         return RV_OK;
     }

@@ -31,14 +31,14 @@ typedef struct job {
     rv_runner runner;
 } job;
 
-/* Classes by the model's names, where it has one for each of its outputs. */
+/* Classes by the names that the model's data set gave them, where it knows one for each of its outputs. */
 static rv_status open_dataset(job *j, const char *path, int32_t classes)
 {
     const char **names = NULL;
     const bool named = rv_model_label_count(j->model) == classes;
     RV_TRY(rv_alloc(&names, (size_t)classes + 1, sizeof *names, "classes"));
     for (int32_t i = 0; named && i < classes; i++) {
-        names[i] = rv_model_label(j->model, i);
+        names[i] = rv_model_class(j->model, i);
     }
     const rv_dataset_options options = {.validation = j->options->validation,
                                         .seed = j->options->seed,

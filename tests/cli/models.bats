@@ -52,7 +52,18 @@ setup() {
     [[ $output == *conv1*1x8x32x32* ]]
     fails 2 "tiny.safetensors" -q models convert tiny.prototxt -o tiny.safetensors
     fails 2 "needs a model and a file" models convert tiny.prototxt
+    printf 'class %d\tkind %d\n' 0 0 1 1 2 2 3 3 4 4 5 5 6 6 7 7 8 8 9 9 >words.tsv
+    works -q models convert half.safetensors -o named.safetensors --labels words.tsv --licence "none at all" \
+        --provenance "drawn by lot"
+    works -q models info named.safetensors
+    [[ $output == *"Licence: none at all"*"Made: drawn by lot"* ]]
+    works -q models convert named.safetensors -o part.safetensors --features
+    works -q models info part.safetensors --json
+    [[ $output == *'"licence": "none at all"'* && $output == *'"classes": 0'* && $output != *'"mean"'*'"mean"'* ]]
+    fails 1 "no layer 'conv3'" -q models convert named.safetensors -o other.safetensors --until conv3
     needs_device
+    works -q classify named.safetensors good.png --top 1
+    [[ ${lines[1]} == *" kind "[0-9] ]]
     works -q classify tiny.safetensors good.png --top 1
 }
 

@@ -2,9 +2,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "build.h"
 #include "graph/internal.h"
+#include "model/model.h"
 #include "support/assert.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 TestSuite(fuse, .init = open_device, .fini = close_device);
@@ -37,6 +39,13 @@ static void release_plan(void)
     params = NULL;
 }
 
+static float *read_value(rv_value v)
+{
+    float *values = malloc(rv_shape_count(rv_graph_shape(graph, v)) * sizeof *values);
+    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_tensor(plan, v), values));
+    return values;
+}
+
 /* Runs on numbers of both signs; freed by the caller. */
 static float *run(rv_value x, rv_value out)
 {
@@ -48,9 +57,7 @@ static float *run(rv_value x, rv_value out)
     RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, x), in));
     free(in);
     RV_ASSERT_OK(rv_plan_forward(plan));
-    float *values = malloc(rv_shape_count(rv_graph_shape(graph, out)) * sizeof *values);
-    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_tensor(plan, out), values));
-    return values;
+    return read_value(out);
 }
 
 /* Between two convolutions, so that the layout is blocked: the values with c seen, which keeps it apart, and without. */
@@ -239,6 +246,19 @@ static void set_numbers(rv_graph *g)
     }
 }
 
+/* Running statistics and factors of node i as after some training, where it has them. */
+static void set_statistics(int i)
+{
+    for (int k = 0; k < 2; k++) {
+        rv_param *factors = rv_graph_param(graph, i, k), *statistics = rv_graph_state(graph, i, k);
+        for (size_t j = 0; statistics != NULL && j < rv_shape_count(&statistics->shape); j++) {
+            const float spread = (float)((j * 13 + (size_t)i) % 29) / 29.0f;
+            statistics->data[j] = k == 0 ? spread - 0.5f : 0.1f + 2 * spread;
+            factors->data[j] = k == 0 ? 0.5f + spread : 0.4f - spread;
+        }
+    }
+}
+
 static rv_value batch_norm(const char *name, rv_value in, int affine)
 {
     rv_value v;
@@ -356,6 +376,54 @@ Test(fuse, branches_fold_each_into_its_own)
     close_to(expected, got, rv_shape_count(rv_graph_shape(graph, sum)), "sum");
     free(expected);
     free(got);
+}
+
+/* vgg-s as it is shipped, 32 pixels: convolutions wanted beside the scores keep what follows apart, and stay what they
+ * are by name; with all but one folded that one is the same. */
+Test(fuse, a_whole_network_gives_the_same_folded_and_its_names_stay)
+{
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    rv_model_graph model;
+    rv_model *network;
+    rv_value all[11], norm;
+    char name[32];
+    int n = 0;
+    options.width = options.height = 32;
+    RV_ASSERT_OK(rv_model_open(&network, "vgg-s", &options));
+    RV_ASSERT_OK(rv_model_build(&model, network, NULL, 0));
+    rv_model_close(network);
+    rv_graph_destroy(graph);
+    graph = model.graph;
+    for (int i = 0; i < rv_graph_node_count(graph); i++) {
+        set_statistics(i);
+    }
+    all[n++] = model.output;
+    for (int i = 0; i < 9; i++) {
+        snprintf(name, sizeof name, "conv%d_%d", 1 + i / 2, 1 + i % 2);
+        RV_ASSERT_OK(rv_graph_find(graph, &all[n++], name));
+    }
+    make_plan((rv_plan_options){.outputs = all, .n_outputs = n});
+    cr_assert_eq(plan->n_folds, 0);
+    float *scores = run(model.picture, all[0]), *apart = read_value(all[4]);
+    release_plan();
+    make_plan((rv_plan_options){.outputs = all, .n_outputs = 1});
+    cr_assert_eq(plan->n_folds, 9);
+    float *folded = run(model.picture, all[0]);
+    close_to(scores, folded, 200, "scores");
+    free(folded);
+    release_plan();
+    RV_ASSERT_OK(rv_graph_find(graph, &norm, "norm4_2"));
+    const rv_value some[] = {all[0], all[4], norm};
+    make_plan((rv_plan_options){.outputs = some, .n_outputs = 3});
+    cr_assert_eq(plan->n_folds, 8, "norm4_2 is wanted, but comes of the convolution all the same");
+    folded = run(model.picture, all[0]);
+    float *beside = read_value(all[4]);
+    close_to(scores, folded, 200, "scores");
+    close_to(apart, beside, rv_shape_count(rv_graph_shape(graph, all[4])), "conv2_2");
+    free(scores);
+    free(apart);
+    free(folded);
+    free(beside);
 }
 
 /* --- joined values --------------------------------------------------------------------------- */

@@ -170,7 +170,7 @@ Test(own, another_size_is_taken_where_the_layers_allow_it)
                     RV_ERR_USAGE, "the height is -1");
     options.height = options.width = 20;
     RV_ASSERT_OK(rv_model_open(&model, "mlp", NULL));
-    RV_ASSERT_OK(rv_model_save(model, rv_test_path("mlp.safetensors"), false, false));
+    RV_ASSERT_OK(rv_model_save(model, rv_test_path("mlp.safetensors"), NULL));
     rv_model_close(model);
     RV_ASSERT_FAILS(rv_model_open(&model, rv_test_path("mlp.safetensors"), &options), RV_ERR_SHAPE,
                     "hidden1.weight");
@@ -202,10 +202,12 @@ Test(own, half_precision_is_written_to_the_nearest)
     rv_model *model, *half;
     rv_model_graph a, b;
     rv_bytes bytes;
+    rv_model_save_options options = RV_MODEL_SAVE_OPTIONS_INIT;
+    options.half = true;
     RV_ASSERT_OK(rv_model_open(&model, "vgg-s", NULL));
     const char *path = rv_test_path("half.safetensors");
-    RV_ASSERT_OK(rv_model_save(model, path, true, false));
-    RV_ASSERT_FAILS(rv_model_save(model, path, true, false), RV_ERR_USAGE, "half.safetensors");
+    RV_ASSERT_OK(rv_model_save(model, path, &options));
+    RV_ASSERT_FAILS(rv_model_save(model, path, &options), RV_ERR_USAGE, "half.safetensors");
     RV_ASSERT_OK(rv_bytes_open(&bytes, path, 0));
     cr_assert_lt(bytes.size, 4000000);
     rv_bytes_close(&bytes);
