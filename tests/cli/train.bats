@@ -119,6 +119,16 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $output == *checks* || $output == *waves* ]]
     works -q models info run/best.safetensors
     [[ $output == *hidden1*dense* ]]
+    # With names for people, classes of a data set are still found by their own.
+    printf '%s\t%s\n' waves 'rolling waves' checks 'chess boards' >words.tsv
+    works -q models convert run/best.safetensors -o named.safetensors --labels words.tsv
+    works -q evaluate named.safetensors set
+    [[ $output == *"20 pictures: "* && $output == *"rolling waves"* ]]
+    # And training goes on with them, on larger pictures where the layers allow it.
+    fails 1 "hidden1.weight" -q train set --model named.safetensors --size 10 -o larger
+    works -q train set --model named.safetensors --batch 4 --epochs 1 -o more
+    works -q classify more/last.safetensors set/checks/3.png --top 1
+    [[ $output == *"chess boards"* || $output == *"rolling waves"* ]]
 }
 
 @test "train and evaluate refuse what they cannot do" {
