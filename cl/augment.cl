@@ -56,7 +56,7 @@ static inline floatB cover(floatB u, float size)
 #endif
 
 /* Bilinear, 0..1, from `column` on. Two pixels side by side come by one load of eight bytes: behind the last source
- * there are two bytes more. */
+ * there are five bytes more, for one that is a pixel wide. */
 static inline pixels sample(__global const uchar *x, const rv_augment_job *j, int column, int row)
 {
     const float last_x = (float)(j->source_width - 1), last_y = (float)(j->source_height - 1);
@@ -73,8 +73,8 @@ static inline pixels sample(__global const uchar *x, const rv_augment_job *j, in
     }
     u = clamp(u, 0.0f, last_x);
     v = clamp(v, 0.0f, last_y);
-    const intB left = max(min(convert_intB(u), j->source_width - 2), 0);
-    const intB top = max(min(convert_intB(v), j->source_height - 2), 0);
+    const intB left = max(min(convert_intB(u), (intB)(j->source_width - 2)), (intB)(0));
+    const intB top = max(min(convert_intB(v), (intB)(j->source_height - 2)), (intB)(0));
     const floatB share_x = u - convert_floatB(left), share_y = v - convert_floatB(top);
     const intB from = (top * j->source_width + left) * 3;
     const int below = j->source_height > 1 ? j->source_width * 3 : 0;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Work-items of a job on processors: a few for each core. */
-enum { CPU_ITEMS = 32, GPU_LOCAL = 64, SPARE_BYTES = 2 };
+/* Work-items of a job on processors: a few for each core. Eight bytes are loaded at a pixel of three. */
+enum { CPU_ITEMS = 32, GPU_LOCAL = 64, SPARE_BYTES = 5 };
 
 typedef enum role { SOURCES, JOBS, RESULTS, WARPED, BLURRED, N_BUFFERS } role;
 
