@@ -59,8 +59,9 @@ typedef struct rv_model_options {
         sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL \
     }
 
-/** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the
- *  units of its hidden layers; all else is the path of a .caffemodel or .prototxt, or of a
+/** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of
+ *  rv_model_list(), of which "mlp:300,100" says the units of its hidden layers; all else is the path of a .yaml that
+ *  lists the layers of an architecture (docs/guide/models.md), of a .caffemodel or .prototxt, or of a
  *  .safetensors that Reverie wrote. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.

@@ -41,8 +41,9 @@ typedef struct rv_train_epoch {
 /** Options of a training. Methods go by the names of docs/methods.md. */
 typedef struct rv_train_options {
     size_t struct_size;
-    const char *architecture; /**< of rv_model_list(); NULL: `model` */
-    const char *model;        /**< file to go on from, with all its weights; NULL: fresh ones */
+    const char
+        *architecture; /**< of rv_model_list(), or a .yaml that lists layers; NULL: `model` */
+    const char *model; /**< file to go on from, with all its weights; NULL: fresh ones */
     int size; /**< side of the pictures; 0: that of `model`, or as the data set has them, else as the architecture */
     const char *
         head; /**< with `model`: NULL, or what takes the place of its classifier: "linear" a dense layer to the
@@ -71,7 +72,7 @@ typedef struct rv_train_options {
     double decay_factor;  /**< of piecewise, plateau, exponential; 0: 0.1 */
     double decay_epochs;  /**< period of exponential and power; 0: all epochs */
     int plateau_patience; /**< epochs; default 5 */
-    const char *init;     /**< first weights; default "he" */
+    const char *init;     /**< first weights, for layers whose YAML says none; default "he" */
     double smoothing;     /**< of labels, 0 to 1; default 0 */
     const char *
         recipe; /**< augmentation of the training pictures: a YAML file, "light" or "photo"; NULL: none */

@@ -87,6 +87,43 @@ rv_status rv_yaml_number(double *out, const rv_yaml *yaml, const yaml_node_t *no
     return RV_OK;
 }
 
+static rv_status read_pair(yaml_node_t **out, rv_yaml *yaml, const yaml_node_pair_t *pair,
+                           const char *const *names, size_t n, const char *what)
+{
+    const yaml_node_t *key = rv_yaml_node(yaml, pair->key);
+    const char *name = rv_yaml_text(key);
+    if (name == NULL) {
+        return rv_yaml_fail(yaml, key, "a key of %s is no word", what);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            if (out[i] != NULL) {
+                return rv_yaml_fail(yaml, key, "%s has '%s' twice", what, name);
+            }
+            out[i] = rv_yaml_node(yaml, pair->value);
+            return RV_OK;
+        }
+    }
+    return rv_yaml_fail(yaml, key, "%s has no '%.100s'; the nearest is '%s'", what, name,
+                        names[rv_nearest(name, names, n)]);
+}
+
+rv_status rv_yaml_keys(yaml_node_t **out, rv_yaml *yaml, const yaml_node_t *node,
+                       const char *const *names, size_t n, const char *what)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = NULL;
+    }
+    if (node->type != YAML_MAPPING_NODE) {
+        return rv_yaml_fail(yaml, node, "%s takes {key: value, ...}", what);
+    }
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        RV_TRY(read_pair(out, yaml, pair, names, n, what));
+    }
+    return RV_OK;
+}
+
 rv_status rv_yaml_fail(const rv_yaml *yaml, const yaml_node_t *node, const char *format, ...)
 {
     char message[RV_ERROR_BYTES];

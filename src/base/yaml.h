@@ -32,6 +32,12 @@ const char *rv_yaml_text(const yaml_node_t *node);
 RV_NODISCARD rv_status rv_yaml_number(double *out, const rv_yaml *yaml, const yaml_node_t *node,
                                       double min, double max, const char *what);
 
+/** Values of the keys of a mapping: out[i] is that of names[i], NULL where it is absent.
+ *  @param what  the mapping in messages.
+ *  @return RV_ERR_FORMAT where it is no mapping, a key stands twice, or is none of these: the nearest is named. */
+RV_NODISCARD rv_status rv_yaml_keys(yaml_node_t **out, rv_yaml *yaml, const yaml_node_t *node,
+                                    const char *const *names, size_t n, const char *what);
+
 /** Fails with RV_ERR_FORMAT and "NAME:LINE: " before the message. */
 rv_status rv_yaml_fail(const rv_yaml *yaml, const yaml_node_t *node, const char *format, ...)
     RV_PRINTF(3, 4);

@@ -240,7 +240,8 @@ static int open_model(const cli *c, rv_model **out, const settings *s, const cha
             names[n++] = entries[i].name;
         }
     }
-    const int nearest = s->architecture != NULL ? rv_nearest(name, names, n) : -1;
+    const bool is_word = s->architecture != NULL && strpbrk(name, "./:") == NULL;
+    const int nearest = is_word ? rv_nearest(name, names, n) : -1;
     if (nearest >= 0 && strcmp(names[nearest], name) != 0) {
         return cli_usage("there is no architecture '%s'; did you mean '%s'?", name, names[nearest]);
     }
@@ -498,9 +499,10 @@ static const cli_option options[] = {
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
-     .argument = "NAME",
+     .argument = "NAME|FILE",
      .otherwise = "vgg19 for stylize, squeezenet for infer, vgg-s for train",
-     .help = "architecture to measure; its weights are drawn at random"},
+     .help = "architecture to measure, by name or a YAML file of layers; its weights are drawn at "
+             "random"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = offsetof(settings, model),

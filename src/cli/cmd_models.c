@@ -43,7 +43,8 @@ static int list(cli *c)
     cli_json_set(c, "builtin_file", missing ? json_null() : cli_json_text(builtin));
     free(builtin);
     if (!c->globals.json && code == CLI_DONE) {
-        printf("Any other MODEL is the path of a .caffemodel, .prototxt or .safetensors.\n");
+        printf("Any other MODEL is the path of a .caffemodel, .prototxt or .safetensors, or "
+               "of a .yaml that lists layers.\n");
     }
     if (!c->globals.json && code == CLI_DONE && missing) {
         printf("builtin: %s.\n", rv_error_message());
@@ -275,8 +276,8 @@ static const cli_option options[] = {
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
-     .argument = "NAME",
-     .help = "architecture instead of MODEL"},
+     .argument = "NAME|FILE",
+     .help = "architecture instead of MODEL, by name or a YAML file of layers"},
     {.name = "size",
      .kind = CLI_INT,
      .offset = offsetof(settings, size),
@@ -316,10 +317,13 @@ const cli_command cli_models = {
         "`convert` writes a network with its weights and classes as Reverie's own .safetensors, "
         "which "
         "any reader of that format opens.\n\n"
-        "MODEL is a name from the list, or the path of a .caffemodel, .prototxt or .safetensors.",
+        "MODEL is a name from the list, or the path of a .caffemodel, .prototxt or .safetensors, "
+        "or "
+        "of a .yaml that lists layers.",
     .example =
         "reverie models list\nreverie models info vgg19\n"
         "reverie models info --arch vgg-s --size 32 --classes 10\n"
+        "reverie models info samples/networks/residual.yaml\n"
         "reverie models info squeezenet.caffemodel --graph deploy.prototxt\n"
         "reverie models convert vgg19.caffemodel -o vgg19.safetensors --until relu5_1 --half",
     .actions = actions,

@@ -15,8 +15,9 @@ static const cli_option options[] = {
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = AT(architecture),
-     .argument = "NAME",
-     .help = "architecture, as `reverie models list` names them; mlp:64,32 says units"},
+     .argument = "NAME|FILE",
+     .help = "architecture, as `reverie models list` names them; mlp:64,32 says units; or a YAML "
+             "file of layers"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = AT(model),
@@ -192,7 +193,9 @@ static const cli_option options[] = {
      .offset = AT(init),
      .argument = "NAME",
      .initial = "he",
-     .help = "first weights: he, xavier or lecun, with -normal, -uniform or -truncated"},
+     .help =
+         "first weights: he, xavier or lecun, and behind it -normal, -uniform or -truncated, -in, "
+         "-out or -average, and units: he-uniform, xavier-tanh"},
     {.name = "smoothing",
      .kind = CLI_REAL,
      .offset = AT(smoothing),

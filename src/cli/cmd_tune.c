@@ -131,9 +131,10 @@ static const cli_option options[] = {
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
-     .argument = "NAME",
+     .argument = "NAME|FILE",
      .otherwise = "vgg19 for stylize, squeezenet for infer, vgg-s for train",
-     .help = "architecture whose layers to tune, with weights drawn at random"},
+     .help =
+         "architecture whose layers to tune, by name or a YAML file, with weights drawn at random"},
     CLI_MODEL_OPTIONS(settings, files),
     {.name = "for",
      .kind = CLI_CHOICE,

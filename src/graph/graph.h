@@ -3,6 +3,7 @@
 #ifndef RV_GRAPH_GRAPH_H
 #define RV_GRAPH_GRAPH_H
 
+#include "graph/init.h"
 #include "ops/op.h"
 
 /** Nodes in order of construction, which is an order they can run in. Shapes are inferred as nodes
@@ -19,6 +20,8 @@ typedef struct rv_param {
     rv_shape shape;
     rv_init init;
     int32_t fan_in, fan_out;
+    rv_initializer
+        by;      /**< what draws it, whatever is asked for of all; gain 0: what is asked for */
     float *data; /**< host values, plain; NULL: to be initialised; owned by the graph */
 } rv_param;
 
@@ -79,8 +82,11 @@ rv_param *rv_graph_state(rv_graph *graph, int node, int i);
 RV_NODISCARD rv_status rv_param_set(rv_param *param, const float *data, size_t count);
 /** Frees the values of all parameters and states, which rv_params_create() has taken to the device. */
 void rv_graph_release_values(rv_graph *graph);
-/** Fills each parameter and state without values as its operation says; weights as He et al. 2015, normal with
- *  deviation sqrt(2 / fan_in), drawn by Philox(seed, parameter number, index). */
+/** Fills each parameter and state without values: drawn ones by their own initialiser, else by that given; all else
+ *  as its operation says. Drawn by Philox(seed, parameter number, index). */
+RV_NODISCARD rv_status rv_graph_initialize_by(rv_graph *graph, const rv_initializer *initializer,
+                                              uint32_t seed);
+/** The same by He et al. 2015. */
 RV_NODISCARD rv_status rv_graph_initialize(rv_graph *graph, uint32_t seed);
 
 #endif

@@ -5,10 +5,11 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/pool.h"
-
-#include <reverie/names.h>
+#include "base/text.h"
+#include "graph/graph.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,60 +27,102 @@ enum { MAX_DRAWS = 16 };
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-static const struct {
+/* What a word settles, as bits: no two words of a name may settle the same. */
+enum { A_METHOD = 1, A_DISTRIBUTION = 2, A_FAN = 4, A_GAIN = 8 };
+
+static const struct word {
     const char *name;
-    rv_initializer initializer;
-} initializers[] = {
-    {"he", {RV_NORMAL, RV_FAN_IN, SQRT_2, 0}},
-    {"he-normal", {RV_NORMAL, RV_FAN_IN, SQRT_2, 0}},
-    {"he-uniform", {RV_UNIFORM, RV_FAN_IN, SQRT_2, 0}},
-    {"he-truncated", {RV_TRUNCATED_NORMAL, RV_FAN_IN, SQRT_2, 0}},
-    {"xavier", {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
-    {"xavier-normal", {RV_NORMAL, RV_FAN_AVERAGE, 1, 0}},
-    {"xavier-uniform", {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
-    {"xavier-truncated", {RV_TRUNCATED_NORMAL, RV_FAN_AVERAGE, 1, 0}},
-    {"lecun", {RV_NORMAL, RV_FAN_IN, 1, 0}},
-    {"lecun-normal", {RV_NORMAL, RV_FAN_IN, 1, 0}},
-    {"lecun-uniform", {RV_UNIFORM, RV_FAN_IN, 1, 0}},
-    {"lecun-truncated", {RV_TRUNCATED_NORMAL, RV_FAN_IN, 1, 0}},
+    int what;
+    rv_initializer is; /* all of it for a method, else the one field */
+} words[] = {
+    {"he", A_METHOD, {RV_NORMAL, RV_FAN_IN, SQRT_2, 0}},
+    {"xavier", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
+    {"glorot", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
+    {"lecun", A_METHOD, {RV_NORMAL, RV_FAN_IN, 1, 0}},
+    {"normal", A_DISTRIBUTION, {.distribution = RV_NORMAL}},
+    {"uniform", A_DISTRIBUTION, {.distribution = RV_UNIFORM}},
+    {"truncated", A_DISTRIBUTION, {.distribution = RV_TRUNCATED_NORMAL}},
+    {"in", A_FAN, {.fan = RV_FAN_IN}},
+    {"out", A_FAN, {.fan = RV_FAN_OUT}},
+    {"average", A_FAN, {.fan = RV_FAN_AVERAGE}},
+    {"linear", A_GAIN, {.gain = 1}},
+    {"logistic", A_GAIN, {.gain = 4}},
+    {"sigmoid", A_GAIN, {.gain = 4}},
+    {"tanh", A_GAIN, {.gain = 1}},
+    {"relu", A_GAIN, {.gain = SQRT_2}},
 };
 
-static const struct {
-    const char *name;
-    double gain;
-} gains[] = {{"linear", 1}, {"logistic", 4}, {"tanh", 1}, {"relu", SQRT_2}};
+enum { N_WORDS = sizeof words / sizeof words[0], LONGEST_WORD = 16 };
 
-enum {
-    N_INITIALIZERS = sizeof initializers / sizeof initializers[0],
-    N_GAINS = sizeof gains / sizeof gains[0]
-};
-
-rv_status rv_initializer_find(rv_initializer *out, const char *name)
+/* The word of that name among those that settle one of `what`. */
+static rv_status find_word(const struct word **out, const char *name, int what, const char *text)
 {
-    const char *names[N_INITIALIZERS];
-    for (size_t i = 0; i < N_INITIALIZERS; i++) {
-        names[i] = initializers[i].name;
-        if (strcmp(name, names[i]) == 0) {
-            *out = initializers[i].initializer;
-            return RV_OK;
+    const char *names[N_WORDS];
+    size_t n = 0;
+    for (size_t i = 0; i < N_WORDS; i++) {
+        if ((words[i].what & what) != 0) {
+            names[n++] = words[i].name;
+            if (strcmp(name, words[i].name) == 0) {
+                *out = &words[i];
+                return RV_OK;
+            }
         }
     }
-    return rv_fail(RV_ERR_USAGE, "there is no initialiser '%s'; the nearest is '%s'", name,
-                   names[rv_nearest(name, names, N_INITIALIZERS)]);
+    return rv_fail(RV_ERR_USAGE, "there is no initialiser '%.60s': no '%s'; the nearest is '%s'",
+                   text, name, names[rv_nearest(name, names, n)]);
 }
 
-rv_status rv_initializer_gain(double *out, const char *units)
+static void settle(rv_initializer *by, const struct word *word)
 {
-    const char *names[N_GAINS];
-    for (size_t i = 0; i < N_GAINS; i++) {
-        names[i] = gains[i].name;
-        if (strcmp(units, names[i]) == 0) {
-            *out = gains[i].gain;
-            return RV_OK;
-        }
+    switch (word->what) {
+    case A_METHOD:
+        *by = word->is;
+        break;
+    case A_DISTRIBUTION:
+        by->distribution = word->is.distribution;
+        break;
+    case A_FAN:
+        by->fan = word->is.fan;
+        break;
+    default:
+        by->gain = word->is.gain;
     }
-    return rv_fail(RV_ERR_USAGE, "there is no gain for '%s' units; the nearest is '%s'", units,
-                   names[rv_nearest(units, names, N_GAINS)]);
+}
+
+/* Copies the next word; *at is moved behind it and its "-". */
+static void next_word(char out[LONGEST_WORD], const char **at)
+{
+    const size_t n = strcspn(*at, "-");
+    snprintf(out, LONGEST_WORD, "%.*s", (int)(n < LONGEST_WORD ? n : LONGEST_WORD - 1), *at);
+    *at += n + ((*at)[n] == '-');
+}
+
+rv_status rv_initializer_find(rv_initializer *out, const char *text)
+{
+    rv_initializer by = RV_INITIALIZER_HE;
+    char name[LONGEST_WORD];
+    const char *at = text;
+    const struct word *word;
+    next_word(name, &at);
+    RV_TRY(find_word(&word, name, A_METHOD | A_DISTRIBUTION, text));
+    settle(&by, word);
+    if (word->what == A_DISTRIBUTION) {
+        RV_TRY(
+            rv_parse_double(&by.deviation, at, 1e-9, 1e9, "the deviation behind a distribution"));
+        *out = by;
+        return RV_OK;
+    }
+    for (int settled = 0; *at != '\0'; settled |= word->what) {
+        next_word(name, &at);
+        RV_TRY(find_word(&word, name, A_DISTRIBUTION | A_FAN | A_GAIN, text));
+        if ((settled & word->what) != 0) {
+            return rv_fail(RV_ERR_USAGE, "the initialiser '%.60s' says twice what '%s' says", text,
+                           name);
+        }
+        settle(&by, word);
+    }
+    *out = by;
+    return RV_OK;
 }
 
 /* --- draws ----------------------------------------------------------------------------------- */
@@ -143,6 +186,7 @@ static rv_status initialize(rv_param *p, const rv_initializer *by, uint32_t seed
     if (p == NULL || p->data != NULL) {
         return RV_OK;
     }
+    by = p->by.gain > 0 ? &p->by : by;
     const size_t count = rv_shape_count(&p->shape);
     RV_TRY(rv_alloc(&p->data, count, sizeof(float), p->node));
     if (p->init != RV_INIT_HE) {

@@ -3,7 +3,7 @@
 #ifndef RV_GRAPH_INIT_H
 #define RV_GRAPH_INIT_H
 
-#include "graph/graph.h"
+#include <reverie/status.h>
 
 /** Shape of the distribution that weights are drawn from; all of mean 0. */
 typedef enum rv_distribution {
@@ -31,16 +31,11 @@ typedef struct rv_initializer {
         RV_NORMAL, RV_FAN_IN, 1.4142135623730951, 0 \
     }
 
-/** "he", "xavier" (Glorot and Bengio 2010: average, gain 1) or "lecun" (fan in, gain 1; for SELU), as it is or with
- *  "-normal", "-uniform" or "-truncated". RV_ERR_USAGE names the nearest. */
-RV_NODISCARD rv_status rv_initializer_find(rv_initializer *out, const char *name);
-/** Gain for units of a kind: "linear" 1, "logistic" 4 (its slope at 0 is 1/4), "tanh" 1, "relu" sqrt(2).
- *  RV_ERR_USAGE names the nearest. */
-RV_NODISCARD rv_status rv_initializer_gain(double *out, const char *units);
-
-/** Fills each parameter and state without values: weights by `initializer`, all else as its operation says.
- *  Drawn by Philox(seed, parameter number, index). */
-RV_NODISCARD rv_status rv_graph_initialize_by(rv_graph *graph, const rv_initializer *initializer,
-                                              uint32_t seed);
+/** Reads words between "-". The first is "he", "xavier" or "glorot" (Glorot and Bengio 2010: uniform, average, gain 1)
+ *  or "lecun" (normal, fan in, gain 1; for SELU); further ones change one thing each: the distribution ("normal",
+ *  "uniform", "truncated"), the fan ("in", "out", "average"), the units that the gain is for ("linear" 1, "logistic" or
+ *  "sigmoid" 4, as its slope at 0 is 1/4, "tanh" 1, "relu" sqrt(2)): "xavier-normal-tanh", "he-out". Or a distribution
+ *  with its deviation: "truncated-0.1". RV_ERR_USAGE names the nearest word. */
+RV_NODISCARD rv_status rv_initializer_find(rv_initializer *out, const char *text);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct rv_layer {
     rv_names inputs, outputs;
     rv_attr_value attrs[RV_LAYER_MAX_ATTRS];
     size_t n_attrs;
-    int line; /**< in the network's file, 0: none */
+    rv_initializer init; /**< of its weights, where the file says so; gain 0: it does not */
+    int line;            /**< in the network's file, 0: none */
 } rv_layer;
 
 /** What an importer makes and rv_network_build() turns into a graph. A layer may write the name that
@@ -81,11 +82,17 @@ typedef struct rv_architecture_shape {
     int32_t classes;
 } rv_architecture_shape;
 
-/** The network of a built-in architecture. *out stays NULL where `name` is none.
+/** The network of a built-in architecture, or of a .yaml file that lists its layers. *out stays NULL where `name` is
+ *  neither.
  *  @param name  may carry more behind a colon: "mlp:300,100". */
 RV_NODISCARD rv_status rv_architecture_create(rv_network **out, const char *name,
                                               const rv_architecture_shape *shape,
                                               rv_pooling pooling);
+
+/** The network that YAML describes; `file` names it in messages. */
+RV_NODISCARD rv_status rv_architecture_parse(rv_network **out, const char *text, size_t size,
+                                             const char *file, const rv_architecture_shape *shape,
+                                             rv_pooling pooling);
 
 /** Stands before the names of a new head's layers: the file of the network has no weights for them. */
 #define RV_HEAD_PREFIX "head/"

@@ -3,7 +3,7 @@
 #ifndef RV_MODEL_MODEL_H
 #define RV_MODEL_MODEL_H
 
-#include "graph/init.h"
+#include "graph/graph.h"
 #include <reverie/model.h>
 
 /** A model as a graph of its own: input "picture" (plain [N,3,H,W], RGB, 0..1) -> preprocess ->

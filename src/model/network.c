@@ -222,6 +222,18 @@ static rv_status add_input(rv_model_graph *out, const rv_network *network)
     return RV_OK;
 }
 
+/* Of the node that was added last. */
+static void set_initializer(rv_graph *graph, const rv_initializer *init)
+{
+    const int node = rv_graph_node_count(graph) - 1;
+    for (int i = 0; i < RV_MAX_PARAMS; i++) {
+        rv_param *param = rv_graph_param(graph, node, i);
+        if (param != NULL) {
+            param->by = *init;
+        }
+    }
+}
+
 static rv_status add_layer(rv_model_graph *out, const rv_layer *layer, link *links, link *own)
 {
     rv_value in[RV_MAX_INPUTS] = {out->input};
@@ -238,6 +250,7 @@ static rv_status add_layer(rv_model_graph *out, const rv_layer *layer, link *lin
     } else {
         RV_TRY(rv_graph_add(out->graph, &own->value, layer->op, layer->name, in,
                             (int)layer->inputs.n, layer->attrs, layer->n_attrs));
+        set_initializer(out->graph, &layer->init);
     }
     for (size_t k = 0; k < layer->outputs.n; k++) {
         RV_TRY(rv_graph_alias(out->graph, own->value, layer->outputs.list[k]));

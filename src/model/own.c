@@ -142,21 +142,11 @@ static rv_status read_names(rv_names *out, const json_t *array, const char *file
     return RV_OK;
 }
 
-static const rv_attr *find_attr(const rv_op *op, const char *name)
-{
-    for (const rv_attr *a = op->attrs; a != NULL && a->name != NULL; a++) {
-        if (strcmp(a->name, name) == 0) {
-            return a;
-        }
-    }
-    return NULL;
-}
-
 /* Names of attributes and of their values are those of the operation's table, which outlive the JSON. */
 static rv_status read_attr(rv_attr_value *out, const rv_op *op, const char *name,
                            const json_t *value, const char *file)
 {
-    const rv_attr *a = find_attr(op, name);
+    const rv_attr *a = rv_attr_find(op->attrs, name);
     if (a == NULL) {
         return fail_graph(file, name);
     }

@@ -18,7 +18,7 @@ static void store(void *fields, const rv_attr *row, int i, double value)
     }
 }
 
-static const rv_attr *find_row(const rv_attr *table, const char *name)
+const rv_attr *rv_attr_find(const rv_attr *table, const char *name)
 {
     for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
         if (strcmp(row->name, name) == 0) {
@@ -88,7 +88,7 @@ rv_status rv_attrs_set(void *fields, const rv_attr *table, const rv_attr_value *
         }
     }
     for (size_t v = 0; v < n; v++) {
-        const rv_attr *row = find_row(table, values[v].name);
+        const rv_attr *row = rv_attr_find(table, values[v].name);
         if (row == NULL) {
             return fail_unknown(table, values[v].name, node);
         }

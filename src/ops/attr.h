@@ -54,6 +54,9 @@ typedef struct rv_attr_value {
         (sizeof((const rv_attr_value[]){__VA_ARGS__}) / sizeof(rv_attr_value))
 #define RV_NO_ATTRS NULL, (size_t)0
 
+/** The row of that name, NULL: none. */
+const rv_attr *rv_attr_find(const rv_attr *table, const char *name);
+
 /** Fills `fields` with the defaults of `table`, then with `values`; `node` names the culprit in
  *  messages. One value given for a field of several sets all of them. RV_ERR_USAGE: unknown
  *  attribute (the nearest is named), wrong type or count, out of range. */

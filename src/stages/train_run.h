@@ -4,7 +4,7 @@
 #define RV_STAGES_TRAIN_RUN_H
 
 #include "base/text.h"
-#include "graph/init.h"
+#include "graph/graph.h"
 #include "optim/schedule.h"
 #include "optim/update.h"
 #include "stages/event_log.h"

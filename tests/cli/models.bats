@@ -45,6 +45,24 @@ setup() {
     fails 2 "no architecture" models info patches --classes 4
 }
 
+@test "models info and train build an architecture from a file of layers" {
+    cat >net.yaml <<'END'
+input: {channels: 3, size: 8}
+classes: 4
+layers:
+  - block: {name: part, repeat: 2, layers: [conv: {num_output: 3, kernel: 3, pads: 1}, add: {from: [conv1, input]}]}
+  - dense: {num_output: classes}
+END
+    works -q models info --arch net.yaml
+    [[ $output =~ part2/add1\ +add\ +1x3x8x8\ +0 ]]
+    [[ $output =~ dense1\ +dense\ +1x4\ +772 ]]
+    works -q models info net.yaml --classes 7 --size 4
+    [[ $output =~ dense1\ +dense\ +1x7\ +343 ]]
+    sed -i 's/kernel/kernle/' net.yaml
+    fails 1 "net.yaml:4: conv has no 'kernle'; the nearest is 'kernel'" -q models info net.yaml
+    fails 1 "none.yaml" -q models info --arch none.yaml
+}
+
 @test "models convert writes a model of its own, in half the size if asked" {
     works -q models convert tiny.prototxt -o tiny.safetensors
     works -q models convert tiny.prototxt -o half.safetensors --half

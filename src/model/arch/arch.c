@@ -8,6 +8,8 @@
 /* Beyond any use, and far from where sizes overflow. */
 enum { MAX_CLASSES = 1000000, MAX_SIZE = 65535 };
 
+enum { LARGEST_FILE = 1 << 20 };
+
 /* Summaries stand in the list of models, model.c. */
 static const rv_arch table[] = {
     {"lenet", 1, 28, 10, false, rv_arch_lenet},
@@ -41,33 +43,54 @@ static rv_status check(const char *what, int32_t value, int32_t max)
                                                 what, (int)value, (int)max);
 }
 
+rv_status rv_arch_set_input(rv_network *network, const rv_architecture_shape *shape)
+{
+    RV_TRY(check("the number of classes", shape->classes, MAX_CLASSES));
+    RV_TRY(check("the width", shape->width, MAX_SIZE));
+    RV_TRY(check("the height", shape->height, MAX_SIZE));
+    if (shape->channels != 1 && shape->channels != 3) {
+        return rv_fail(RV_ERR_USAGE, "pictures have 1 or 3 channels, not %d", (int)shape->channels);
+    }
+    return rv_network_set_input(network, "data", shape->channels, shape->height, shape->width);
+}
+
 static rv_status build(rv_network *network, const rv_arch *arch, const rv_architecture_shape *shape,
                        const char *words)
 {
-    const int32_t classes = shape->classes != 0 ? shape->classes : arch->classes;
-    const int32_t channels = shape->channels != 0 ? shape->channels : arch->channels;
-    const int32_t width = shape->width != 0 ? shape->width : arch->size;
-    const int32_t height = shape->height != 0 ? shape->height : arch->size;
+    const rv_architecture_shape own = {
+        .channels = shape->channels != 0 ? shape->channels : arch->channels,
+        .height = shape->height != 0 ? shape->height : arch->size,
+        .width = shape->width != 0 ? shape->width : arch->size,
+        .classes = shape->classes != 0 ? shape->classes : arch->classes};
     rv_chain chain = {network, "data"};
     if (words != NULL && !arch->takes_words) {
         return rv_fail(RV_ERR_USAGE, "%s takes no ':%s' behind its name", arch->name, words);
     }
-    RV_TRY(check("the number of classes", classes, MAX_CLASSES));
-    RV_TRY(check("the width", width, MAX_SIZE));
-    RV_TRY(check("the height", height, MAX_SIZE));
-    if (channels != 1 && channels != 3) {
-        return rv_fail(RV_ERR_USAGE, "pictures have 1 or 3 channels, not %d", (int)channels);
-    }
-    RV_TRY(rv_network_set_input(network, chain.at, channels, height, width));
-    return arch->build(&chain, classes, words);
+    RV_TRY(rv_arch_set_input(network, &own));
+    return arch->build(&chain, own.classes, words);
+}
+
+static rv_status read_file(rv_network **out, const char *path, const rv_architecture_shape *shape,
+                           rv_pooling pooling)
+{
+    rv_bytes bytes;
+    RV_TRY(rv_bytes_open(&bytes, path, LARGEST_FILE));
+    const rv_status status =
+        rv_architecture_parse(out, (const char *)bytes.data, bytes.size, path, shape, pooling);
+    rv_bytes_close(&bytes);
+    return status;
 }
 
 rv_status rv_architecture_create(rv_network **out, const char *name,
                                  const rv_architecture_shape *shape, rv_pooling pooling)
 {
     const rv_arch *arch = find(name);
+    const char *extension = rv_path_extension(name);
     rv_network *network = NULL;
     *out = NULL;
+    if (strcmp(extension, ".yaml") == 0 || strcmp(extension, ".yml") == 0) {
+        return read_file(out, name, shape, pooling);
+    }
     if (arch == NULL) {
         return RV_OK;
     }

@@ -5,7 +5,7 @@
 
 #include "model/internal.h"
 
-enum { RV_ARCH_NAME = 48 };
+enum { RV_ARCH_NAME = 96 };
 
 /** A network under construction; each layer reads the one before. */
 typedef struct rv_chain {
@@ -31,6 +31,9 @@ rv_status rv_arch_squeezenet(rv_chain *c, int32_t classes, const char *words);
 rv_status rv_arch_vgg16(rv_chain *c, int32_t classes, const char *words);
 rv_status rv_arch_vgg19(rv_chain *c, int32_t classes, const char *words);
 rv_status rv_arch_vgg_s(rv_chain *c, int32_t classes, const char *words);
+
+/** Sets the input "data" to a whole shape, each part of which is checked. */
+RV_NODISCARD rv_status rv_arch_set_input(rv_network *network, const rv_architecture_shape *shape);
 
 /** Values 0 to 1, for the networks that Reverie trains; `middle` becomes 0, and `deviation` 1. */
 void rv_chain_take(rv_chain *c, float middle, float deviation);

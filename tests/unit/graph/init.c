@@ -1,6 +1,6 @@
 /* What weights start from: variance and range of each initialiser, by fan and gain, and names. */
 /* SPDX-License-Identifier: MIT */
-#include "graph/init.h"
+#include "graph/graph.h"
 #include "support/assert.h"
 
 #include <math.h>
@@ -79,32 +79,89 @@ Test(init, a_deviation_can_be_given)
     check(rv_graph_param(graph, 1, 0), 1e-4, 0, 3);
 }
 
+/* Glorot and Bengio 2010, equation 16, He et al. 2015, equations 10 and 14, and what gains make of them, by the
+ * deviation of a layer of 1000 to 300: in the words that the command line and files take. */
 Test(init, names_are_those_of_the_papers)
 {
+    static const double fourths[RV_DISTRIBUTIONS] = {3, 1.8, 2.4};
+    static const double limits[RV_DISTRIBUTIONS] = {0, 1.7320508, 2 / 0.87962566};
     static const struct {
         const char *name;
         rv_distribution distribution;
-        rv_fan fan;
-        double gain;
+        double variance;
     } rows[] = {
-        {"he", RV_NORMAL, RV_FAN_IN, 1.41421356},
-        {"he-uniform", RV_UNIFORM, RV_FAN_IN, 1.41421356},
-        {"he-truncated", RV_TRUNCATED_NORMAL, RV_FAN_IN, 1.41421356},
-        {"xavier", RV_UNIFORM, RV_FAN_AVERAGE, 1},
-        {"xavier-normal", RV_NORMAL, RV_FAN_AVERAGE, 1},
-        {"lecun-normal", RV_NORMAL, RV_FAN_IN, 1},
+        {"he", RV_NORMAL, 2.0 / 1000},
+        {"he-normal", RV_NORMAL, 2.0 / 1000},
+        {"he-uniform", RV_UNIFORM, 2.0 / 1000},
+        {"he-truncated", RV_TRUNCATED_NORMAL, 2.0 / 1000},
+        {"he-out", RV_NORMAL, 2.0 / 300},
+        {"he-average-uniform", RV_UNIFORM, 2.0 / 650},
+        {"xavier", RV_UNIFORM, 2.0 / 1300},
+        {"glorot", RV_UNIFORM, 2.0 / 1300},
+        {"xavier-normal", RV_NORMAL, 2.0 / 1300},
+        {"xavier-tanh", RV_UNIFORM, 2.0 / 1300},
+        {"xavier-logistic", RV_UNIFORM, 16 * 2.0 / 1300},
+        {"xavier-normal-sigmoid", RV_NORMAL, 16 * 2.0 / 1300},
+        {"xavier-relu", RV_UNIFORM, 2 * 2.0 / 1300},
+        {"xavier-in-linear", RV_UNIFORM, 1.0 / 1000},
+        {"lecun", RV_NORMAL, 1.0 / 1000},
+        {"normal-0.1", RV_NORMAL, 0.01},
+        {"uniform-0.1", RV_UNIFORM, 0.01},
+        {"truncated-0.1", RV_TRUNCATED_NORMAL, 0.01},
     };
-    rv_initializer found;
-    double gain;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        RV_ASSERT_OK(rv_initializer_find(&found, rows[i].name));
-        cr_assert(found.distribution == rows[i].distribution && found.fan == rows[i].fan);
-        cr_assert_float_eq(found.gain, rows[i].gain, 1e-6);
+        rv_initializer by;
+        destroy();
+        build();
+        RV_ASSERT_OK(rv_initializer_find(&by, rows[i].name));
+        cr_assert_eq(by.distribution, rows[i].distribution, "%s", rows[i].name);
+        RV_ASSERT_OK(rv_graph_initialize_by(graph, &by, 11));
+        check(rv_graph_param(graph, 1, 0), rows[i].variance, limits[rows[i].distribution],
+              fourths[rows[i].distribution]);
+        cr_assert_eq(rv_graph_param(graph, 1, 1)->data[299], 0.0f, "biases are zero");
     }
+}
+
+/* Shares of a distribution within one and two deviations, which its variance alone does not tell. */
+Test(init, draws_have_the_shape_of_their_distribution)
+{
+    static const double one[RV_DISTRIBUTIONS] = {0.6827, 0.5774, 0.6505};
+    static const double two[RV_DISTRIBUTIONS] = {0.9545, 1, 0.9655};
+    for (int d = 0; d < RV_DISTRIBUTIONS; d++) {
+        const rv_initializer by = {(rv_distribution)d, RV_FAN_IN, 1, 1};
+        destroy();
+        build();
+        RV_ASSERT_OK(rv_graph_initialize_by(graph, &by, 5));
+        const rv_param *p = rv_graph_param(graph, 1, 0);
+        const double n = (double)rv_shape_count(&p->shape);
+        double within_one = 0, within_two = 0;
+        for (size_t i = 0; i < (size_t)n; i++) {
+            within_one += fabsf(p->data[i]) < 1;
+            within_two += fabsf(p->data[i]) < 2;
+        }
+        cr_assert_float_eq(within_one / n, one[d], 0.004, "%d: %g", d, within_one / n);
+        cr_assert_float_eq(within_two / n, two[d], 0.002, "%d: %g", d, within_two / n);
+    }
+}
+
+Test(init, what_is_no_initialiser_is_told_with_the_nearest_word)
+{
+    rv_initializer found;
     RV_ASSERT_FAILS(rv_initializer_find(&found, "xaver"), RV_ERR_USAGE, "'xavier'");
-    RV_ASSERT_OK(rv_initializer_gain(&gain, "logistic"));
-    cr_assert_eq(gain, 4);
-    RV_ASSERT_OK(rv_initializer_gain(&gain, "relu"));
-    cr_assert_float_eq(gain, 1.41421356, 1e-6);
-    RV_ASSERT_FAILS(rv_initializer_gain(&gain, "rely"), RV_ERR_USAGE, "'relu'");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, "he-unifrom"), RV_ERR_USAGE,
+                    "no 'unifrom'; the nearest is 'uniform'");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, "he-normal-uniform"), RV_ERR_USAGE, "says twice");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, "he-lecun"), RV_ERR_USAGE, "no 'lecun'");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, "truncated"), RV_ERR_USAGE, "deviation");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, "normal-x"), RV_ERR_USAGE, "'x'");
+    RV_ASSERT_FAILS(rv_initializer_find(&found, ""), RV_ERR_USAGE, "no initialiser ''");
+}
+
+Test(init, a_parameter_may_have_its_own_initialiser)
+{
+    const rv_initializer all = {RV_NORMAL, RV_FAN_IN, 1, 0.01};
+    rv_graph_param(graph, 1, 0)->by = (rv_initializer){RV_NORMAL, RV_FAN_IN, 1, 0.5};
+    RV_ASSERT_OK(rv_graph_initialize_by(graph, &all, 1));
+    check(rv_graph_param(graph, 0, 0), 1e-4, 0, 3);
+    check(rv_graph_param(graph, 1, 0), 0.25, 0, 3);
 }
