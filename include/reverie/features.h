@@ -38,7 +38,8 @@ RV_API RV_NODISCARD rv_status rv_features_create(rv_features **out, const rv_mod
                                                  size_t n_layers);
 RV_API void rv_features_destroy(rv_features *features);
 
-/** Runs over a picture: its middle, 227/256 of the shorter side, is resized to the model's size. */
+/** Runs over a picture: its middle in the shape of the model's own pictures, resized at once to their size; of the
+ *  shorter side all, where Reverie trained the model, else 227/256, as most networks are measured. */
 RV_API RV_NODISCARD rv_status rv_features_run_image(rv_features *features, const rv_image *image);
 
 /** Runs over a file: a .npy array [N,C,H,W] is what the network itself takes (after any

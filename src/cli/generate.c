@@ -94,6 +94,8 @@ static const char man_end[] =
     ".TP\n\\fBXDG_CACHE_HOME\\fR\nwhere compiled kernels are kept, in the folder \\fIreverie\\fR "
     "[$HOME/.cache]\n"
     ".TP\n\\fBPOCL_CACHE_DIR\\fR\nthe same for the driver PoCL [a folder in that one]\n"
+    ".TP\n\\fBREVERIE_DATA_DIR\\fR\nfolder of the built\\-in network, vgg\\-s.safetensors "
+    "[\\fIshare/reverie\\fR where Reverie is installed]\n"
     ".TP\n\\fBREVERIE_CL_PATH\\fR\nfolder whose kernels take the place of those built in, to try "
     "changes\n"
     ".TP\n\\fBOCL_ICD_VENDORS\\fR\nfolder of the OpenCL drivers [/etc/OpenCL/vendors]\n";
