@@ -135,11 +135,19 @@ typedef struct rv_layer_info {
     int dim[4];          /**< of the output, N,C,H,W for rank 4, at the model's own size */
     uint64_t parameters; /**< values learned in training, biases included */
     uint64_t macs;       /**< multiply-adds of a forward pass */
+    uint64_t
+        bytes; /**< of its output, for one picture; a plan lets layers share memory where it can */
 } rv_layer_info;
 
 RV_API int rv_model_layer_count(const rv_model *model);
 /** @param index  0 to rv_model_layer_count() - 1, in the order they run. */
 RV_API rv_layer_info rv_model_layer(const rv_model *model, int index);
+
+/** Writes the layers as text for Graphviz (`dot -Tsvg FILE`): a box for each with operation, attributes and parameters,
+ *  frames around those whose names have a scope in common ("block1/"), shapes along the edges.
+ *  @return RV_ERR_USAGE: no network, or `path` exists and overwrite is false. */
+RV_API RV_NODISCARD rv_status rv_model_draw(const rv_model *model, const char *path,
+                                            bool overwrite);
 
 /** One row of `reverie models list`. */
 typedef struct rv_model_entry {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct settings {
-    char *architecture, *output;
+    char *architecture, *output, *graphviz;
     char *until, *labels, *licence, *provenance;
     bool half, features, overwrite;
     int size, channels, classes;
@@ -69,10 +69,12 @@ static json_t *layer_json(const rv_layer_info *layer)
     for (int i = 0; i < layer->rank; i++) {
         json_array_append_new(shape, json_integer(layer->dim[i]));
     }
-    return json_pack("{s:o, s:s, s:o, s:I, s:I}", "name", cli_json_text(layer->name), "type",
+    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:I}", "name", cli_json_text(layer->name), "type",
                      layer->type, "shape", shape, "parameters", (json_int_t)layer->parameters,
-                     "macs", (json_int_t)layer->macs);
+                     "macs", (json_int_t)layer->macs, "bytes", (json_int_t)layer->bytes);
 }
+
+enum { COLUMNS = 6 };
 
 static void fill_row(char **cells, const rv_layer_info *layer)
 {
@@ -82,13 +84,15 @@ static void fill_row(char **cells, const rv_layer_info *layer)
     cells[2] = shape_text(layer);
     cells[3] = cli_format("%s", cli_thousands(number, layer->parameters));
     cells[4] = cli_format("%s", cli_thousands(number, layer->macs));
+    cells[5] = cli_format("%.1f KB", (double)layer->bytes / 1024);
 }
 
 static int print_layers(cli *c, const rv_model *model)
 {
-    static const char *const heading[] = {"layer", "type", "output", "parameters", "multiply-adds"};
+    static const char *const heading[] = {"layer",      "type",          "output",
+                                          "parameters", "multiply-adds", "memory"};
     const int n = rv_model_layer_count(model);
-    const size_t n_cells = 5 * ((size_t)n + 1);
+    const size_t n_cells = COLUMNS * ((size_t)n + 1);
     rv_layer_info total = {.name = "total", .type = ""};
     char **cells = calloc(n_cells, sizeof *cells);
     if (cells == NULL) {
@@ -97,18 +101,20 @@ static int print_layers(cli *c, const rv_model *model)
     json_t *layers = json_array();
     for (int i = 0; i < n; i++) {
         const rv_layer_info layer = rv_model_layer(model, i);
-        fill_row(&cells[5 * i], &layer);
+        fill_row(&cells[COLUMNS * i], &layer);
         json_array_append_new(layers, layer_json(&layer));
         total.parameters += layer.parameters;
         total.macs += layer.macs;
+        total.bytes += layer.bytes;
     }
-    fill_row(&cells[5 * n], &total);
+    fill_row(&cells[COLUMNS * n], &total);
     cli_json_set(c, "layers", layers);
     cli_json_set(c, "parameters", json_integer((json_int_t)total.parameters));
     cli_json_set(c, "macs", json_integer((json_int_t)total.macs));
+    cli_json_set(c, "bytes", json_integer((json_int_t)total.bytes));
     int code = CLI_DONE;
     if (!c->globals.json) {
-        code = cli_print_table("lllrr", heading, cells, (size_t)n + 1);
+        code = cli_print_table("lllrrr", heading, cells, (size_t)n + 1);
     }
     for (size_t i = 0; i < n_cells; i++) {
         free(cells[i]);
@@ -172,6 +178,14 @@ static int info(cli *c, const settings *s, const char *name)
     options.classes = s->classes;
     int code = cli_status(rv_model_open(&model, name, &options));
     if (code != CLI_DONE) {
+        return code;
+    }
+    if (s->graphviz != NULL) { /* before anything is printed */
+        code = cli_status(rv_model_draw(model, s->graphviz, s->overwrite));
+        cli_json_set(c, "graphviz", cli_json_text(s->graphviz));
+    }
+    if (code != CLI_DONE) {
+        rv_model_close(model);
         return code;
     }
     cli_json_set(c, "name", cli_json_text(rv_model_name(model)));
@@ -272,7 +286,12 @@ static const cli_option options[] = {
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
-     .help = "let convert replace FILE"},
+     .help = "let convert and --graphviz replace FILE"},
+    {.name = "graphviz",
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, graphviz),
+     .argument = "FILE",
+     .help = "let info also draw the layers, as text for Graphviz: dot -Tsvg FILE"},
     {.name = "arch",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, architecture),
@@ -313,7 +332,9 @@ const cli_command cli_models = {
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
-        "width), number of parameters, and multiply-adds of a forward pass. "
+        "width), number of parameters, multiply-adds of a forward pass, and memory of the output "
+        "of one "
+        "picture. "
         "`convert` writes a network with its weights and classes as Reverie's own .safetensors, "
         "which "
         "any reader of that format opens.\n\n"

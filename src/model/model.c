@@ -355,5 +355,6 @@ rv_layer_info rv_model_layer(const rv_model *model, int index)
     if (node->op->flops != NULL) {
         info.macs = (uint64_t)(node->op->flops(node, RV_PASS_FORWARD) / 2.0);
     }
+    info.bytes = (uint64_t)rv_shape_count(shape) / (uint64_t)shape->dim[0] * sizeof(float);
     return info;
 }

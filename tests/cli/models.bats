@@ -21,7 +21,7 @@ setup() {
     works models info tiny.prototxt
     [[ $output =~ conv1\ +conv\ +1x8x32x32\ +224\ +221,184 ]]
     [[ $output =~ conv2\ +conv\ +1x10x16x16\ +730\ +184,320 ]]
-    [[ ${lines[-1]} =~ ^total\ .*954\ +[0-9,]+$ ]]
+    [[ ${lines[-1]} =~ ^total\ .*954\ +[0-9,]+\ +[0-9.]+\ KB$ ]]
     [[ $stderr == *"drawn at random"* ]]
     works models info tiny.prototxt -q --json
     [[ $output == *'"parameters": 954'* && $output == *'"random": true'* && $output == *'"classes": 10'* ]]
@@ -37,9 +37,9 @@ setup() {
 
 @test "models info builds an architecture for other pictures and classes" {
     works -q models info --arch vgg-s
-    [[ ${lines[-1]} =~ ^total\ .*1,814,952\ +220,645,376$ ]]
+    [[ ${lines[-1]} =~ ^total\ .*1,814,952\ +220,645,376\ +6098.6\ KB$ ]]
     works -q models info --arch mlp:20 --size 8 --channels 3 --classes 4
-    [[ ${lines[-1]} =~ ^total\ .*3,944\ +3,920$ ]]
+    [[ ${lines[-1]} =~ ^total\ .*3,944\ +3,920\ +0.9\ KB$ ]]
     fails 2 "needs a model, or an architecture" models info
     fails 2 "needs a model, or an architecture" models info vgg16 --arch vgg19
     fails 2 "no architecture" models info patches --classes 4
@@ -61,6 +61,21 @@ END
     sed -i 's/kernel/kernle/' net.yaml
     fails 1 "net.yaml:4: conv has no 'kernle'; the nearest is 'kernel'" -q models info net.yaml
     fails 1 "none.yaml" -q models info --arch none.yaml
+}
+
+@test "models info draws the layers for Graphviz" {
+    works -q models info --arch resnet-18 --graphviz net.dot
+    [ "$(head -n 1 net.dot)" = 'digraph "resnet-18" {' ]
+    [ "$(tr -cd '{' <net.dot | wc -c)" = "$(tr -cd '}' <net.dot | wc -c)" ]
+    [ "$(grep -c 'subgraph "cluster_block' net.dot)" -eq 8 ]
+    grep -qF '"block1_1/relu1" -> "block1_1/conv2" [label="32x32x32"];' net.dot
+    fails 2 "net.dot exists already" -q models info vgg-s --graphviz net.dot
+    works -q models info vgg-s --graphviz net.dot --overwrite --json
+    [[ $output == *'"graphviz": "net.dot"'*'"bytes": '* || $output == *'"bytes": '*'"graphviz": "net.dot"'* ]]
+    fails 2 "no layers to draw" -q models info patches --graphviz none.dot
+    command -v dot >/dev/null || skip "dot is not installed: its reading is not tested"
+    dot -Tsvg net.dot >net.svg
+    grep -q '<svg' net.svg
 }
 
 @test "models convert writes a model of its own, in half the size if asked" {
