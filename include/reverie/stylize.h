@@ -43,18 +43,27 @@ typedef struct rv_stylize_options {
     int scales;           /**< coarse to fine, 1 to 8; 0: by size */
     uint32_t seed;        /**< of everything drawn at random; default 0 */
     const rv_events *events;
+    int output_size; /**< longest side of the result, which shows the photo's own fine detail where that
+                          is more than `size`; 0: as `size`; RV_OUTPUT_PHOTO: as the photo; default 0 */
+    double detail; /**< share of that detail, 0 to 1; default 1 */
 } rv_stylize_options;
+
+/** An output_size: that of the photo. */
+enum { RV_OUTPUT_PHOTO = -1 };
+
 #define RV_STYLIZE_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
-            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL                                               \
+            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0                                       \
     }
 
 /** What came out beside the picture. */
 typedef struct rv_stylize_result {
-    int iterations;      /**< done, over all scales */
-    double loss;         /**< of the last scale, at the end */
-    double seconds;      /**< of the whole call */
+    int iterations; /**< done, over all scales */
+    double loss;    /**< of the last scale, at the end */
+    double seconds; /**< of the whole call */
+    int styled_width,
+        styled_height;   /**< what the model saw: the picture itself, unless it was enlarged */
     char settings[1024]; /**< the options that shaped the picture, defaults resolved: "key=value"
                                 pairs for rv_image_write_options.settings */
 } rv_stylize_result;

@@ -55,6 +55,25 @@ static int read_init(cli *c, cli_stylize_inputs *in, const cli_stylize_settings 
     return code;
 }
 
+/* "photo" or a number of pixels. */
+static int set_output_size(cli_stylize_inputs *in, const cli_stylize_settings *s)
+{
+    char *end;
+    if (s->output_size == NULL) {
+        return CLI_DONE;
+    }
+    if (strcmp(s->output_size, "photo") == 0) {
+        in->options.output_size = RV_OUTPUT_PHOTO;
+        return CLI_DONE;
+    }
+    const long size = strtol(s->output_size, &end, 10);
+    if (end == s->output_size || *end != '\0' || size < 16 || size > 65535) {
+        return cli_usage("--output-size takes photo or 16 to 65535, not %s", s->output_size);
+    }
+    in->options.output_size = (int)size;
+    return CLI_DONE;
+}
+
 static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_settings *s)
 {
     in->options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
@@ -64,6 +83,7 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.content_layers = s->content_layers;
     in->options.style_layers = s->style_layers;
     in->options.size = s->size;
+    in->options.detail = s->detail;
     in->options.iterations = s->iterations;
     in->options.optimizer = (rv_optimizer)(s->optimizer + 1);
     in->options.learning_rate = s->learning_rate;
@@ -92,7 +112,10 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     cli_stylize_inputs in = {0};
     set_options(&in, c, s);
-    int code = read_styles(c, &in, s);
+    int code = set_output_size(&in, s);
+    if (code == CLI_DONE) {
+        code = read_styles(c, &in, s);
+    }
     if (code == CLI_DONE) {
         code = read_init(c, &in, s);
     }
@@ -172,7 +195,23 @@ static const cli_option options[] = {
      .initial = "512",
      .min = 16,
      .max = 65535,
-     .help = "longest side of the result; nothing is enlarged"},
+     .help =
+         "longest side of what the model sees, and of the result unless --output-size enlarges it"},
+    {.name = "output-size",
+     .kind = CLI_TEXT,
+     .offset = AT(output_size),
+     .argument = "photo|PIXELS",
+     .otherwise = "as --size",
+     .help = "longest side of the result: what was styled is enlarged, and the fine detail of the "
+             "photo is put "
+             "back"},
+    {.name = "detail",
+     .kind = CLI_REAL,
+     .offset = AT(detail),
+     .argument = "0..1",
+     .initial = "1",
+     .max = 1,
+     .help = "share of that detail; 0 only enlarges"},
     {.name = "init",
      .kind = CLI_FILE,
      .offset = AT(init),

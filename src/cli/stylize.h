@@ -13,6 +13,8 @@ typedef struct cli_stylize_settings {
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;
     int size;
+    char *output_size; /**< "photo" or a number; NULL: as `size` */
+    double detail;
     char *init; /**< "content", "style", "noise" or a file */
     int iterations;
     int optimizer; /**< 0 L-BFGS, 1 Adam, -1 default */

@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "base/system.h"
 #include "stages/descent.h"
+#include "stages/enlarge.h"
 #include "stages/stylize_options.h"
 
 #include <math.h>
@@ -233,20 +234,47 @@ static rv_status run_scale(job *j, int index)
 
 /* --- result ---------------------------------------------------------------------------------- */
 
+/* The photo with the colours of the picture, and its own detail, at the size of the output. */
+static rv_status enlarge(rv_image **out, const job *j, const rv_planar *full)
+{
+    int width, height;
+    rv_planar small;
+    rv_stylize_output(&j->options, j->photo, &width, &height);
+    RV_TRY(rv_picture_planes(&small, NULL, j->device, j->photo, NULL, full->width, full->height));
+    rv_status status = rv_picture_resized(out, j->device, j->photo, width, height);
+    if (status == RV_OK) {
+        status = rv_enlarge(*out, full, &small, j->options.detail);
+    }
+    rv_planar_release(&small);
+    return status;
+}
+
+static rv_status keep_size(rv_image **out, const job *j, const rv_planar *full)
+{
+    rv_planar photo = {0};
+    float *alpha = NULL;
+    rv_status status = RV_OK;
+    if (rv_image_channels(j->photo) == 4) {
+        status =
+            rv_picture_planes(&photo, &alpha, j->device, j->photo, NULL, full->width, full->height);
+    }
+    if (status == RV_OK) {
+        status = rv_picture_image(out, full, alpha, rv_image_bits(j->photo));
+    }
+    rv_planar_release(&photo);
+    free(alpha);
+    return status;
+}
+
 /* The picture at its full size, with what the photo has beside its colours. */
 static rv_status make_image(rv_image **out, const job *j)
 {
     int width, height;
-    rv_planar full = {0}, photo = {0};
-    float *alpha = NULL;
+    rv_planar full;
     fit(j, j->schedule.n - 1, &width, &height);
-    rv_status status = rv_planar_resize(&full, j->device, &j->picture, width, height);
-    if (status == RV_OK && rv_image_channels(j->photo) == 4) {
-        status = rv_picture_planes(&photo, &alpha, j->device, j->photo, NULL, width, height);
-    }
-    if (status == RV_OK) {
-        status = rv_picture_image(out, &full, alpha, rv_image_bits(j->photo));
-    }
+    RV_TRY(rv_planar_resize(&full, j->device, &j->picture, width, height));
+    rv_status status =
+        j->options.output_size > 0 ? enlarge(out, j, &full) : keep_size(out, j, &full);
     if (status == RV_OK) {
         status = rv_image_copy_metadata(*out, j->photo);
     }
@@ -255,8 +283,6 @@ static rv_status make_image(rv_image **out, const job *j)
         *out = NULL;
     }
     rv_planar_release(&full);
-    rv_planar_release(&photo);
-    free(alpha);
     return status;
 }
 
@@ -281,7 +307,11 @@ static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv
     if (status != RV_OK && status != RV_ERR_CANCELLED) {
         return status;
     }
+    /* Its memory is wanted for the picture now. */
+    j->kind->destroy(j->objective);
+    j->objective = NULL;
     RV_TRY(make_image(out, j));
+    fit(j, j->schedule.n - 1, &result->styled_width, &result->styled_height);
     result->iterations = j->iterations;
     result->loss = j->loss;
     result->seconds = rv_clock() - j->start;
@@ -332,10 +362,10 @@ typedef struct foresight {
     int n_styles;
 } foresight;
 
-/* @param[out] found  not NULL: a rehearsal
+/* @param[out] found  not NULL: a rehearsal, which tells the size of the result
  * @param[out] last   of an iteration at the last scale: seconds, in a rehearsal work */
 static rv_status try_out(const foresight *f, const rv_stylize_options *options, rv_rehearsal *found,
-                         double *last)
+                         rv_stylize_estimate *out, double *last)
 {
     job j = {.device = f->device, .photo = f->photo, .styles = f->styles, .n_styles = f->n_styles};
     rv_stylize_result result;
@@ -346,6 +376,10 @@ static rv_status try_out(const foresight *f, const rv_stylize_options *options, 
     const rv_status status = run_job(&picture, &result, &j, f->model, f->style_weights, options);
     if (found != NULL) {
         rv_rehearsal_end(f->device, found);
+    }
+    if (picture != NULL) {
+        out->width = rv_image_width(picture);
+        out->height = rv_image_height(picture);
     }
     rv_image_destroy(picture);
     *last = found != NULL ? j.rehearsed : j.rate * j.pixels;
@@ -361,21 +395,20 @@ rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device, const 
     rv_events quiet = options->events != NULL ? *options->events : (rv_events){0};
     rv_stylize_options probe = *options;
     rv_rehearsal whole, small;
+    rv_stylize_estimate unused;
     double work, seconds;
     *out = (rv_stylize_estimate){0};
     quiet.progress = NULL;
     probe.size = probe.size < PROBE_SIZE ? probe.size : PROBE_SIZE;
     probe.scales = 1;
+    probe.output_size = 0;
     probe.iterations = PROBE_ITERATIONS;
     probe.events = &quiet;
     const double start = rv_clock();
-    RV_TRY(try_out(&f, options, &whole, &work));
+    RV_TRY(try_out(&f, options, &whole, out, &work));
     const double host = rv_clock() - start;
-    RV_TRY(try_out(&f, &probe, &small, &work));
-    RV_TRY(try_out(&f, &probe, NULL, &seconds));
-    out->width = rv_image_width(photo);
-    out->height = rv_image_height(photo);
-    rv_picture_fit(&out->width, &out->height, options->size);
+    RV_TRY(try_out(&f, &probe, &small, &unused, &work));
+    RV_TRY(try_out(&f, &probe, NULL, &unused, &seconds));
     out->device_bytes = whole.device_bytes;
     out->process_bytes = whole.process_bytes + RUN_BYTES;
     out->seconds = host + whole.work * seconds / work;

@@ -10,6 +10,7 @@
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
 #define MAX_WEIGHT 1e6
 #define MAX_RATE   1e9
+#define MAX_PIXELS 2e8
 
 /* Below this no scale is added by default: too little is left of a picture. */
 enum { COARSEST = 100 };
@@ -77,6 +78,12 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
         return rv_fail(RV_ERR_USAGE, "learning_rate is %g, must be above 0 and at most %g",
                        o->learning_rate, MAX_RATE);
     }
+    if (o->output_size != RV_OUTPUT_PHOTO && o->output_size != 0) {
+        RV_TRY(check_int("output_size", o->output_size, RV_MIN_SIZE, MAX_SIZE));
+    }
+    if (!(o->detail >= 0 && o->detail <= 1)) {
+        return rv_fail(RV_ERR_USAGE, "detail is %g, must be from 0 to 1", o->detail);
+    }
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : d->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : d->iterations;
     if (!(o->learning_rate > 0)) {
@@ -101,6 +108,39 @@ static void plan_scales(rv_schedule *s, int size, int wanted, int iterations)
     }
 }
 
+void rv_stylize_output(const rv_stylize_options *resolved, const rv_image *photo, int *width,
+                       int *height)
+{
+    const int w = rv_image_width(photo), h = rv_image_height(photo);
+    const double ratio = (double)resolved->output_size / (w > h ? w : h);
+    *width = (int)fmax(1.0, round(w * ratio));
+    *height = (int)fmax(1.0, round(h * ratio));
+}
+
+static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
+{
+    int width = rv_image_width(photo), height = rv_image_height(photo);
+    if (o->output_size == RV_OUTPUT_PHOTO) {
+        o->output_size = width > height ? width : height;
+    }
+    if (o->output_size > 0 && o->output_size < o->size) {
+        o->size = o->output_size;
+    }
+    rv_picture_fit(&width, &height, o->size);
+    o->size = width > height ? width : height;
+    if (o->output_size <= o->size) {
+        o->output_size = 0;
+        return RV_OK;
+    }
+    rv_stylize_output(o, photo, &width, &height);
+    return (double)width * height <= MAX_PIXELS
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE,
+                         "an output_size of %d makes a picture of %d x %d, more than %.0f million "
+                         "pixels",
+                         o->output_size, width, height, MAX_PIXELS / 1e6);
+}
+
 rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
                              const rv_stylize_options *options, const rv_model *model,
                              const rv_image *photo)
@@ -114,9 +154,7 @@ rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
     }
     RV_TRY(check_choices(out, model));
     RV_TRY(take_numbers(out, &rv_objective_of(model)->defaults));
-    int width = rv_image_width(photo), height = rv_image_height(photo);
-    rv_picture_fit(&width, &height, out->size);
-    out->size = width > height ? width : height;
+    RV_TRY(take_sizes(out, photo));
     plan_scales(schedule, out->size, out->scales, out->iterations);
     out->scales = schedule->n;
     return RV_OK;
@@ -167,6 +205,9 @@ rv_status rv_stylize_settings(char *out, size_t bytes, const rv_stylize_options 
         &text, " init=%s scales=%d iterations=%d optimizer=%s learning_rate=%.6g seed=%u",
         inits[o->init], o->scales, o->iterations,
         o->optimizer == RV_OPTIMIZER_ADAM ? "adam" : "lbfgs", o->learning_rate, (unsigned)o->seed);
+    if (o->output_size > 0) {
+        rv_text_append(&text, " output_size=%d detail=%.6g", o->output_size, o->detail);
+    }
     const rv_status status = rv_text_status(&text);
     if (status == RV_OK) {
         const size_t n = text.length < bytes - 1 ? text.length : bytes - 1;

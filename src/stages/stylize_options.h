@@ -18,11 +18,15 @@ typedef struct rv_schedule {
 const rv_objective_kind *rv_objective_of(const rv_model *model);
 
 /** Copies `options` (NULL: defaults) and puts the defaults of the model in; `size` becomes the longest
- *  side of the result, `scales` the number that is run.
+ *  side of what is styled, `scales` the number that is run, `output_size` more than `size`, or 0.
  *  @return RV_ERR_USAGE names the option that is out of range. */
 RV_NODISCARD rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
                                           const rv_stylize_options *options, const rv_model *model,
                                           const rv_image *photo);
+
+/** Pixels of the result where it is enlarged. */
+void rv_stylize_output(const rv_stylize_options *resolved, const rv_image *photo, int *width,
+                       int *height);
 
 /** Shares that sum to 1. */
 RV_NODISCARD rv_status rv_stylize_shares(double *out, const double *weights, int n);

@@ -118,6 +118,19 @@ only() {
     [[ ${lines[-1]} == "photo_style.jpg: 48 x 36, "* ]]
 }
 
+@test "--output-size enlarges what was styled, with the detail of the photo" {
+    works stylize alpha.png -s style.png "${quick[@]}" --size 16 --output-size photo
+    [[ ${lines[-1]} == "alpha_style.png: 32 x 24, "* ]]
+    grep -aq 'size=16 .* output_size=32 detail=1' alpha_style.png
+    works stylize photo.png -s style.png "${quick[@]}" --size 16 --output-size 100 --detail 0 -o large.png
+    [[ ${lines[-1]} == "large.png: 100 x 75, "* ]]
+    works stylize photo.png -s style.png "${quick[@]}" --output-size 20 -o small.png
+    [[ ${lines[-1]} == "small.png: 20 x 15, "* ]]
+    fails 2 "--output-size takes photo or 16 to 65535, not foto" stylize photo.png -s style.png --output-size foto
+    fails 2 "--output-size takes photo or 16 to 65535, not 20x" stylize photo.png -s style.png --output-size 20x
+    fails 2 "--detail takes 0 to 1, not 2" stylize photo.png -s style.png --detail 2
+}
+
 @test "--dry-run checks, says what would be written, and writes nothing" {
     works stylize photo.png alpha.png -s style.png --dry-run
     [ "${lines[0]}" = "photo.png (48 x 36) -> photo_style.jpg" ]
