@@ -41,7 +41,7 @@ static rv_status draw_node(const drawing *d, int index, size_t scope, int indent
     const rv_node *n = rv_graph_node(d->graph, index);
     const rv_layer_info info = rv_model_layer(d->model, index);
     rv_text attrs = {0};
-    rv_attrs_describe(&attrs, n->attrs, n->op->attrs);
+    rv_attrs_print(&attrs, n->attrs, n->op->attrs);
     const rv_status status = rv_text_status(&attrs);
     fprintf(d->to, "%*s", indent, "");
     write_quoted(d->to, n->name, strlen(n->name));

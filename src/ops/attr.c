@@ -109,18 +109,49 @@ static double value_at(const void *fields, const rv_attr *row, int i)
                                       : (double)((const int32_t *)at)[i];
 }
 
+static int count_of(const rv_attr *row)
+{
+    return row->type == RV_ATTR_ENUM ? 1 : row->count;
+}
+
+static bool is_default(const void *fields, const rv_attr *row)
+{
+    const double initial = row->type == RV_ATTR_FLOAT ? (double)(float)row->initial : row->initial;
+    for (int i = 0; i < count_of(row); i++) {
+        if (value_at(fields, row, i) != initial) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void rv_attrs_describe(rv_text *text, const void *fields, const rv_attr *table)
 {
     for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
-        const int count = row->type == RV_ATTR_ENUM ? 1 : row->count;
-        bool differs = false;
-        for (int i = 0; i < count; i++) {
-            const double initial =
-                row->type == RV_ATTR_FLOAT ? (double)(float)row->initial : row->initial;
-            differs = differs || value_at(fields, row, i) != initial;
-        }
-        for (int i = 0; differs && i < count; i++) {
+        for (int i = 0; i < count_of(row) && !is_default(fields, row); i++) {
             rv_text_append(text, i == 0 ? " %s=%.9g" : "%.0s,%.9g", row->name,
+                           value_at(fields, row, i));
+        }
+    }
+}
+
+void rv_attrs_print(rv_text *text, const void *fields, const rv_attr *table)
+{
+    for (const rv_attr *row = table; row != NULL && row->name != NULL; row++) {
+        if (is_default(fields, row)) {
+            continue;
+        }
+        const double first = value_at(fields, row, 0);
+        if (row->type == RV_ATTR_ENUM) {
+            rv_text_append(text, " %s=%s", row->name, row->names[(int)first]);
+            continue;
+        }
+        int shown = 1;
+        for (int i = 1; i < row->count; i++) {
+            shown = value_at(fields, row, i) != first ? row->count : shown;
+        }
+        for (int i = 0; i < shown; i++) {
+            rv_text_append(text, i == 0 ? " %s=%g" : "%.0s,%g", row->name,
                            value_at(fields, row, i));
         }
     }

@@ -65,5 +65,7 @@ RV_NODISCARD rv_status rv_attrs_set(void *fields, const rv_attr *table, const rv
 
 /** Appends " name=1,2" for each attribute whose values are not its defaults. */
 void rv_attrs_describe(rv_text *text, const void *fields, const rv_attr *table);
+/** The same for people: " kernel=3 pad_mode=reflect", with one number where all are equal. */
+void rv_attrs_print(rv_text *text, const void *fields, const rv_attr *table);
 
 #endif
