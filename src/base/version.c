@@ -20,5 +20,5 @@ const char *rv_version_features(void)
                                    ", WebP"
 #endif
         ;
-    return features[0] != '\0' ? features + 2 : features;
+    return features + (sizeof features > 1 ? 2 : 0);
 }

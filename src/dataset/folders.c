@@ -6,37 +6,29 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "dataset/internal.h"
+#include "dataset/pictures.h"
 
 #include <reverie/image.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Deeper than any sensible tree: a link back up ends here. */
-enum { DEEPEST = 8 };
 static const size_t max_csv_bytes = (size_t)1 << 30;
 
 /* Adds the pictures in a folder and in the folders in it. */
-static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, rv_subset subset,
-                              int depth)
+static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, rv_subset subset)
 {
-    char **names;
-    size_t n;
-    RV_TRY(rv_folder_list(&names, &n, folder));
+    rv_pictures found;
+    RV_TRY(rv_pictures_list(&found, folder));
     rv_status status = RV_OK;
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
+    for (size_t i = 0; i < found.n && status == RV_OK; i++) {
         char *path = NULL;
-        if (names[i][0] == '.') {
-            continue;
-        }
-        status = rv_path_join(&path, folder, names[i]);
-        if (status == RV_OK && rv_image_has_name(names[i])) {
+        status = rv_path_join(&path, folder, found.paths[i]);
+        if (status == RV_OK) {
             status = rv_dataset_add(d, path, NULL, label, subset);
-        } else if (status == RV_OK && depth < DEEPEST && rv_path_is_folder(path)) {
-            status = add_pictures(d, path, label, subset, depth + 1);
         }
         free(path);
     }
-    free(names);
+    rv_pictures_release(&found);
     return status;
 }
 
@@ -55,7 +47,7 @@ static rv_status add_classes(rv_dataset *d, const char *root, rv_subset subset,
         if (status == RV_OK && names[i][0] != '.' && rv_path_is_folder(folder)) {
             status = rv_dataset_find_class(d, &label, names[i], o);
             if (status == RV_OK) {
-                status = add_pictures(d, folder, label, subset, 0);
+                status = add_pictures(d, folder, label, subset);
             }
         }
         free(folder);

@@ -69,11 +69,7 @@ static rv_status walk(rv_pictures *p, const char *root, const char *below, int d
 rv_status rv_pictures_list(rv_pictures *out, const char *folder)
 {
     *out = (rv_pictures){0};
-    rv_status status = walk(out, folder, "", 0);
-    if (status == RV_OK && out->n == 0) {
-        status = rv_fail(RV_ERR_NOT_FOUND, "%s: no picture (%s) in it or below it", folder,
-                         rv_image_formats());
-    }
+    const rv_status status = walk(out, folder, "", 0);
     if (status != RV_OK) {
         rv_pictures_release(out);
     }

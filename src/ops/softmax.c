@@ -52,11 +52,12 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const int32_t pixels = rv_lanes_pixels(n->in[0]);
     const rv_grid grid = grid_of(n, e->device);
     rv_buffer *y = n->out[0]->buffer, *x = n->in[0]->buffer;
-    return in_rows(n) ? rv_launch(e->device, k->forward, grid,
-                                  RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1])))
-                      : rv_launch(e->device, k->forward, grid,
-                                  RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1]),
-                                          RV_ARG(pixels)));
+    if (in_rows(n)) {
+        return rv_launch(e->device, k->forward, grid,
+                         RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1])));
+    }
+    return rv_launch(e->device, k->forward, grid,
+                     RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(pixels)));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -68,12 +69,14 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     const rv_grid grid = grid_of(n, e->device);
     rv_buffer *dx = n->d_in[0]->buffer, *dy = n->d_out[0]->buffer, *y = n->out[0]->buffer;
-    return in_rows(n) ? rv_launch(e->device, k->back, grid,
-                                  RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]),
-                                          RV_ARG(d[1]), RV_ARG(accumulate)))
-                      : rv_launch(e->device, k->back, grid,
-                                  RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]),
-                                          RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(accumulate)));
+    if (in_rows(n)) {
+        return rv_launch(e->device, k->back, grid,
+                         RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]), RV_ARG(d[1]),
+                                 RV_ARG(accumulate)));
+    }
+    return rv_launch(e->device, k->back, grid,
+                     RV_ARGS(RV_ARG(dx), RV_ARG(dy), RV_ARG(y), RV_ARG(d[0]), RV_ARG(d[1]),
+                             RV_ARG(pixels), RV_ARG(accumulate)));
 }
 
 const rv_op rv_op_softmax = {

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "stages/augment.h"
 
+#include <reverie/image.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,10 @@ rv_status rv_augment_prepare(rv_augment_run *run, rv_device *device, const char 
     RV_TRY(
         rv_recipe_load(&run->recipe, run->options.recipe != NULL ? run->options.recipe : "photo"));
     RV_TRY(rv_pictures_list(&run->pictures, source));
+    if (run->pictures.n == 0) {
+        return rv_fail(RV_ERR_NOT_FOUND, "%s: no picture (%s) in it or below it", source,
+                       rv_image_formats());
+    }
     RV_TRY(rank_pictures(run));
     return name_outputs(run);
 }

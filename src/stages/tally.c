@@ -46,7 +46,7 @@ static int32_t rank_of(const float *logits, int32_t n, int32_t label)
 {
     int32_t rank = 0;
     for (int32_t i = 0; i < n; i++) {
-        const bool before = logits[i] > logits[label] || (logits[i] == logits[label] && i < label);
+        const bool before = logits[i] > logits[label] || (i < label && logits[i] == logits[label]);
         rank += before || isnan(logits[i]);
     }
     return rank;
@@ -55,8 +55,8 @@ static int32_t rank_of(const float *logits, int32_t n, int32_t label)
 static double loss_of(const float *logits, int32_t n, int32_t label)
 {
     const double largest = (double)logits[rv_largest(logits, n)];
-    double sum = 0;
-    for (int32_t i = 0; i < n; i++) {
+    double sum = exp((double)logits[0] - largest);
+    for (int32_t i = 1; i < n; i++) {
         sum += exp((double)logits[i] - largest);
     }
     return log(sum) + largest - (double)logits[label];

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static const rv_dataset_options plain = {0};
@@ -219,6 +220,11 @@ Test(dataset, what_is_no_data_set_is_said)
     picture("one/cat/a.png", 2, 2, 5);
     RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("one"), &plain), RV_ERR_USAGE,
                     "one class, 'cat'");
+    picture("round/cat/a.png", 2, 2, 5);
+    picture("round/dog/a.png", 2, 2, 6);
+    cr_assert_eq(symlink(".", rv_test_path("round/dog/again")), 0);
+    RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("round"), &plain), RV_ERR_IO,
+                    "a link back up");
     RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("one/cat/a.png"), &plain),
                     RV_ERR_UNSUPPORTED, "a.png");
     static const char *const known[] = {"dog", "cow"};
