@@ -29,19 +29,19 @@ toy() {
     run --separate-stderr "$tool" toy out "${toys[@]}"
     printf '%s\n' "$status" "$output" "$stderr"
     [ "$status" -eq 0 ]
-    [[ $output == *"Phase 1"*"Phase 2"*"Converting"*"Measuring on out/val.csv"*"cp out/vgg-s.safetensors"* ]]
-    [ "$(wc -l <out/vgg-s.csv)" -eq 3 ]
+    [[ $output == *"Phase 1"*"Phase 2"*"Phase 3"*"Converting"*"Measuring on out/val.csv"*"cp out/vgg-s.safetensors"* ]]
+    [ "$(wc -l <out/vgg-s.csv)" -eq 4 ]
     [ "$(wc -c <out/vgg-s.safetensors)" -lt 4000000 ]
     [[ $(cat out/val.json) == *'"count": 2'* ]]
     works models info out/vgg-s.safetensors
     [[ $output == *"Licence: MIT, as far as"* ]]
-    [[ $output == *"reverie train DATA/train --model RUN/1/last.safetensors --size 64"*"Right of the 2 pictures of val: "* ]]
+    [[ $output == *"reverie train DATA/train --model RUN/2/last.safetensors --size 64"*"Right of the 2 pictures of val: "* ]]
     REVERIE_DATA_DIR=out works -q classify toy/val/images/waves.png
     [[ $output == *"rolling waves"* && $output == *"chess boards"* ]]
-    rm out/2.done out/vgg-s.safetensors
+    rm out/3.done out/vgg-s.safetensors
     run --separate-stderr "$tool" toy out "${toys[@]}"
     [ "$status" -eq 0 ]
-    [[ $output != *"Phase 1"* && $output == *"Phase 2"* && $output != *Measuring* ]]
+    [[ $output != *"Phase 2"* && $output == *"Phase 3"* && $output != *Measuring* ]]
     [ -s out/vgg-s.safetensors ]
 }
 
