@@ -23,7 +23,8 @@ typedef enum rv_model_kind {
 typedef enum rv_pooling {
     RV_POOLING_AS_MADE, /**< as the network was made */
     RV_POOLING_MAX,     /**< average pooling becomes max pooling, global pooling stays */
-    RV_POOLING_AVERAGE  /**< max pooling becomes average pooling */
+    RV_POOLING_AVERAGE, /**< max pooling becomes average pooling */
+    RV_POOLING_BINOMIAL /**< pooling that halves the size weights pixels by 1 2 1 along both axes */
 } rv_pooling;
 
 /** How a picture becomes what a network was trained on: each channel v of 0..1, in R,G,B or B,G,R

@@ -45,6 +45,7 @@ typedef struct rv_train_options {
         *architecture; /**< of rv_model_list(), or a .yaml that lists layers; NULL: `model` */
     const char *model; /**< file to go on from, with all its weights; NULL: fresh ones */
     int size; /**< side of the pictures; 0: that of `model`, or as the data set has them, else as the architecture */
+    rv_pooling pooling; /**< what replaces pooling layers; default RV_POOLING_AS_MADE */
     const char *
         head; /**< with `model`: NULL, or what takes the place of its classifier: "linear" a dense layer to the
                            set's classes, "dense 256 elu, dropout 0.5" these before it */

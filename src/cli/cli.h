@@ -87,6 +87,8 @@ rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
 typedef struct cli_model_files {
     char *graph, *weights;
 } cli_model_files;
+/** Choices of --pooling: rv_pooling less 1. NULL ends. */
+extern const char *const cli_pooling_names[];
 rv_model_options cli_model_options(const cli *c, const cli_model_files *files, rv_pooling pooling);
 /** @return exit code */
 int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,

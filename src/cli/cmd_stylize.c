@@ -9,7 +9,6 @@
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
 static const char *const icc_names[] = {"srgb", "keep", NULL};
-static const char *const pooling_names[] = {"max", "average", NULL};
 
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
 {
@@ -254,10 +253,10 @@ static const cli_option options[] = {
     {.name = "pooling",
      .kind = CLI_CHOICE,
      .offset = AT(pooling),
-     .argument = "max|average",
+     .argument = "max|average|binomial",
      .otherwise = "as the network was made",
      .unset = -1,
-     .choices = pooling_names,
+     .choices = cli_pooling_names,
      .help = "replace the pooling layers of the network"},
     {.name = "quality",
      .kind = CLI_INT,

@@ -196,6 +196,14 @@ static const cli_option options[] = {
      .help =
          "first weights: he, xavier or lecun, and behind it -normal, -uniform or -truncated, -in, "
          "-out or -average, and units: he-uniform, xavier-tanh"},
+    {.name = "pooling",
+     .kind = CLI_CHOICE,
+     .offset = AT(pooling),
+     .argument = "max|average|binomial",
+     .otherwise = "as the network was made",
+     .unset = -1,
+     .choices = cli_pooling_names,
+     .help = "replace the pooling layers of the network"},
     {.name = "smoothing",
      .kind = CLI_REAL,
      .offset = AT(smoothing),

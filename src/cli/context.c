@@ -39,6 +39,8 @@ rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
     return options;
 }
 
+const char *const cli_pooling_names[] = {"max", "average", "binomial", NULL};
+
 rv_model_options cli_model_options(const cli *c, const cli_model_files *files, rv_pooling pooling)
 {
     rv_model_options options = RV_MODEL_OPTIONS_INIT;

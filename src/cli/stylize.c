@@ -141,7 +141,6 @@ static void append_name(char **text, const char *key, const char *path)
 /* What the file says about itself: nothing that does not shape the picture. Freed with free(). */
 static char *settings_text(const batch *b, const job *j)
 {
-    static const char *const poolings[] = {"", " pooling=max", " pooling=average"};
     const cli_stylize_settings *s = b->s;
     char *text = cli_format("reverie=%s", rv_version());
     append_name(&text, "photo", j->photo);
@@ -151,11 +150,13 @@ static char *settings_text(const batch *b, const job *j)
     append_name(&text, "init_image", b->in->init_path);
     append_name(&text, "graph", s->files.graph);
     append_name(&text, "weights", s->files.weights);
-    char *whole =
-        text != NULL ? cli_format("%s %s%s%s%s", text, j->result.settings, poolings[s->pooling + 1],
-                                  s->reading.no_autorotate ? " autorotate=0" : "",
-                                  s->icc == 1 ? " icc=keep" : "")
-                     : NULL;
+    const bool pooling = s->pooling >= 0;
+    char *whole = text != NULL ? cli_format("%s %s%s%s%s%s", text, j->result.settings,
+                                            pooling ? " pooling=" : "",
+                                            pooling ? cli_pooling_names[s->pooling] : "",
+                                            s->reading.no_autorotate ? " autorotate=0" : "",
+                                            s->icc == 1 ? " icc=keep" : "")
+                               : NULL;
     free(text);
     return whole;
 }

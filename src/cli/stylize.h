@@ -20,7 +20,7 @@ typedef struct cli_stylize_settings {
     int optimizer; /**< 0 L-BFGS, 1 Adam, -1 default */
     double learning_rate;
     int scales;
-    int pooling; /**< 0 max, 1 average, -1 as made */
+    int pooling; /**< rv_pooling less 1 */
     int quality;
     int icc; /**< 0 sRGB, 1 keep */
     bool overwrite, strip, dry_run, estimate;

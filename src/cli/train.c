@@ -99,6 +99,7 @@ rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
     const bool automatic = s->resume != NULL && strcmp(s->resume, "auto") == 0;
     o.architecture = s->architecture;
     o.model = s->model;
+    o.pooling = (rv_pooling)(s->pooling + 1);
     o.head = s->head;
     o.freeze_until = s->freeze_until;
     o.freeze = s->freeze;

@@ -11,6 +11,7 @@ typedef struct cli_train_settings {
     char *head, *freeze_until, *freeze, *layer_rates;
     char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads, top;
+    int pooling; /**< rv_pooling less 1 */
     uint64_t max_steps, checkpoint_steps;
     double checkpoint_minutes, time_limit;
     double learning_rate, momentum, l1, l2, clip_value, clip_norm, average;

@@ -163,7 +163,7 @@ static rv_status add_pooling(importer *im, const source *s)
         return fail_unsupported(im, s, "pooling other than MAX and AVE");
     }
     RV_TRY(read_window(im, s, &w, !global));
-    const char *op = rv_network_pool(im->network, max, global);
+    const char *op = max ? "max_pool" : "average_pool";
     RV_TRY(add_layer(im, s, op, &layer));
     if (global) {
         rv_layer_set(layer, RV_SET_INT("global", 1));
@@ -172,7 +172,7 @@ static rv_status add_pooling(importer *im, const source *s)
     set_window(layer, &w);
     rv_layer_set(layer,
                  RV_SET_INT("ceil_mode", strcmp(round, "CEIL") == 0 || strcmp(round, "0") == 0));
-    if (strcmp(op, "average_pool") == 0) {
+    if (!max) {
         rv_layer_set(layer, RV_SET_INT("count_include_pad", 1));
     }
     return RV_OK;
@@ -489,8 +489,7 @@ static void set_mean(rv_network *network)
     }
 }
 
-rv_status rv_caffe_parse(rv_network **out, const char *text, size_t size, const char *file,
-                         rv_pooling pooling)
+rv_status rv_caffe_parse(rv_network **out, const char *text, size_t size, const char *file)
 {
     rv_prototxt doc;
     *out = NULL;
@@ -499,7 +498,7 @@ rv_status rv_caffe_parse(rv_network **out, const char *text, size_t size, const 
     rv_status status = rv_prototxt_check(&doc, rv_caffe_rules);
     if (status == RV_OK) {
         const char *name = rv_prototxt_text(&doc, RV_PROTOTXT_FILE, "name", "network");
-        status = rv_network_create(&im.network, name, file, pooling);
+        status = rv_network_create(&im.network, name, file);
     }
     if (status == RV_OK) {
         set_mean(im.network);
@@ -514,12 +513,11 @@ rv_status rv_caffe_parse(rv_network **out, const char *text, size_t size, const 
     return RV_OK;
 }
 
-rv_status rv_caffe_network(rv_network **out, const char *path, rv_pooling pooling)
+rv_status rv_caffe_network(rv_network **out, const char *path)
 {
     rv_bytes bytes;
     RV_TRY(rv_bytes_open(&bytes, path, max_file_bytes));
-    const rv_status status =
-        rv_caffe_parse(out, (const char *)bytes.data, bytes.size, path, pooling);
+    const rv_status status = rv_caffe_parse(out, (const char *)bytes.data, bytes.size, path);
     rv_bytes_close(&bytes);
     return status;
 }

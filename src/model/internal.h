@@ -36,15 +36,13 @@ typedef struct rv_network {
     char *file;  /**< for messages; NULL: built in */
     char *input; /**< name of the network's own input */
     int32_t channels, height, width;
-    rv_pooling pooling; /**< what rv_network_pool() makes of pooling layers */
     rv_preprocessing preprocessing;
     double share; /**< of the shorter side of a picture that it looks at; rv_model_share() */
     rv_layer *layers;
     size_t n_layers, capacity;
 } rv_network;
 
-RV_NODISCARD rv_status rv_network_create(rv_network **out, const char *name, const char *file,
-                                         rv_pooling pooling);
+RV_NODISCARD rv_status rv_network_create(rv_network **out, const char *name, const char *file);
 void rv_network_destroy(rv_network *network);
 RV_NODISCARD rv_status rv_network_set_input(rv_network *network, const char *name, int32_t channels,
                                             int32_t height, int32_t width);
@@ -59,8 +57,9 @@ void rv_layer_set(rv_layer *layer, rv_attr_value value);
  *  @param output  NULL: the layer's name; the input's name: in place. */
 RV_NODISCARD rv_status rv_network_chain(rv_layer **out, rv_network *network, const char *op,
                                         const char *name, const char *input, const char *output);
-/** Operation of a pooling layer, with the network's `pooling` applied. */
-const char *rv_network_pool(const rv_network *network, bool max, bool global);
+/** Pooling of the kind asked for instead of the network's, but where whole maps are pooled; binomial where a window
+ *  halves the size. */
+void rv_network_replace_pooling(rv_network *network, rv_pooling pooling);
 
 /** Index of the last of the first `n` layers that writes `name`, -1 if none does. */
 int rv_network_writer(const rv_network *network, size_t n, const char *name);
@@ -86,13 +85,11 @@ typedef struct rv_architecture_shape {
  *  neither.
  *  @param name  may carry more behind a colon: "mlp:300,100". */
 RV_NODISCARD rv_status rv_architecture_create(rv_network **out, const char *name,
-                                              const rv_architecture_shape *shape,
-                                              rv_pooling pooling);
+                                              const rv_architecture_shape *shape);
 
 /** The network that YAML describes; `file` names it in messages. */
 RV_NODISCARD rv_status rv_architecture_parse(rv_network **out, const char *text, size_t size,
-                                             const char *file, const rv_architecture_shape *shape,
-                                             rv_pooling pooling);
+                                             const char *file, const rv_architecture_shape *shape);
 
 /** Stands before the names of a new head's layers: the file of the network has no weights for them. */
 #define RV_HEAD_PREFIX "head/"
@@ -107,10 +104,10 @@ RV_NODISCARD rv_status rv_network_replace_head(rv_network *network, const char *
                                                int32_t classes);
 
 /** Reads a Caffe network from a prototxt, in its test phase. */
-RV_NODISCARD rv_status rv_caffe_network(rv_network **out, const char *path, rv_pooling pooling);
+RV_NODISCARD rv_status rv_caffe_network(rv_network **out, const char *path);
 /** The same from text; `file` names it in messages. */
 RV_NODISCARD rv_status rv_caffe_parse(rv_network **out, const char *text, size_t size,
-                                      const char *file, rv_pooling pooling);
+                                      const char *file);
 /** Names of all fields of Caffe's messages that importing reads or passes over. */
 extern const rv_prototxt_rule rv_caffe_rules[];
 

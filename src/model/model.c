@@ -124,7 +124,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
     rv_model_files files = {0};
     const rv_architecture_shape shape = {options->channels, options->height, options->width,
                                          options->classes};
-    rv_status status = rv_architecture_create(&model->network, name, &shape, options->pooling);
+    rv_status status = rv_architecture_create(&model->network, name, &shape);
     if (status == RV_OK && model->network == NULL && asks_for_shape(options)) {
         status = fail_no_architecture(name);
     }
@@ -132,7 +132,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
         status = rv_model_files_find(&files, name, model->network != NULL, options);
     }
     if (status == RV_OK && model->network == NULL) {
-        status = rv_caffe_network(&model->network, files.graph, options->pooling);
+        status = rv_caffe_network(&model->network, files.graph);
     }
     if (status == RV_OK && files.weights != NULL) {
         status = rv_caffe_weights_open(&model->weights, files.weights);
@@ -177,6 +177,7 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     } else {
         RV_TRY(open_network(model, name, options));
     }
+    rv_network_replace_pooling(model->network, options->pooling);
     RV_TRY(set_size(model->network, options));
     if (options->preprocessing != NULL) {
         RV_TRY(check_preprocessing(options->preprocessing));

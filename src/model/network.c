@@ -35,12 +35,10 @@ void rv_names_release(rv_names *names)
     *names = (rv_names){0};
 }
 
-rv_status rv_network_create(rv_network **out, const char *name, const char *file,
-                            rv_pooling pooling)
+rv_status rv_network_create(rv_network **out, const char *name, const char *file)
 {
     rv_network *network = NULL;
     RV_TRY(rv_alloc(&network, 1, sizeof *network, "network"));
-    network->pooling = pooling;
     network->share = 227.0 / 256.0;
     network->preprocessing = (rv_preprocessing){
         .bgr = true, .range = 255.0f, .mean = {104.0f, 117.0f, 123.0f}, .deviation = {1, 1, 1}};
@@ -113,12 +111,60 @@ rv_status rv_network_chain(rv_layer **out, rv_network *network, const char *op, 
     return rv_names_add(&(*out)->outputs, output != NULL ? output : name);
 }
 
-const char *rv_network_pool(const rv_network *network, bool max, bool global)
+static const rv_attr_value *find_attr(const rv_layer *layer, const char *name)
 {
-    if (!global && network->pooling != RV_POOLING_AS_MADE) {
-        max = network->pooling == RV_POOLING_MAX;
+    for (size_t i = 0; i < layer->n_attrs; i++) {
+        if (strcmp(layer->attrs[i].name, name) == 0) {
+            return &layer->attrs[i];
+        }
     }
-    return max ? "max_pool" : "average_pool";
+    return NULL;
+}
+
+static bool halves(const rv_layer *layer)
+{
+    const rv_attr_value *stride = find_attr(layer, "stride");
+    return stride != NULL && stride->number[0] == 2 &&
+           stride->number[stride->count > 1 ? 1 : 0] == 2;
+}
+
+static void drop_attr(rv_layer *layer, const char *name)
+{
+    const rv_attr_value *found = find_attr(layer, name);
+    if (found != NULL) {
+        const size_t at = (size_t)(found - layer->attrs);
+        layer->n_attrs--;
+        memmove(&layer->attrs[at], &layer->attrs[at + 1],
+                (layer->n_attrs - at) * sizeof layer->attrs[0]);
+    }
+}
+
+static void replace_pooling(rv_layer *layer, rv_pooling pooling)
+{
+    const bool max = strcmp(layer->op, "max_pool") == 0;
+    if (!max && strcmp(layer->op, "average_pool") != 0) {
+        return;
+    }
+    if (pooling == RV_POOLING_BINOMIAL && halves(layer)) {
+        layer->op = "binomial_pool";
+        layer->n_attrs = 0;
+    } else if (pooling == RV_POOLING_AVERAGE) {
+        layer->op = "average_pool";
+    } else if (pooling == RV_POOLING_MAX) {
+        layer->op = "max_pool";
+        drop_attr(layer, "count_include_pad");
+    }
+}
+
+void rv_network_replace_pooling(rv_network *network, rv_pooling pooling)
+{
+    for (size_t i = 0; i < network->n_layers; i++) {
+        rv_layer *layer = &network->layers[i];
+        const rv_attr_value *global = find_attr(layer, "global");
+        if (layer->op != NULL && (global == NULL || global->number[0] == 0)) {
+            replace_pooling(layer, pooling);
+        }
+    }
 }
 
 /* Adds where in the network's file a layer stands. */

@@ -283,8 +283,8 @@ rv_status rv_own_network(rv_network **out, rv_names *classes, rv_names *labels,
     }
     const char *name = json_string_value(json_object_get(json, "name"));
     rv_network *network = NULL;
-    rv_status status = name != NULL ? rv_network_create(&network, name, NULL, RV_POOLING_AS_MADE)
-                                    : fail_graph(file, "it has no name");
+    rv_status status =
+        name != NULL ? rv_network_create(&network, name, NULL) : fail_graph(file, "it has no name");
     if (status == RV_OK) {
         status = read_network(network, classes, labels, json, file);
     }

@@ -11,6 +11,7 @@
     X(average_pool) \
     X(batch_norm) \
     X(binary_cross_entropy) \
+    X(binomial_pool) \
     X(concat) \
     X(conv) \
     X(cross_entropy) \

@@ -18,6 +18,7 @@ static rv_status open_model(rv_train_run *run)
     const rv_train_options *o = &run->options;
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     options.seed = o->seed;
+    options.pooling = o->pooling;
     if (o->architecture != NULL) {
         rv_dataset_size(run->dataset, &options.width, &options.height);
         options.width = o->size > 0 ? o->size : options.width;

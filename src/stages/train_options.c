@@ -112,18 +112,20 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
     return check("the minutes between checkpoints", out->checkpoint_minutes, 0, 1e9);
 }
 
+static const char *const pooling_names[] = {NULL, "max", "average", "binomial"};
+
 /* Limits, threads and checkpoints are left out: they do not change what comes out. */
 rv_status rv_train_config(char **out, const rv_train_options *o, const char *dataset)
 {
     json_t *json = json_pack(
         "{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, "
-        "s:b, s:f, s:f, s:f}",
+        "s:b, s:f, s:f, s:f, s:s?}",
         "dataset", dataset, "arch", o->architecture, "model", o->model, "head", o->head,
         "freeze_until", o->freeze_until, "freeze", o->freeze, "layer_rates", o->layer_rates, "size",
         o->size, "epochs", o->epochs, "batch", o->batch, "accumulate", o->accumulate, "optimizer",
         o->optimizer, "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2",
         o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
-        o->clip_norm, "average", o->average);
+        o->clip_norm, "average", o->average, "pooling", pooling_names[o->pooling]);
     json_t *more =
         json_pack("{s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "schedule",
                   o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     rv_network *network = NULL;
     rv_model_graph graph = {0};
-    rv_status status = rv_caffe_parse(&network, text, strlen(text), "text", RV_POOLING_AS_MADE);
+    rv_status status = rv_caffe_parse(&network, text, strlen(text), "text");
     for (int only = 0; only < 3 && status == RV_OK; only++) {
         static const char *const layers[] = {"c", "b", "f"};
         status = rv_network_build(&graph, network, &layers[only], 1);

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     rv_network *network;
-    if (rv_caffe_parse(&network, (const char *)data, size, "fuzz", RV_POOLING_AS_MADE) == RV_OK) {
+    if (rv_caffe_parse(&network, (const char *)data, size, "fuzz") == RV_OK) {
         rv_model_graph graph;
         if (rv_network_build(&graph, network, NULL, 0) == RV_OK) {
             rv_graph_destroy(graph.graph);

@@ -70,31 +70,30 @@ static rv_status build(rv_network *network, const rv_arch *arch, const rv_archit
     return arch->build(&chain, own.classes, words);
 }
 
-static rv_status read_file(rv_network **out, const char *path, const rv_architecture_shape *shape,
-                           rv_pooling pooling)
+static rv_status read_file(rv_network **out, const char *path, const rv_architecture_shape *shape)
 {
     rv_bytes bytes;
     RV_TRY(rv_bytes_open(&bytes, path, LARGEST_FILE));
     const rv_status status =
-        rv_architecture_parse(out, (const char *)bytes.data, bytes.size, path, shape, pooling);
+        rv_architecture_parse(out, (const char *)bytes.data, bytes.size, path, shape);
     rv_bytes_close(&bytes);
     return status;
 }
 
 rv_status rv_architecture_create(rv_network **out, const char *name,
-                                 const rv_architecture_shape *shape, rv_pooling pooling)
+                                 const rv_architecture_shape *shape)
 {
     const rv_arch *arch = find(name);
     const char *extension = rv_path_extension(name);
     rv_network *network = NULL;
     *out = NULL;
     if (strcmp(extension, ".yaml") == 0 || strcmp(extension, ".yml") == 0) {
-        return read_file(out, name, shape, pooling);
+        return read_file(out, name, shape);
     }
     if (arch == NULL) {
         return RV_OK;
     }
-    RV_TRY(rv_network_create(&network, name, NULL, pooling));
+    RV_TRY(rv_network_create(&network, name, NULL));
     const char *colon = strchr(name, ':');
     const rv_status status = build(network, arch, shape, colon != NULL ? colon + 1 : NULL);
     if (status != RV_OK) {

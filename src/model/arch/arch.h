@@ -47,7 +47,7 @@ RV_NODISCARD rv_status rv_chain_conv(rv_chain *c, const char *name, int channels
 /** Batch norm with weight and bias. */
 RV_NODISCARD rv_status rv_chain_norm(rv_chain *c, const char *name);
 RV_NODISCARD rv_status rv_chain_relu(rv_chain *c, const char *name);
-/** Halves the size: windows of 2 x 2; the network's option says which pooling it is. */
+/** Halves the size: the largest of windows of 2 x 2. */
 RV_NODISCARD rv_status rv_chain_pool(rv_chain *c, const char *name);
 /** Mean of each channel. */
 RV_NODISCARD rv_status rv_chain_global_average(rv_chain *c, const char *name);

@@ -58,7 +58,7 @@ rv_status rv_chain_relu(rv_chain *c, const char *name)
 rv_status rv_chain_pool(rv_chain *c, const char *name)
 {
     rv_layer *layer;
-    RV_TRY(rv_chain_layer(&layer, c, rv_network_pool(c->network, true, false), "%s", name));
+    RV_TRY(rv_chain_layer(&layer, c, "max_pool", "%s", name));
     rv_layer_set(layer, RV_SET_INT("kernel", 2));
     rv_layer_set(layer, RV_SET_INT("stride", 2));
     return RV_OK;
@@ -67,7 +67,7 @@ rv_status rv_chain_pool(rv_chain *c, const char *name)
 rv_status rv_chain_global_average(rv_chain *c, const char *name)
 {
     rv_layer *layer;
-    RV_TRY(rv_chain_layer(&layer, c, rv_network_pool(c->network, false, true), "%s", name));
+    RV_TRY(rv_chain_layer(&layer, c, "average_pool", "%s", name));
     rv_layer_set(layer, RV_SET_INT("global", 1));
     return RV_OK;
 }

@@ -20,7 +20,7 @@ static rv_status add_conv(rv_chain *c, const char *name, int outputs, int kernel
 static rv_status add_pool(rv_chain *c, int number)
 {
     rv_layer *layer;
-    RV_TRY(rv_chain_layer(&layer, c, rv_network_pool(c->network, true, false), "pool%d", number));
+    RV_TRY(rv_chain_layer(&layer, c, "max_pool", "pool%d", number));
     rv_layer_set(layer, RV_SET_INT("kernel", 3));
     rv_layer_set(layer, RV_SET_INT("stride", 2));
     rv_layer_set(layer, RV_SET_INT("ceil_mode", 1));

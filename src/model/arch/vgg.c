@@ -24,7 +24,7 @@ static rv_status add_conv(rv_chain *c, int stage, int index)
 static rv_status add_pool(rv_chain *c, int stage)
 {
     rv_layer *layer;
-    RV_TRY(rv_chain_layer(&layer, c, rv_network_pool(c->network, true, false), "pool%d", stage));
+    RV_TRY(rv_chain_layer(&layer, c, "max_pool", "pool%d", stage));
     rv_layer_set(layer, RV_SET_INT("kernel", 2));
     rv_layer_set(layer, RV_SET_INT("stride", 2));
     rv_layer_set(layer, RV_SET_INT("ceil_mode", 1));

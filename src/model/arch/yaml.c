@@ -138,7 +138,7 @@ static rv_status read_file(rv_reader *r, const rv_architecture_shape *wanted)
 }
 
 rv_status rv_architecture_parse(rv_network **out, const char *text, size_t size, const char *file,
-                                const rv_architecture_shape *shape, rv_pooling pooling)
+                                const rv_architecture_shape *shape)
 {
     rv_reader r = {.network = NULL};
     char *stem = NULL;
@@ -146,7 +146,7 @@ rv_status rv_architecture_parse(rv_network **out, const char *text, size_t size,
     RV_TRY(rv_yaml_parse(&r.yaml, text, size, file));
     rv_status status = rv_path_stem(&stem, file);
     if (status == RV_OK) {
-        status = rv_network_create(&r.network, stem, file, pooling);
+        status = rv_network_create(&r.network, stem, file);
     }
     if (status == RV_OK) {
         status = read_file(&r, shape);

@@ -145,31 +145,6 @@ static rv_status read_attrs(rv_layer *layer, rv_reader *r, const rv_op *op,
     return RV_OK;
 }
 
-/* A pooling layer becomes what the command asks for; attributes that this has not are left out. */
-static rv_status choose_pooling(rv_layer *layer, const rv_reader *r)
-{
-    const bool max = strcmp(layer->op, "max_pool") == 0;
-    bool global = false;
-    const rv_op *op;
-    if (!max && strcmp(layer->op, "average_pool") != 0) {
-        return RV_OK;
-    }
-    for (size_t i = 0; i < layer->n_attrs; i++) {
-        global = global ||
-                 (strcmp(layer->attrs[i].name, "global") == 0 && layer->attrs[i].number[0] != 0);
-    }
-    layer->op = rv_network_pool(r->network, max, global);
-    RV_TRY(rv_op_find(&op, layer->op, layer->name));
-    size_t kept = 0;
-    for (size_t i = 0; i < layer->n_attrs; i++) {
-        if (rv_attr_find(op->attrs, layer->attrs[i].name) != NULL) {
-            layer->attrs[kept++] = layer->attrs[i];
-        }
-    }
-    layer->n_attrs = kept;
-    return RV_OK;
-}
-
 /* Names and values of the keys of a layer: those of all layers, then its attributes. */
 static rv_status read_keys(yaml_node_t **values, rv_reader *r, const rv_op *op,
                            const yaml_node_t *body)
@@ -209,7 +184,6 @@ static rv_status read_layer(rv_reader *r, scope *s, const yaml_node_t *node,
     RV_TRY(read_inputs(layer, r, s, values[KEY_FROM]));
     RV_TRY(rv_names_add(&layer->outputs, full));
     RV_TRY(read_attrs(layer, r, op, values + LAYER_KEYS, node));
-    RV_TRY(choose_pooling(layer, r));
     layer->init = r->init;
     if (values[KEY_INIT] != NULL) {
         RV_TRY(rv_read_initializer(&layer->init, r, values[KEY_INIT]));

@@ -10,16 +10,15 @@
 static rv_network *parse(const char *text)
 {
     rv_network *network;
-    cr_assert_eq(rv_caffe_parse(&network, text, strlen(text), "a.prototxt", RV_POOLING_AS_MADE),
-                 RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_caffe_parse(&network, text, strlen(text), "a.prototxt"), RV_OK, "%s",
+                 rv_error_message());
     return network;
 }
 
 static void refuses(const char *text, rv_status expected, const char *message)
 {
     rv_network *network;
-    cr_assert_eq(rv_caffe_parse(&network, text, strlen(text), "a.prototxt", RV_POOLING_AS_MADE),
-                 expected, "%s", text);
+    cr_assert_eq(rv_caffe_parse(&network, text, strlen(text), "a.prototxt"), expected, "%s", text);
     cr_assert_null(network);
     cr_assert_str_eq(rv_error_message(), message);
 }
@@ -94,18 +93,31 @@ Test(caffe, pooling_rounds_up_and_counts_padding)
 Test(caffe, pooling_can_be_exchanged_but_global_pooling_stays)
 {
     static const char text[] =
-        INPUT "layer { name: 'm' type: 'Pooling' bottom: 'data' top: 'm' pooling_param { "
-              "kernel_size: 2 } }"
+        INPUT "layer { name: 'a' type: 'Pooling' bottom: 'data' top: 'a' pooling_param { pool: AVE "
+              "kernel_size: 3 } }"
+              "layer { name: 'm' type: 'Pooling' bottom: 'a' top: 'm' pooling_param { "
+              "kernel_size: 2 stride: 2 } }"
               "layer { name: 'g' type: 'Pooling' bottom: 'm' top: 'g' pooling_param { pool: AVE "
               "global_pooling: true } }";
-    rv_network *net;
-    cr_assert_eq(rv_caffe_parse(&net, text, strlen(text), "a", RV_POOLING_AVERAGE), RV_OK);
-    cr_assert_str_eq(net->layers[0].op, "average_pool");
-    rv_network_destroy(net);
-    cr_assert_eq(rv_caffe_parse(&net, text, strlen(text), "a", RV_POOLING_MAX), RV_OK);
-    cr_assert_str_eq(net->layers[0].op, "max_pool");
-    cr_assert_str_eq(net->layers[1].op, "average_pool");
-    rv_network_destroy(net);
+    static const struct {
+        rv_pooling pooling;
+        const char *ops[3];
+        size_t n_attrs[3];
+    } rows[] = {
+        {RV_POOLING_AS_MADE, {"average_pool", "max_pool", "average_pool"}, {5, 4, 1}},
+        {RV_POOLING_AVERAGE, {"average_pool", "average_pool", "average_pool"}, {5, 4, 1}},
+        {RV_POOLING_MAX, {"max_pool", "max_pool", "average_pool"}, {4, 4, 1}},
+        {RV_POOLING_BINOMIAL, {"average_pool", "binomial_pool", "average_pool"}, {5, 0, 1}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rv_network *net = parse(text);
+        rv_network_replace_pooling(net, rows[i].pooling);
+        for (int k = 0; k < 3; k++) {
+            cr_assert_str_eq(net->layers[k].op, rows[i].ops[k], "row %zu, layer %d", i, k);
+            cr_assert_eq(net->layers[k].n_attrs, rows[i].n_attrs[k], "row %zu, layer %d", i, k);
+        }
+        rv_network_destroy(net);
+    }
 }
 
 Test(caffe, every_layer_type_becomes_an_operation)

@@ -103,7 +103,7 @@ static rv_status apply(rv_model_graph *graph, const message *net, const char *la
     if (status != RV_OK) {
         return status;
     }
-    cr_assert_eq(rv_caffe_parse(&network, text, (size_t)size, "a", RV_POOLING_AS_MADE), RV_OK, "%s",
+    cr_assert_eq(rv_caffe_parse(&network, text, (size_t)size, "a"), RV_OK, "%s",
                  rv_error_message());
     cr_assert_eq(rv_network_build(graph, network, NULL, 0), RV_OK, "%s", rv_error_message());
     status = rv_caffe_weights_apply(weights, graph->graph, true);

@@ -7,17 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static rv_status parse(rv_network **out, const char *text, int classes, rv_pooling pooling)
+static rv_status parse(rv_network **out, const char *text, int classes)
 {
     const rv_architecture_shape shape = {.classes = classes};
-    return rv_architecture_parse(out, text, strlen(text), "net.yaml", &shape, pooling);
+    return rv_architecture_parse(out, text, strlen(text), "net.yaml", &shape);
 }
 
-static rv_model_graph build(const char *text, int classes, rv_pooling pooling)
+static rv_model_graph build(const char *text, int classes)
 {
     rv_network *network;
     rv_model_graph graph;
-    RV_ASSERT_OK(parse(&network, text, classes, pooling));
+    RV_ASSERT_OK(parse(&network, text, classes));
     RV_ASSERT_OK(rv_network_build(&graph, network, NULL, 0));
     rv_network_destroy(network);
     return graph;
@@ -62,7 +62,7 @@ Test(yaml, layers_follow_each_other_and_are_numbered_by_operation)
                              "  - average_pool: {global: true}\n"
                              "  - dense: {num_output: classes}\n"
                              "  - softmax:\n",
-                             3, RV_POOLING_AS_MADE);
+                             3);
     expect_nodes(&g, "conv1:1x4x8x6 relu1:1x4x8x6 conv2:1x2x6x6 active:1x2x6x6 "
                      "average_pool1:1x2x1x1 dense1:1x3 softmax1:1x3");
     cr_assert_null(rv_graph_param(g.graph, 3, 1), "no bias");
@@ -88,7 +88,7 @@ static const char blocks[] = "input: {size: 8}\n"
 
 Test(yaml, blocks_scope_names_repeat_and_have_inputs)
 {
-    rv_model_graph g = build(blocks, 0, RV_POOLING_AS_MADE);
+    rv_model_graph g = build(blocks, 0);
     expect_nodes(&g, "stem:1x4x8x8 "
                      "part1/conv1:1x4x8x8 part1/inner/relu1:1x4x8x8 part1/inner/add1:1x4x8x8 "
                      "part1/add1:1x4x8x8 "
@@ -108,23 +108,6 @@ Test(yaml, blocks_scope_names_repeat_and_have_inputs)
     rv_graph_destroy(g.graph);
 }
 
-Test(yaml, pooling_can_be_chosen)
-{
-    static const char text[] = "input: {size: 8}\n"
-                               "layers:\n"
-                               "  - average_pool: {kernel: 2, stride: 2, count_include_pad: 1}\n"
-                               "  - average_pool: {global: 1}\n";
-    static const char *const first[] = {"average_pool", "max_pool", "average_pool"};
-    static const rv_pooling choices[] = {RV_POOLING_AS_MADE, RV_POOLING_MAX, RV_POOLING_AVERAGE};
-    for (int i = 0; i < 3; i++) {
-        rv_model_graph g = build(text, 0, choices[i]);
-        cr_assert_str_eq(rv_graph_node(g.graph, 1)->op->name, first[i]);
-        cr_assert_str_eq(rv_graph_node(g.graph, 1)->name, "average_pool1");
-        cr_assert_str_eq(rv_graph_node(g.graph, 2)->op->name, "average_pool");
-        rv_graph_destroy(g.graph);
-    }
-}
-
 Test(yaml, preprocessing_has_the_attributes_of_its_operation)
 {
     rv_network *n;
@@ -133,13 +116,13 @@ Test(yaml, preprocessing_has_the_attributes_of_its_operation)
                        "input: {channels: 3, size: 4}\n"
                        "preprocessing: {order: bgr, range: 255, mean: [1, 2, 3], deviation: 2}\n"
                        "layers: [relu]\n",
-                       0, RV_POOLING_AS_MADE));
+                       0));
     const rv_preprocessing *p = &n->preprocessing;
     cr_assert_str_eq(n->name, "mine");
     cr_assert(p->bgr && p->range == 255 && p->mean[2] == 3 && p->deviation[0] == 2 &&
               p->deviation[2] == 2);
     rv_network_destroy(n);
-    RV_ASSERT_OK(parse(&n, "input: {size: 4}\nlayers: [relu]\n", 0, RV_POOLING_AS_MADE));
+    RV_ASSERT_OK(parse(&n, "input: {size: 4}\nlayers: [relu]\n", 0));
     p = &n->preprocessing;
     cr_assert_str_eq(n->name, "net");
     cr_assert(!p->bgr && p->range == 1 && p->mean[1] == 0 && p->deviation[1] == 1);
@@ -163,13 +146,12 @@ Test(yaml, each_layer_has_its_initialiser)
                              "layers:\n"
                              "  - dense: {num_output: 200}\n"
                              "  - dense: {num_output: 600, init: xavier-normal-logistic}\n",
-                             0, RV_POOLING_AS_MADE);
+                             0);
     RV_ASSERT_OK(rv_graph_initialize(g.graph, 1));
     cr_assert_float_eq(deviation(rv_graph_param(g.graph, 1, 0)), 0.5, 0.005);
     cr_assert_float_eq(deviation(rv_graph_param(g.graph, 2, 0)), 4 / sqrt(400), 0.002);
     rv_graph_destroy(g.graph);
-    g = build("input: {channels: 1, size: 20}\nlayers:\n  - dense: {num_output: 200}\n", 0,
-              RV_POOLING_AS_MADE);
+    g = build("input: {channels: 1, size: 20}\nlayers:\n  - dense: {num_output: 200}\n", 0);
     RV_ASSERT_OK(rv_graph_initialize(g.graph, 1));
     cr_assert_float_eq(deviation(rv_graph_param(g.graph, 1, 0)), sqrt(2.0 / 400), 0.001,
                        "what is asked for");
@@ -212,7 +194,7 @@ static void expect_failure(const char *text, rv_status status, const char *words
 {
     rv_network *network;
     rv_model_graph graph;
-    rv_status got = parse(&network, text, 0, RV_POOLING_AS_MADE);
+    rv_status got = parse(&network, text, 0);
     if (got == RV_OK) { /* seen when it is built, for which the line is kept */
         got = rv_network_build(&graph, network, NULL, 0);
         rv_network_destroy(network);
@@ -300,8 +282,8 @@ Test(yaml, a_fixed_end_is_refused_where_other_classes_are_asked_for)
 {
     static const char text[] = IN "layers:\n  - dense: {name: end, num_output: 10}\n  - softmax\n";
     rv_network *network;
-    RV_ASSERT_OK(parse(&network, text, 10, RV_POOLING_AS_MADE));
+    RV_ASSERT_OK(parse(&network, text, 10));
     rv_network_destroy(network);
-    RV_ASSERT_FAILS(parse(&network, text, 3, RV_POOLING_AS_MADE), RV_ERR_USAGE,
+    RV_ASSERT_FAILS(parse(&network, text, 3), RV_ERR_USAGE,
                     "net.yaml:3: 'end' ends in 10 numbers, not in 3 classes");
 }
