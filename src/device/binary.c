@@ -91,55 +91,6 @@ cl_program rv_binary_load(const rv_device *device, rv_binary_key key, const char
     return program;
 }
 
-typedef struct entry {
-    char *path;
-    uint64_t bytes;
-    struct timespec used;
-} entry;
-
-static int oldest_first(const void *a, const void *b)
-{
-    const struct timespec *x = &((const entry *)a)->used, *y = &((const entry *)b)->used;
-    if (x->tv_sec != y->tv_sec) {
-        return x->tv_sec < y->tv_sec ? -1 : 1;
-    }
-    return x->tv_nsec < y->tv_nsec ? -1 : x->tv_nsec > y->tv_nsec;
-}
-
-/* Removes the files that were not used for longest until `limit` bytes are left. Everything in the folder is
- * ours, also what a process that was killed left unfinished. */
-static void trim(const char *folder, uint64_t limit)
-{
-    char **names = NULL;
-    size_t n = 0, n_entries = 0;
-    entry *entries = NULL;
-    uint64_t total = 0;
-    if (rv_folder_list(&names, &n, folder) != RV_OK || n == 0 ||
-        rv_alloc(&entries, n, sizeof *entries, "cache") != RV_OK) {
-        free(names);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct stat info;
-        entry *e = &entries[n_entries];
-        if (rv_path_join(&e->path, folder, names[i]) == RV_OK && stat(e->path, &info) == 0) {
-            e->bytes = (uint64_t)info.st_size;
-            e->used = info.st_mtim;
-            total += e->bytes;
-        }
-        n_entries += e->path != NULL;
-    }
-    qsort(entries, n_entries, sizeof *entries, oldest_first);
-    for (size_t i = 0; i < n_entries; i++) {
-        if (total > limit && remove(entries[i].path) == 0) {
-            total -= entries[i].bytes;
-        }
-        free(entries[i].path);
-    }
-    free(entries);
-    free(names);
-}
-
 static void write_file(const char *path, rv_binary_key key, const unsigned char *binary,
                        size_t bytes)
 {
@@ -174,7 +125,7 @@ void rv_binary_save(const rv_device *device, rv_binary_key key, cl_program progr
     if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) ==
         CL_SUCCESS) {
         write_file(path, key, binary, bytes);
-        trim(folder, device->binary_bytes);
+        rv_cache_limit(folder, 0, device->binary_bytes, 0);
     }
 cleanup:
     free(binary);

@@ -136,6 +136,14 @@ struct rv_device {
 RV_NODISCARD rv_status rv_device_open_found(rv_device **out, const rv_found *found,
                                             const rv_device_options *options);
 
+/* --- cache_limit.c ------------------------------------------------------------------------------------------- */
+
+/** Removes what was used longest ago in the folder of a cache until `limit` bytes are left. Whatever lies there is
+ *  ours, also what a process that was killed left unfinished.
+ *  @param depth   what goes as a whole lies so many folders below this one.
+ *  @param spared  seconds for which what was used stays in any case, as a process may be at it. */
+void rv_cache_limit(const char *folder, int depth, uint64_t limit, int spared);
+
 /* --- source.c, binary.c, program.c ------------------------------------------------------------------------- */
 
 /** Text of cl/FILE with its includes, each once, from the folder REVERIE_CL_PATH or the library itself. */

@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of programs that PoCL keeps; one used within the hour stays, as its process may still build kernels of it. */
+#define POCL_BYTES (UINT64_C(512) << 20)
+enum { POCL_SPARED = 3600 };
+
 #define NAME(code)  \
     {               \
         code, #code \
@@ -154,6 +158,8 @@ void rv_opencl_environment(void)
     if (getenv("POCL_CACHE_DIR") == NULL &&
         (rv_cache_folder(&folder, "pocl") == RV_OK || temporary_cache(&folder) == RV_OK)) {
         setenv("POCL_CACHE_DIR", folder, 0);
+        rv_cache_limit(folder, 1, POCL_BYTES,
+                       POCL_SPARED); /* folders of programs in folders of two letters */
     }
     free(folder);
     /* Mesa's rusticl shows no device unless its driver is named here. Its software renderer is left out: PoCL is

@@ -298,6 +298,43 @@ Test(cache, programs_are_loaded_the_second_time)
     cr_assert(!loaded);
 }
 
+/* A program as PoCL keeps it: 1000 bytes and the time of its last use, so many seconds ago. */
+static void keep_as_pocl(const char *name, int ago)
+{
+    char kernel[64];
+    static const char bytes[1000];
+    const struct timespec old[2] = {{1000000, 0}, {1000000, 0}},
+                          used[2] = {{time(NULL) - ago, 0}, {time(NULL) - ago, 0}};
+    snprintf(kernel, sizeof kernel, "pocl/%s/k/1-1-1", name);
+    cr_assert_eq(rv_folder_make(rv_test_path(kernel), 0700), RV_OK);
+    snprintf(kernel, sizeof kernel, "pocl/%s/k/1-1-1/k.so", name);
+    rv_test_write(rv_test_path(kernel), bytes, sizeof bytes);
+    cr_assert_eq(utimensat(AT_FDCWD, rv_test_path(kernel), old, 0), 0);
+    snprintf(kernel, sizeof kernel, "pocl/%s/last_accessed", name);
+    rv_test_write(rv_test_path(kernel), bytes, 0);
+    cr_assert_eq(utimensat(AT_FDCWD, rv_test_path(kernel), used, 0), 0);
+}
+
+Test(cache, programs_of_pocl_go_by_their_last_use_unless_that_was_just_now)
+{
+    struct stat info;
+    keep_as_pocl("AA/FIRST", 9000);
+    keep_as_pocl("AA/SECOND", 8000);
+    keep_as_pocl("BB/THIRD", 7000);
+    keep_as_pocl("BB/NEW", 10);
+    cr_assert_eq(stat(rv_test_path("pocl/AA/FIRST"), &info), 0);
+    const uint64_t each = 1000 + 3 * (uint64_t)info.st_size; /* three folders each */
+    rv_cache_limit(rv_test_path("pocl"), 1, 4 * each, 3600);
+    cr_assert(rv_path_exists(rv_test_path("pocl/AA/FIRST")), "all have room");
+    rv_cache_limit(rv_test_path("pocl"), 1, 3 * each, 3600);
+    cr_assert(!rv_path_exists(rv_test_path("pocl/AA/FIRST")));
+    cr_assert(rv_path_exists(rv_test_path("pocl/AA/SECOND/k/1-1-1/k.so")));
+    rv_cache_limit(rv_test_path("pocl"), 1, 0, 3600);
+    cr_assert(!rv_path_exists(rv_test_path("pocl/AA/SECOND")));
+    cr_assert(!rv_path_exists(rv_test_path("pocl/BB/THIRD")));
+    cr_assert(rv_path_exists(rv_test_path("pocl/BB/NEW/k/1-1-1/k.so")));
+}
+
 Test(cache, damaged_programs_are_built_anew)
 {
     rv_device_close(rv_test_device());
