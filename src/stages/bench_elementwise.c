@@ -62,6 +62,7 @@ static const bench_case cases[] = {
      ATTRS(WINDOW(2, 2))},
     {"average pool 3/1, batch 64", "average_pool", ONE(BATCH), .layout = RV_BLOCKED,
      ATTRS(WINDOW(3, 1), RV_SET_INT("pads", 1))},
+    {"binomial pool 3/2, batch 64", "binomial_pool", ONE(BATCH), .layout = RV_BLOCKED},
     {"global average, batch 64", "average_pool", ONE(BATCH), .layout = RV_BLOCKED,
      ATTRS(RV_SET_INT("global", 1))},
     {"lrn 5, googlenet, batch 8", "lrn", ONE(MAPS(8, 64, 56, 56)), .layout = RV_BLOCKED},

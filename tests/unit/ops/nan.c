@@ -47,6 +47,7 @@ static const nan_case cases[] = {
     {"max_pool", 1, ATTRS(RV_SET_INT("global", 1)), 1},
     {"average_pool", 1, ATTRS(KERNEL), 9},
     {"average_pool", 1, ATTRS(RV_SET_INT("global", 1)), 1},
+    {"binomial_pool", 1, NO_ATTRS, 2},
     {"conv", 1, ATTRS(RV_SET_INT("num_output", 6), KERNEL), 6 * 9},
     {"conv", 1, ATTRS(RV_SET_INT("num_output", 2), KERNEL), 2 * 9},
     {"dense", 1, ATTRS(RV_SET_INT("num_output", 3)), 3},

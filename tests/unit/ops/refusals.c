@@ -129,6 +129,8 @@ static const refusal refusals[] = {
     {"average_pool", IN(R4(1, 3, 8, 8)), SET(INT2("kernel", 3, 2), INT4("pads", 1, 0, 1, 2)),
      SHAPE("pads of 0 and 2 must be less than the window of 2")},
 
+    {"binomial_pool", IN(R2(1, 3)), SHAPE("binomial_pool takes N,C,H,W, not 1x3")},
+
     {"preprocess", IN(R4(1, 4, 8, 8)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x4x8x8")},
     {"binary_cross_entropy", IN(R2(2, 3), R2(2, 4)), SHAPE("binary_cross_entropy compares 2x3 with a target of 2x4")},
     {"prelu", IN(R3(1, 2, 3)), SHAPE("prelu takes N,C or N,C,H,W, not 1x2x3")},
