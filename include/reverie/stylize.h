@@ -24,7 +24,14 @@ typedef enum rv_optimizer {
     RV_OPTIMIZER_ADAM
 } rv_optimizer;
 
-/** Settings; a negative number or NULL where so said stands for the default of the model. */
+/** A table of defaults; each option that is given takes the place of one. */
+typedef enum rv_preset {
+    RV_PRESET_DEFAULT,
+    RV_PRESET_FAST, /**< the same in about a quarter of the time */
+    RV_PRESET_GATYS /**< the recipe of Gatys, Ecker and Bethge 2016, of a network only */
+} rv_preset;
+
+/** Settings; a negative number or NULL where so said stands for the default of preset and model. */
 typedef struct rv_stylize_options {
     size_t struct_size;
     double content_weight;      /**< >= 0; negative: default (network 5, patches 1) */
@@ -45,7 +52,8 @@ typedef struct rv_stylize_options {
     const rv_events *events;
     int output_size; /**< longest side of the result, which shows the photo's own fine detail where that
                           is more than `size`; 0: as `size`; RV_OUTPUT_PHOTO: as the photo; default 0 */
-    double detail; /**< share of that detail, 0 to 1; default 1 */
+    double detail;    /**< share of that detail, 0 to 1; default 1 */
+    rv_preset preset; /**< default RV_PRESET_DEFAULT */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -54,7 +62,7 @@ enum { RV_OUTPUT_PHOTO = -1 };
 #define RV_STYLIZE_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
-            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0                                       \
+            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT                    \
     }
 
 /** What came out beside the picture. */

@@ -9,6 +9,7 @@
 #include "base/system.h"
 #include "stages/bench_node.h"
 #include "stages/descent.h"
+#include "stages/objective.h"
 #include "stages/stylize_options.h"
 
 #include <math.h>
@@ -69,8 +70,8 @@ typedef struct job {
     rv_device *device;
     const rv_events *events;
     rv_stylize_options options; /* resolved */
-    const rv_objective_kind *kind;
-    void *objective;
+    const rv_recipe *recipe;
+    rv_objective *objective;
     rv_planar photo, style;
     double *ends; /* of the iterations, by the clock */
     double flops; /* of an iteration */
@@ -119,6 +120,9 @@ static rv_status resolve(job *j, const rv_model *model, int size, int iterations
         return rv_fail(RV_ERR_USAGE, "iterations is %d, must be from 2 to %d", iterations,
                        MAX_ITERATIONS);
     }
+    if (rv_model_get_kind(model) == RV_MODEL_NETWORK) {
+        options.preset = RV_PRESET_GATYS;
+    }
     options.size = size;
     options.iterations = iterations;
     options.tv_weight = 0;
@@ -126,7 +130,8 @@ static rv_status resolve(job *j, const rv_model *model, int size, int iterations
     options.scales = 1;
     options.events = j->events;
     RV_TRY(rv_image_create(&photo, size > 0 ? size : 1, size > 0 ? size : 1, 3, 8));
-    const rv_status status = rv_stylize_resolve(&j->options, &schedule, &options, model, photo);
+    const rv_status status =
+        rv_stylize_resolve(&j->options, &schedule, &j->recipe, &options, model, photo);
     rv_image_destroy(photo);
     return status;
 }
@@ -139,13 +144,9 @@ static rv_status begin(job *j, rv_descent *descent, const rv_model *model)
     /* Without the margin of stylize: the measure is a square of `size`. */
     RV_TRY(draw(&j->photo, size, STREAM_PHOTO));
     RV_TRY(draw(&j->style, size, STREAM_STYLE));
-    RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));
-    rv_scale scale = {.size = size,
-                      .full_size = size,
-                      .content = j->photo,
-                      .styles = &j->style,
-                      .shares = &share,
-                      .n_styles = 1};
+    RV_TRY(rv_objective_create(&j->objective, j->device, model, j->recipe, &j->options));
+    rv_scale scale = {
+        .size = size, .content = j->photo, .styles = &j->style, .shares = &share, .n_styles = 1};
     *descent = (rv_descent){.device = j->device,
                             .optimizer = RV_OPTIMIZER_ADAM,
                             .learning_rate = j->options.learning_rate,
@@ -155,7 +156,7 @@ static rv_status begin(job *j, rv_descent *descent, const rv_model *model)
                             .payload = j};
     scale.reserve = rv_descent_bytes(descent, rv_planar_floats(&j->photo));
     const rv_status status =
-        j->kind->begin(j->objective, &descent->plan, &descent->picture, &scale);
+        rv_objective_begin(j->objective, &descent->plan, &descent->picture, &scale);
     j->photo = scale.content; /* which begin() may have changed */
     return status;
 }
@@ -173,7 +174,7 @@ static rv_status iterate(job *j, const rv_model *model)
 
 static void release(job *j)
 {
-    j->kind->destroy(j->objective);
+    rv_objective_destroy(j->objective);
     rv_planar_release(&j->photo);
     rv_planar_release(&j->style);
     free(j->ends);
@@ -197,7 +198,7 @@ rv_status rv_bench_stylize(rv_device *device, rv_bench_stylize_result *out, cons
                            int size, int iterations, const rv_events *events)
 {
     const double start = rv_clock();
-    job j = {.device = device, .events = events, .kind = rv_objective_of(model)};
+    job j = {.device = device, .events = events};
     *out = (rv_bench_stylize_result){0};
     RV_TRY(resolve(&j, model, size, iterations));
     rv_status status = iterate(&j, model);
@@ -238,7 +239,7 @@ rv_status rv_bench_stylize_profile(rv_device *device, rv_bench_kernel **out, siz
                                    const rv_model *model, int size, int iterations,
                                    const rv_events *events)
 {
-    job j = {.device = device, .events = events, .kind = rv_objective_of(model), .profiled = true};
+    job j = {.device = device, .events = events, .profiled = true};
     *out = NULL;
     *n = 0;
     RV_TRY(resolve(&j, model, size, iterations));
@@ -259,7 +260,7 @@ rv_status rv_bench_stylize_plan(rv_device *device, const rv_model *model, int si
                                 rv_status (*visit)(void *payload, const rv_plan *plan),
                                 void *payload)
 {
-    job j = {.device = device, .events = events, .kind = rv_objective_of(model)};
+    job j = {.device = device, .events = events};
     rv_descent descent;
     RV_TRY(resolve(&j, model, size, 2));
     rv_status status = begin(&j, &descent, model);

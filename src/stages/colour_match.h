@@ -3,7 +3,7 @@
 #ifndef RV_STAGES_COLOUR_MATCH_H
 #define RV_STAGES_COLOUR_MATCH_H
 
-#include "stages/objective.h"
+#include "stages/picture.h"
 
 /** Mean and covariance of R,G,B. */
 typedef struct rv_colour_moments {

@@ -3,7 +3,7 @@
 #ifndef RV_STAGES_PATCH_BANK_H
 #define RV_STAGES_PATCH_BANK_H
 
-#include "stages/objective.h"
+#include "stages/picture.h"
 
 enum {
     RV_PATCH_SIDE = 7,

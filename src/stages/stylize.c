@@ -7,6 +7,7 @@
 #include "base/system.h"
 #include "stages/descent.h"
 #include "stages/enlarge.h"
+#include "stages/objective.h"
 #include "stages/stylize_options.h"
 
 #include <math.h>
@@ -31,8 +32,8 @@ typedef struct job {
     double *shares;
     rv_stylize_options options; /* resolved */
     rv_schedule schedule;
-    const rv_objective_kind *kind;
-    void *objective;
+    const rv_recipe *recipe;
+    rv_objective *objective;
     rv_planar picture; /* of the last scale that was run, without margin */
     double start;
     double loss;
@@ -179,15 +180,15 @@ static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin
     rv_descent descent = {.device = j->device,
                           .optimizer = j->options.optimizer,
                           .learning_rate = j->options.learning_rate,
-                          .history = j->kind->defaults.history,
-                          .plain_steps = j->kind->defaults.plain_steps,
+                          .history = j->recipe->history,
+                          .plain_steps = j->recipe->plain_steps,
                           .iterations = j->schedule.iterations[j->scale],
                           .events = j->options.events,
                           .report = report,
                           .payload = j,
                           .work = &j->rehearsed};
     scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
-    rv_status status = j->kind->begin(j->objective, &descent.plan, &descent.picture, scale);
+    rv_status status = rv_objective_begin(j->objective, &descent.plan, &descent.picture, scale);
     if (status == RV_OK || (status == RV_ERR_CANCELLED && j->picture.data == NULL)) {
         RV_TRY(start_picture(j, picture, scale, margin));
     }
@@ -203,10 +204,9 @@ static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin
 static rv_status run_scale(job *j, int index)
 {
     const int size = j->schedule.size[index];
-    const int margin = j->kind->margin(size, j->options.size);
+    const int margin = rv_recipe_margin(j->recipe, size);
     rv_planar picture = {0}, *styles;
-    rv_scale scale = {
-        .size = size, .full_size = j->options.size, .shares = j->shares, .n_styles = j->n_styles};
+    rv_scale scale = {.size = size, .shares = j->shares, .n_styles = j->n_styles};
     start_scale(j, index);
     RV_TRY(rv_alloc(&styles, (size_t)j->n_styles, sizeof *styles, "styles"));
     scale.styles = styles;
@@ -288,17 +288,15 @@ static rv_status make_image(rv_image **out, const job *j)
 
 static rv_status write_settings(char *out, size_t bytes, const job *j, const rv_model *model)
 {
-    const char *content = NULL, *style = NULL;
-    if (j->kind->layers != NULL) {
-        j->kind->layers(j->objective, &content, &style);
-    }
+    const char *content, *style;
+    rv_objective_layers(j->objective, &content, &style);
     return rv_stylize_settings(out, bytes, &j->options, model, content, style, j->shares,
                                j->n_styles);
 }
 
 static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv_model *model)
 {
-    RV_TRY(j->kind->create(&j->objective, j->device, model, &j->options));
+    RV_TRY(rv_objective_create(&j->objective, j->device, model, j->recipe, &j->options));
     RV_TRY(write_settings(result->settings, sizeof result->settings, j, model));
     rv_status status = RV_OK;
     for (int i = 0; i < j->schedule.n && status == RV_OK; i++) {
@@ -308,7 +306,7 @@ static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv
         return status;
     }
     /* Its memory is wanted for the picture now. */
-    j->kind->destroy(j->objective);
+    rv_objective_destroy(j->objective);
     j->objective = NULL;
     RV_TRY(make_image(out, j));
     fit(j, j->schedule.n - 1, &result->styled_width, &result->styled_height);
@@ -325,17 +323,16 @@ static rv_status run_job(rv_image **out, rv_stylize_result *result, job *j, cons
                          const double *style_weights, const rv_stylize_options *options)
 {
     *out = NULL;
-    j->kind = rv_objective_of(model);
     j->start = rv_clock();
     j->loss = NAN;
-    RV_TRY(rv_stylize_resolve(&j->options, &j->schedule, options, model, j->photo));
+    RV_TRY(rv_stylize_resolve(&j->options, &j->schedule, &j->recipe, options, model, j->photo));
     RV_TRY(rv_alloc(&j->shares, j->n_styles > 0 ? (size_t)j->n_styles : 1, sizeof *j->shares,
                     "shares"));
     rv_status status = rv_stylize_shares(j->shares, style_weights, j->n_styles);
     if (status == RV_OK) {
         status = run(out, result, j, model);
     }
-    j->kind->destroy(j->objective);
+    rv_objective_destroy(j->objective);
     rv_planar_release(&j->picture);
     free(j->shares);
     return status;

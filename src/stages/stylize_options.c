@@ -3,6 +3,7 @@
 #include "stages/stylize_options.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "stages/picture.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,12 +18,6 @@ enum { COARSEST = 100 };
 
 /* Steps of Adam in units of the picture's range. */
 #define ADAM_RATE 0.02
-
-const rv_objective_kind *rv_objective_of(const rv_model *model)
-{
-    return rv_model_get_kind(model) == RV_MODEL_PATCHES ? &rv_objective_patches
-                                                        : &rv_objective_network;
-}
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
@@ -63,11 +58,11 @@ static rv_status check_choices(const rv_stylize_options *o, const rv_model *mode
     return RV_OK;
 }
 
-static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults *d)
+static rv_status take_numbers(rv_stylize_options *o, const rv_recipe *r)
 {
-    RV_TRY(take_weight("content_weight", &o->content_weight, d->content_weight));
-    RV_TRY(take_weight("style_weight", &o->style_weight, d->style_weight));
-    RV_TRY(take_weight("tv_weight", &o->tv_weight, d->tv_weight));
+    RV_TRY(take_weight("content_weight", &o->content_weight, r->content_weight));
+    RV_TRY(take_weight("style_weight", &o->style_weight, r->style_weight));
+    RV_TRY(take_weight("tv_weight", &o->tv_weight, r->tv_weight));
     if (!(o->content_weight + o->style_weight > 0)) {
         return rv_fail(RV_ERR_USAGE, "content_weight and style_weight are both 0");
     }
@@ -84,8 +79,8 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
     if (!(o->detail >= 0 && o->detail <= 1)) {
         return rv_fail(RV_ERR_USAGE, "detail is %g, must be from 0 to 1", o->detail);
     }
-    o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : d->optimizer;
-    o->iterations = o->iterations > 0 ? o->iterations : d->iterations;
+    o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : r->optimizer;
+    o->iterations = o->iterations > 0 ? o->iterations : r->iterations;
     if (!(o->learning_rate > 0)) {
         o->learning_rate = o->optimizer == RV_OPTIMIZER_ADAM ? ADAM_RATE : 1.0;
     }
@@ -93,7 +88,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_objective_defaults
 }
 
 /* Halves the size while enough is left; a coarser scale costs less and is given more iterations. */
-static void plan_scales(rv_schedule *s, int size, int wanted, int iterations)
+static void plan_scales(rv_schedule *s, int size, int wanted, int iterations, double growth)
 {
     const int most = wanted > 0 ? wanted : RV_MAX_SCALES;
     const double coarsest = wanted > 0 ? RV_MIN_SIZE : COARSEST;
@@ -104,7 +99,7 @@ static void plan_scales(rv_schedule *s, int size, int wanted, int iterations)
     for (int i = 0; i < s->n; i++) {
         const int halvings = s->n - 1 - i;
         s->size[i] = (int)round(ldexp(size, -halvings));
-        s->iterations[i] = iterations + iterations * halvings / 2;
+        s->iterations[i] = (int)(iterations * (1 + growth * halvings));
     }
 }
 
@@ -142,8 +137,8 @@ static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
 }
 
 rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
-                             const rv_stylize_options *options, const rv_model *model,
-                             const rv_image *photo)
+                             const rv_recipe **recipe, const rv_stylize_options *options,
+                             const rv_model *model, const rv_image *photo)
 {
     *out = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
     if (options != NULL) {
@@ -153,9 +148,10 @@ rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
         memcpy(out, options, bytes);
     }
     RV_TRY(check_choices(out, model));
-    RV_TRY(take_numbers(out, &rv_objective_of(model)->defaults));
+    RV_TRY(rv_recipe_find(recipe, out->preset, model));
+    RV_TRY(take_numbers(out, *recipe));
     RV_TRY(take_sizes(out, photo));
-    plan_scales(schedule, out->size, out->scales, out->iterations);
+    plan_scales(schedule, out->size, out->scales, out->iterations, (*recipe)->growth);
     out->scales = schedule->n;
     return RV_OK;
 }
@@ -190,8 +186,10 @@ rv_status rv_stylize_settings(char *out, size_t bytes, const rv_stylize_options 
     static const char *const inits[] = {"content", "style", "noise", "image"};
     const rv_stylize_options *o = resolved;
     rv_text text = {0};
-    rv_text_append(&text, "model=%s size=%d content_weight=%.6g style_weight=%.6g tv_weight=%.6g",
-                   rv_model_name(model), o->size, o->content_weight, o->style_weight, o->tv_weight);
+    rv_text_append(
+        &text, "model=%s preset=%s size=%d content_weight=%.6g style_weight=%.6g tv_weight=%.6g",
+        rv_model_name(model), rv_preset_name(o->preset), o->size, o->content_weight,
+        o->style_weight, o->tv_weight);
     if (content_layers != NULL) {
         rv_text_append(&text, " content_layers=%s", content_layers);
     }

@@ -3,7 +3,8 @@
 #ifndef RV_STAGES_STYLIZE_OPTIONS_H
 #define RV_STAGES_STYLIZE_OPTIONS_H
 
-#include "stages/objective.h"
+#include "stages/recipe.h"
+#include <reverie/stylize.h>
 
 enum { RV_MAX_SCALES = 8, RV_MIN_SIZE = 16 };
 
@@ -14,13 +15,12 @@ typedef struct rv_schedule {
     int iterations[RV_MAX_SCALES];
 } rv_schedule;
 
-/** The objective for a model. */
-const rv_objective_kind *rv_objective_of(const rv_model *model);
-
-/** Copies `options` (NULL: defaults) and puts the defaults of the model in; `size` becomes the longest
+/** Copies `options` (NULL: defaults) and puts the defaults of the recipe in; `size` becomes the longest
  *  side of what is styled, `scales` the number that is run, `output_size` more than `size`, or 0.
+ *  @param[out] recipe  of the preset for the model.
  *  @return RV_ERR_USAGE names the option that is out of range. */
 RV_NODISCARD rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
+                                          const rv_recipe **recipe,
                                           const rv_stylize_options *options, const rv_model *model,
                                           const rv_image *photo);
 

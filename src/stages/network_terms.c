@@ -1,0 +1,111 @@
+/* The terms of Gatys, Ecker and Bethge 2016 on the layers of a network.
+ *
+ *   content: sum over layers  w * mean((F - P)^2) / mean(P^2)   P: features F of the photo
+ *   style:   sum over layers  w * mean((G - A)^2) / mean(A^2)   A: Gram matrix G of the styles
+ *
+ * with the weights w of a list summing to 1. The division makes each term the share of its target
+ * that is missed, so that weights mean the same for any layer of any network, with max or average
+ * pooling. Several styles: A is the mean of their Gram matrices by their shares. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/network_terms.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+
+static rv_status take_lists(rv_network_terms *t, const rv_model *model,
+                            const rv_stylize_options *options)
+{
+    const char *const wanted[2] = {options->content_layers, options->style_layers};
+    char *content = NULL, *style = NULL;
+    rv_status status = RV_OK;
+    if (wanted[0] == NULL || wanted[1] == NULL) {
+        status = rv_default_layers(&content, &style, model);
+    }
+    if (status == RV_OK) {
+        status = rv_layer_list_parse(&t->content, wanted[0] != NULL ? wanted[0] : content,
+                                     "content_layers");
+    }
+    if (status == RV_OK) {
+        status =
+            rv_layer_list_parse(&t->style, wanted[1] != NULL ? wanted[1] : style, "style_layers");
+    }
+    free(content);
+    free(style);
+    RV_TRY(status);
+    RV_TRY(rv_layer_list_text(&t->content_text, &t->content));
+    return rv_layer_list_text(&t->style_text, &t->style);
+}
+
+static rv_status build(const rv_network_terms *t, rv_model_graph *out, const rv_model *model)
+{
+    const char **names;
+    size_t n = 0;
+    RV_TRY(rv_alloc(&names, t->content.n + t->style.n, sizeof *names, "layer names"));
+    for (size_t i = 0; i < t->content.n; i++) {
+        names[n++] = t->content.items[i].name;
+    }
+    for (size_t i = 0; i < t->style.n; i++) {
+        names[n++] = t->style.items[i].name;
+    }
+    const rv_status status = rv_model_build(out, model, names, n);
+    free(names);
+    return status;
+}
+
+rv_status rv_network_terms_build(rv_network_terms *terms, rv_model_graph *out,
+                                 const rv_model *model, const rv_stylize_options *options)
+{
+    if (rv_model_channels(model) != 3) {
+        return rv_fail(RV_ERR_UNSUPPORTED,
+                       "%s looks at grey pictures: stylize needs a network for colours, or patches",
+                       rv_model_name(model));
+    }
+    RV_TRY(take_lists(terms, model, options));
+    return build(terms, out, model);
+}
+
+void rv_network_terms_release(rv_network_terms *terms)
+{
+    rv_layer_list_release(&terms->content);
+    rv_layer_list_release(&terms->style);
+    free(terms->content_text);
+    free(terms->style_text);
+    *terms = (rv_network_terms){0};
+}
+
+/* --- terms ----------------------------------------------------------------------------------- */
+
+static rv_status add_gram(rv_graph *graph, rv_value *out, rv_value features, const char *layer)
+{
+    char *name;
+    RV_TRY(rv_format(&name, "style gram %s", layer));
+    const rv_status status = rv_graph_add(graph, out, "gram", name, &features, 1,
+                                          RV_ATTRS(RV_SET_ENUM("normalize", "hw")));
+    free(name);
+    return status;
+}
+
+rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, rv_graph *graph,
+                               const rv_recipe *recipe, const rv_stylize_options *options)
+{
+    for (size_t i = 0; i < terms->content.n; i++) {
+        const rv_weighted_layer *layer = &terms->content.items[i];
+        rv_term t = {.relative = true,
+                     .weight = options->content_weight * recipe->content_layers * layer->weight};
+        RV_TRY(rv_graph_find(graph, &t.value, layer->name));
+        RV_TRY(rv_terms_add(list, &t, "content", layer->name));
+    }
+    for (size_t i = 0; i < terms->style.n; i++) {
+        const rv_weighted_layer *layer = &terms->style.items[i];
+        rv_term t = {.of_style = true,
+                     .relative = true,
+                     .weight = options->style_weight * recipe->style_layers * layer->weight};
+        rv_value features;
+        RV_TRY(rv_graph_find(graph, &features, layer->name));
+        RV_TRY(add_gram(graph, &t.value, features, layer->name));
+        RV_TRY(rv_terms_add(list, &t, "style", layer->name));
+    }
+    return RV_OK;
+}

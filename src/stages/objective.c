@@ -1,0 +1,206 @@
+/* The objective of stylize: gathers terms, measures their targets, and plans their losses at each scale.
+ *
+ *   loss = sum of terms + tv_weight * V + range_weight * R
+ *   V = sum over neighbours right and below of the squared difference, divided by the values
+ *   R = mean square of what leaves 0..1
+ *
+ * Networks (network_terms.c) and patches (patch_terms.c) add terms to one graph, as the recipe weighs them. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/objective.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "stages/colour_match.h"
+#include "stages/network_terms.h"
+#include "stages/patch_terms.h"
+#include "stages/term.h"
+
+#include <stdlib.h>
+
+/* Of a picture that has all levels: the nodes of its pyramid are built once for their parameters. */
+enum { WHOLE = 256 };
+
+/* Losses on the picture itself. */
+enum { PICTURE_LOSSES = 2 };
+
+struct rv_objective {
+    rv_device *device;
+    const rv_recipe *recipe;
+    const rv_stylize_options *options;
+    rv_model_graph model; /* of patches: nothing but the picture */
+    rv_graph_mark mark;   /* the end of the network */
+    rv_network_terms network;
+    rv_patch_terms patches;
+    rv_terms terms;
+    rv_params *params;
+    rv_plan *plan; /* of the present scale */
+};
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static bool has_patches(const rv_recipe *r)
+{
+    bool any = false;
+    for (int i = 0; i < RV_LEVELS; i++) {
+        any = any || r->patches[i] > 0 || r->edges[i] > 0 || r->lightness[i] > 0;
+    }
+    return any;
+}
+
+static rv_status set_size(rv_objective *o, int width, int height)
+{
+    return rv_graph_reshape(o->model.graph, o->model.picture, rv_shape_4(1, 3, height, width));
+}
+
+static rv_status create(rv_objective *o, const rv_model *model)
+{
+    if (o->recipe->kind == RV_MODEL_NETWORK) {
+        RV_TRY(rv_network_terms_build(&o->network, &o->model, model, o->options));
+    } else {
+        RV_TRY(rv_graph_create(&o->model.graph));
+        RV_TRY(rv_graph_input(o->model.graph, &o->model.picture, "picture",
+                              rv_shape_4(1, 3, WHOLE, WHOLE)));
+    }
+    o->mark = rv_graph_get_mark(o->model.graph);
+    if (has_patches(o->recipe)) {
+        RV_TRY(set_size(o, WHOLE, WHOLE));
+        RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, RV_LEVELS));
+    }
+    RV_TRY(rv_params_create(&o->params, o->device, o->model.graph, false));
+    rv_graph_rewind(o->model.graph, o->mark);
+    rv_graph_release_values(o->model.graph);
+    return RV_OK;
+}
+
+rv_status rv_objective_create(rv_objective **out, rv_device *device, const rv_model *model,
+                              const rv_recipe *recipe, const rv_stylize_options *options)
+{
+    rv_objective *o;
+    *out = NULL;
+    RV_TRY(rv_alloc(&o, 1, sizeof *o, "objective"));
+    o->device = device;
+    o->recipe = recipe;
+    o->options = options;
+    const rv_status status = create(o, model);
+    if (status != RV_OK) {
+        rv_objective_destroy(o);
+        return status;
+    }
+    *out = o;
+    return RV_OK;
+}
+
+void rv_objective_destroy(rv_objective *o)
+{
+    if (o == NULL) {
+        return;
+    }
+    rv_plan_destroy(o->plan);
+    rv_params_destroy(o->params);
+    rv_graph_destroy(o->model.graph);
+    rv_terms_release(&o->terms);
+    rv_network_terms_release(&o->network);
+    free(o);
+}
+
+void rv_objective_layers(const rv_objective *o, const char **content, const char **style)
+{
+    *content = o->network.content_text;
+    *style = o->network.style_text;
+}
+
+/* --- one scale ------------------------------------------------------------------------------- */
+
+/* @param what  the picture in words */
+static rv_status look_at(rv_objective *o, const rv_planar *picture, const char *what)
+{
+    const rv_status status = set_size(o, picture->width, picture->height);
+    return status == RV_OK ? RV_OK
+                           : rv_fail_context(status, "%s, %d x %d pixels there", what,
+                                             picture->width, picture->height);
+}
+
+static rv_term_source source_of(const rv_objective *o)
+{
+    return (rv_term_source){o->device, o->model.graph, o->params, o->model.picture,
+                            o->options->events};
+}
+
+/* Adds what the recipe takes from the pyramid, its filters learned from the styles. */
+static rv_status add_patches(rv_objective *o, const rv_scale *scale, const rv_colour_moments *style)
+{
+    const rv_term_source source = source_of(o);
+    int n_levels;
+    if (!has_patches(o->recipe)) {
+        return RV_OK;
+    }
+    RV_TRY(rv_patch_levels(&n_levels, scale, o->recipe->kind == RV_MODEL_PATCHES));
+    RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, n_levels));
+    RV_TRY(rv_patch_terms_learn(&o->patches, &source, scale, style, o->options->seed));
+    return rv_patch_terms_add(&o->patches, &o->terms, o->recipe, o->options);
+}
+
+/* The styles, then the photo, whose size the graph keeps. */
+static rv_status measure(rv_objective *o, const rv_scale *scale)
+{
+    const rv_term_source source = source_of(o);
+    for (int i = 0; i < scale->n_styles; i++) {
+        RV_TRY(look_at(o, &scale->styles[i], "a style"));
+        RV_TRY(rv_terms_measure(&o->terms, true, &source, &scale->styles[i], scale->shares[i]));
+    }
+    RV_TRY(look_at(o, &scale->content, "the photo"));
+    return rv_terms_measure(&o->terms, false, &source, &scale->content, 1.0);
+}
+
+/* Adds a loss on the picture itself. */
+static rv_status add_loss(rv_objective *o, rv_value *losses, int *n, const char *op, double weight)
+{
+    if (!(weight > 0)) {
+        return RV_OK;
+    }
+    return rv_graph_add(o->model.graph, &losses[(*n)++], op, op, &o->model.picture, 1,
+                        RV_ATTRS(RV_SET_FLOAT("weight", o->recipe->scale * weight)));
+}
+
+static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
+{
+    const bool free_range = o->options->optimizer == RV_OPTIMIZER_LBFGS;
+    rv_plan_options options = {.mode = RV_INFER,
+                               .outputs = losses,
+                               .gradients = &o->model.picture,
+                               .n_gradients = 1,
+                               .seed = o->options->seed,
+                               .events = o->options->events,
+                               .reserve = reserve};
+    int *n = &options.n_outputs;
+    RV_TRY(rv_terms_add_losses(&o->terms, o->model.graph, o->recipe->scale, losses, n));
+    RV_TRY(add_loss(o, losses, n, "tv_loss", o->options->tv_weight));
+    RV_TRY(add_loss(o, losses, n, "range_loss", free_range ? o->recipe->range_weight : 0));
+    RV_TRY(rv_plan_create(&o->plan, o->model.graph, o->params, o->device, &options));
+    return rv_terms_write(&o->terms, o->device, o->plan);
+}
+
+rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
+{
+    const double whole = 1;
+    rv_value *losses;
+    rv_plan_destroy(o->plan);
+    o->plan = NULL;
+    rv_graph_rewind(o->model.graph, o->mark);
+    rv_terms_clear(&o->terms);
+    const rv_colour_moments style =
+        rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
+    if (o->recipe->match_style) {
+        const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
+        rv_colour_map(&scale->content, &photo, &style);
+    }
+    RV_TRY(look_at(o, &scale->content, "the photo"));
+    RV_TRY(add_patches(o, scale, &style)); /* first: its nodes are numbered as their parameters */
+    RV_TRY(rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe, o->options));
+    RV_TRY(measure(o, scale));
+    RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
+    const rv_status status = make_plan(o, losses, scale->reserve);
+    free(losses);
+    *plan = o->plan;
+    *picture = o->model.picture;
+    return status;
+}

@@ -1,0 +1,92 @@
+/* The recipes of stylize, one row for each preset and kind of model. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/recipe.h"
+#include "base/error.h"
+
+static const char *const names[] = {"default", "fast", "gatys"};
+enum { N_PRESETS = sizeof names / sizeof names[0] };
+
+/* Zeros around a network's maps, and windows that end before the edge, show in what comes out within about
+ * this distance. */
+enum { NETWORK_MARGIN = 16 };
+
+/* Weights found by looking at pictures.
+ *
+ * Patches: at fine levels the style is free to lay its strokes, coarse ones keep the photo recognisable. */
+static const rv_recipe recipes[] = {
+    {.preset = RV_PRESET_DEFAULT,
+     .kind = RV_MODEL_PATCHES,
+     .content_weight = 1,
+     .style_weight = 1,
+     .optimizer = RV_OPTIMIZER_LBFGS,
+     .iterations = 50,
+     .growth = 0.5,
+     .history = 20,
+     .match_style = true,
+     .margin_part = 32,
+     .scale = 100,
+     .range_weight = 100,
+     .patches = {1.5, 1.5, 1, 1, 1},
+     .edges = {0, 0.0018, 0.006, 0.006, 0.006},
+     .lightness = {0, 0, 1, 1, 1}},
+    {.preset = RV_PRESET_DEFAULT,
+     .kind = RV_MODEL_NETWORK,
+     .content_weight = 1,
+     .style_weight = 1,
+     .optimizer = RV_OPTIMIZER_LBFGS,
+     .iterations = 30,
+     .growth = 0.5,
+     .history = 20,
+     .match_style = true,
+     .margin = NETWORK_MARGIN,
+     .margin_part = 32,
+     .scale = 10,
+     .range_weight = 100,
+     .content_layers = 0.02,
+     .style_layers = 1,
+     .patches = {0.5, 0.5, 0.3, 0.3, 0.3},
+     .lightness = {0, 0.3, 0, 0, 0}},
+    {.preset = RV_PRESET_GATYS,
+     .kind = RV_MODEL_NETWORK,
+     .content_weight = 5,
+     .style_weight = 100,
+     .tv_weight = 30,
+     .optimizer = RV_OPTIMIZER_ADAM,
+     .iterations = 100,
+     .growth = 0.5,
+     .history = 10,
+     .plain_steps = true,
+     .margin = NETWORK_MARGIN,
+     .scale = 1,
+     .range_weight = 1000,
+     .content_layers = 1,
+     .style_layers = 1},
+};
+
+rv_status rv_recipe_find(const rv_recipe **out, rv_preset preset, const rv_model *model)
+{
+    *out = NULL;
+    if ((int)preset < 0 || (int)preset >= N_PRESETS) {
+        return rv_fail(RV_ERR_USAGE, "preset is %d, must be from 0 to %d", (int)preset,
+                       N_PRESETS - 1);
+    }
+    for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++) {
+        if (recipes[i].preset == preset && recipes[i].kind == rv_model_get_kind(model)) {
+            *out = &recipes[i];
+            return RV_OK;
+        }
+    }
+    return rv_fail(RV_ERR_USAGE, "preset %s compares layers of a network: '%s' has none",
+                   names[preset], rv_model_name(model));
+}
+
+const char *rv_preset_name(rv_preset preset)
+{
+    return names[preset];
+}
+
+int rv_recipe_margin(const rv_recipe *recipe, int size)
+{
+    const int part = recipe->margin_part > 0 ? size / recipe->margin_part : 0;
+    return part > recipe->margin ? part : recipe->margin;
+}

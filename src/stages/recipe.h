@@ -1,0 +1,46 @@
+/* Recipes of stylize: what a preset sets where the options leave it open, and the weights behind it. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_RECIPE_H
+#define RV_STAGES_RECIPE_H
+
+#include <reverie/stylize.h>
+#include <stdbool.h>
+
+/** Levels of the pyramid that patches are seen in. */
+enum { RV_LEVELS = 5 };
+
+/** A row for a preset and a kind of model. Of the levels the finest comes first. */
+typedef struct rv_recipe {
+    rv_preset preset;
+    rv_model_kind kind;
+
+    /* Options take their place. */
+    double content_weight, style_weight, tv_weight;
+    rv_optimizer optimizer;
+    int iterations; /**< of the last scale */
+
+    double growth;    /**< share of iterations that each halving of the size adds */
+    int history;      /**< of L-BFGS */
+    bool plain_steps; /**< L-BFGS without a line search, as Torch's */
+    bool match_style; /**< the photo takes on the styles' colours before all else */
+    int margin;       /**< pixels of mirrored picture around it, at least, cut off at the end */
+    int margin_part;  /**< and at least the size divided by it; 0: no matter */
+
+    double scale;                /**< of all losses: one near 1 suits the first steps of L-BFGS */
+    double range_weight;         /**< on what leaves 0..1, for L-BFGS, which knows no box */
+    double content_layers;       /**< all layers that see the photo, times content_weight */
+    double style_layers;         /**< all layers that see the style, times style_weight */
+    double patches[RV_LEVELS];   /**< filters and colours of the style, times style_weight */
+    double edges[RV_LEVELS];     /**< of the photo, times content_weight */
+    double lightness[RV_LEVELS]; /**< of the photo, times content_weight */
+} rv_recipe;
+
+/** @return RV_ERR_USAGE where the preset is none, or not one for this model. */
+RV_NODISCARD rv_status rv_recipe_find(const rv_recipe **out, rv_preset preset,
+                                      const rv_model *model);
+/** "default" */
+const char *rv_preset_name(rv_preset preset);
+/** Pixels around the picture of a scale. */
+int rv_recipe_margin(const rv_recipe *recipe, int size);
+
+#endif

@@ -1,0 +1,57 @@
+/* What an objective compares: values of the picture that moves, and what they are of other pictures. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_TERM_H
+#define RV_STAGES_TERM_H
+
+#include "graph/plan.h"
+#include "stages/picture.h"
+
+/** weight * mean((v - t)^2), v a value and t its target; where `relative`, divided by mean(t^2), which makes it
+ *  the share of the target that is missed. */
+typedef struct rv_term {
+    char *name;     /**< of its loss, unlike that of any other node; owned by the list */
+    rv_value value; /**< of the picture that moves */
+    bool of_style;  /**< t is measured on the styles and mixed by their shares, else on the photo */
+    double weight;  /**< above 0 */
+    bool relative;
+    double smallest; /**< mean(t^2) below which there is nothing to match: it counts as this */
+
+    rv_value input; /**< t, of the graph, once there are losses */
+    float *target;  /**< on the host; NULL: nothing measured */
+    size_t count;
+} rv_term;
+
+/** Starts from {0}. */
+typedef struct rv_terms {
+    rv_term *items;
+    size_t n, capacity;
+} rv_terms;
+
+/** How to run a graph over a picture. */
+typedef struct rv_term_source {
+    rv_device *device;
+    rv_graph *graph;
+    rv_params *params;
+    rv_value picture; /**< input of the graph, of the size that is measured */
+    const rv_events *events;
+} rv_term_source;
+
+/** Copies a term, and names it "KIND OF"; one without weight is left out. */
+RV_NODISCARD rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind,
+                                    const char *of);
+/** Runs the graph over a picture and adds `share` times what is there to the targets of all terms of the style,
+ *  or of all of the photo. */
+RV_NODISCARD rv_status rv_terms_measure(rv_terms *terms, bool of_style,
+                                        const rv_term_source *source, const rv_planar *picture,
+                                        double share);
+/** Adds a loss for each term, its weight times `scale`, and an input for its target.
+ *  @param[in,out] n  of losses, which have room for all. */
+RV_NODISCARD rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale,
+                                           rv_value *losses, int *n);
+/** Moves the targets to where a plan of the losses reads them. */
+RV_NODISCARD rv_status rv_terms_write(rv_terms *terms, rv_device *device, rv_plan *plan);
+/** Empties the list. */
+void rv_terms_clear(rv_terms *terms);
+void rv_terms_release(rv_terms *terms);
+
+#endif
