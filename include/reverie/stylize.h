@@ -34,9 +34,9 @@ typedef enum rv_preset {
 /** Settings; a negative number or NULL where so said stands for the default of preset and model. */
 typedef struct rv_stylize_options {
     size_t struct_size;
-    double content_weight;      /**< >= 0; negative: default (network 5, patches 1) */
-    double style_weight;        /**< >= 0; negative: default (network 100, patches 1) */
-    double tv_weight;           /**< total variation, >= 0; negative: default */
+    double content_weight;      /**< >= 0; negative: default (1; gatys 5) */
+    double style_weight;        /**< >= 0; negative: default (1; gatys 100) */
+    double tv_weight;           /**< total variation, >= 0; negative: default (0; gatys 30) */
     const char *content_layers; /**< "relu4_2" or "a:1,b:0.5"; NULL: default of the network; not for
                                      patches */
     const char *style_layers;   /**< likewise */
@@ -44,7 +44,7 @@ typedef struct rv_stylize_options {
     rv_stylize_init init; /**< default RV_INIT_FROM_CONTENT */
     const rv_image *init_image; /**< resized to fit; NULL unless RV_INIT_FROM_IMAGE */
     int iterations;             /**< of the last scale; 0: default; earlier scales take more */
-    rv_optimizer optimizer;     /**< default: L-BFGS for patches, Adam for networks */
+    rv_optimizer optimizer;     /**< default: L-BFGS; gatys Adam */
     double learning_rate; /**< > 0, in units of the picture's range 0 to 1 for Adam, step length
                                      for L-BFGS; 0: default */
     int scales;           /**< coarse to fine, 1 to 8; 0: by size */

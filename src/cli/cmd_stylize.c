@@ -9,6 +9,7 @@
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
 static const char *const icc_names[] = {"srgb", "keep", NULL};
+static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
 {
@@ -88,7 +89,17 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.learning_rate = s->learning_rate;
     in->options.scales = s->scales;
     in->options.seed = (uint32_t)c->globals.seed;
+    in->options.preset = s->fast ? RV_PRESET_FAST : (rv_preset)s->preset;
     in->options.events = &c->events;
+}
+
+/* What compares the pictures where --model names nothing. */
+static const char *usual_model(void)
+{
+    char *path = NULL;
+    const bool found = rv_model_find_builtin(&path) == RV_OK;
+    free(path);
+    return found ? "builtin" : "patches";
 }
 
 static void release(cli_stylize_inputs *in)
@@ -109,6 +120,9 @@ static int run(cli *c, const void *given, const cli_list *words)
     if (s->styles.n == 0) {
         return cli_usage("stylize needs --style IMAGE: the picture to take the style from");
     }
+    if (s->fast && s->preset != RV_PRESET_DEFAULT && s->preset != RV_PRESET_FAST) {
+        return cli_usage("--fast is --preset fast: leave out --preset %s", preset_names[s->preset]);
+    }
     cli_stylize_inputs in = {0};
     set_options(&in, c, s);
     int code = set_output_size(&in, s);
@@ -119,7 +133,8 @@ static int run(cli *c, const void *given, const cli_list *words)
         code = read_init(c, &in, s);
     }
     if (code == CLI_DONE) {
-        code = cli_open_model(c, &in.model, s->model, &s->files, (rv_pooling)(s->pooling + 1));
+        code = cli_open_model(c, &in.model, s->model != NULL ? s->model : usual_model(), &s->files,
+                              (rv_pooling)(s->pooling + 1));
     }
     if (code == CLI_DONE) {
         code = cli_stylize_photos(c, s, &in, words);
@@ -148,14 +163,24 @@ static const cli_option options[] = {
      .kind = CLI_FILE,
      .offset = AT(model),
      .argument = "MODEL",
-     .initial = "patches",
+     .otherwise = "builtin, without it patches",
      .help = "what compares the pictures: a name that `reverie models list` shows, or a file"},
+    {.name = "preset",
+     .kind = CLI_CHOICE,
+     .offset = AT(preset),
+     .argument = "default|fast|gatys",
+     .initial = "default",
+     .choices = preset_names,
+     .help =
+         "the options that are not given: fast takes a quarter of the time, gatys is the classic "
+         "recipe for networks"},
+    {.name = "fast", .kind = CLI_FLAG, .offset = AT(fast), .help = "--preset fast"},
     CLI_MODEL_OPTIONS(cli_stylize_settings, files),
     {.name = "content-weight",
      .kind = CLI_REAL,
      .offset = AT(content_weight),
      .argument = "W",
-     .otherwise = "5 for networks, 1 for patches",
+     .otherwise = "1, of preset gatys 5",
      .unset = -1,
      .max = 1e6,
      .help = "how much of the photo is kept"},
@@ -163,7 +188,7 @@ static const cli_option options[] = {
      .kind = CLI_REAL,
      .offset = AT(style_weight),
      .argument = "W",
-     .otherwise = "100 for networks, 1 for patches",
+     .otherwise = "1, of preset gatys 100",
      .unset = -1,
      .max = 1e6,
      .help = "how much of the style is taken on"},
@@ -171,7 +196,7 @@ static const cli_option options[] = {
      .kind = CLI_REAL,
      .offset = AT(tv_weight),
      .argument = "W",
-     .otherwise = "by model",
+     .otherwise = "0, of preset gatys 30",
      .unset = -1,
      .max = 1e6,
      .help = "how smooth the result becomes (total variation)"},
@@ -222,7 +247,7 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = AT(iterations),
      .argument = "N",
-     .otherwise = "by model",
+     .otherwise = "by preset",
      .min = 1,
      .max = 1e6,
      .help = "steps of the last scale; earlier ones take more"},
@@ -230,7 +255,7 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .offset = AT(optimizer),
      .argument = "lbfgs|adam",
-     .otherwise = "lbfgs for patches, adam for networks",
+     .otherwise = "lbfgs, of preset gatys adam",
      .unset = -1,
      .choices = optimizer_names,
      .help = "how the pixels are moved"},
@@ -300,9 +325,10 @@ const cli_command cli_stylize = {
     .arguments = "PHOTO... --style IMAGE[:WEIGHT] ... [-o OUT]",
     .description =
         "Moves the pixels of a photo until small features of it are distributed as in the style "
-        "picture, while what is in the photo stays. The default model, patches, learns its "
-        "features from the style picture itself and needs nothing else; networks that were "
-        "trained on photos are named by --model.\n\n"
+        "picture, while what is in the photo stays. By default the network that comes with Reverie "
+        "looks at both, together with patches, features that are learned from the style picture "
+        "itself; --model patches takes these alone, and other networks that were trained on photos "
+        "are named by --model.\n\n"
         "The settings that shape the picture are kept in the file. The same command on the same "
         "device makes the same file. Ctrl-C writes the picture as far as it is.",
     .example = "reverie stylize photo.jpg --style painting.jpg\n"

@@ -8,7 +8,9 @@
 typedef struct cli_stylize_settings {
     cli_list styles; /**< IMAGE[:WEIGHT] */
     char *output;
-    char *model;
+    char *model; /**< NULL: as there is one */
+    int preset;  /**< rv_preset */
+    bool fast;   /**< that preset */
     cli_model_files files;
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;

@@ -88,12 +88,12 @@ static rv_status add_gram(rv_graph *graph, rv_value *out, rv_value features, con
 }
 
 rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, rv_graph *graph,
-                               const rv_recipe *recipe, const rv_stylize_options *options)
+                               const rv_blend *blend, const rv_stylize_options *options)
 {
     for (size_t i = 0; i < terms->content.n; i++) {
         const rv_weighted_layer *layer = &terms->content.items[i];
         rv_term t = {.relative = true,
-                     .weight = options->content_weight * recipe->content_layers * layer->weight};
+                     .weight = options->content_weight * blend->content_layers * layer->weight};
         RV_TRY(rv_graph_find(graph, &t.value, layer->name));
         RV_TRY(rv_terms_add(list, &t, "content", layer->name));
     }
@@ -101,7 +101,7 @@ rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, rv
         const rv_weighted_layer *layer = &terms->style.items[i];
         rv_term t = {.of_style = true,
                      .relative = true,
-                     .weight = options->style_weight * recipe->style_layers * layer->weight};
+                     .weight = options->style_weight * blend->style_layers * layer->weight};
         rv_value features;
         RV_TRY(rv_graph_find(graph, &features, layer->name));
         RV_TRY(add_gram(graph, &t.value, features, layer->name));

@@ -22,7 +22,7 @@ RV_NODISCARD rv_status rv_network_terms_build(rv_network_terms *terms, rv_model_
                                               const rv_stylize_options *options);
 /** Adds a term for each layer of the lists, and what it takes behind the network. */
 RV_NODISCARD rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list,
-                                            rv_graph *graph, const rv_recipe *recipe,
+                                            rv_graph *graph, const rv_blend *blend,
                                             const rv_stylize_options *options);
 void rv_network_terms_release(rv_network_terms *terms);
 

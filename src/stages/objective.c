@@ -37,11 +37,11 @@ struct rv_objective {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static bool has_patches(const rv_recipe *r)
+static bool has_patches(const rv_blend *b)
 {
     bool any = false;
     for (int i = 0; i < RV_LEVELS; i++) {
-        any = any || r->patches[i] > 0 || r->edges[i] > 0 || r->lightness[i] > 0;
+        any = any || b->patches[i] > 0 || b->edges[i] > 0 || b->lightness[i] > 0;
     }
     return any;
 }
@@ -61,7 +61,7 @@ static rv_status create(rv_objective *o, const rv_model *model)
                               rv_shape_4(1, 3, WHOLE, WHOLE)));
     }
     o->mark = rv_graph_get_mark(o->model.graph);
-    if (has_patches(o->recipe)) {
+    if (has_patches(o->recipe->blend)) {
         RV_TRY(set_size(o, WHOLE, WHOLE));
         RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, RV_LEVELS));
     }
@@ -130,13 +130,16 @@ static rv_status add_patches(rv_objective *o, const rv_scale *scale, const rv_co
 {
     const rv_term_source source = source_of(o);
     int n_levels;
-    if (!has_patches(o->recipe)) {
+    if (!has_patches(o->recipe->blend)) {
         return RV_OK;
     }
     RV_TRY(rv_patch_levels(&n_levels, scale, o->recipe->kind == RV_MODEL_PATCHES));
+    if (n_levels == 0) {
+        return RV_OK;
+    }
     RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, n_levels));
     RV_TRY(rv_patch_terms_learn(&o->patches, &source, scale, style, o->options->seed));
-    return rv_patch_terms_add(&o->patches, &o->terms, o->recipe, o->options);
+    return rv_patch_terms_add(&o->patches, &o->terms, o->recipe->blend, o->options);
 }
 
 /* The styles, then the photo, whose size the graph keeps. */
@@ -158,7 +161,7 @@ static rv_status add_loss(rv_objective *o, rv_value *losses, int *n, const char 
         return RV_OK;
     }
     return rv_graph_add(o->model.graph, &losses[(*n)++], op, op, &o->model.picture, 1,
-                        RV_ATTRS(RV_SET_FLOAT("weight", o->recipe->scale * weight)));
+                        RV_ATTRS(RV_SET_FLOAT("weight", o->recipe->blend->scale * weight)));
 }
 
 static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
@@ -172,9 +175,9 @@ static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
                                .events = o->options->events,
                                .reserve = reserve};
     int *n = &options.n_outputs;
-    RV_TRY(rv_terms_add_losses(&o->terms, o->model.graph, o->recipe->scale, losses, n));
+    RV_TRY(rv_terms_add_losses(&o->terms, o->model.graph, o->recipe->blend->scale, losses, n));
     RV_TRY(add_loss(o, losses, n, "tv_loss", o->options->tv_weight));
-    RV_TRY(add_loss(o, losses, n, "range_loss", free_range ? o->recipe->range_weight : 0));
+    RV_TRY(add_loss(o, losses, n, "range_loss", free_range ? o->recipe->blend->range_weight : 0));
     RV_TRY(rv_plan_create(&o->plan, o->model.graph, o->params, o->device, &options));
     return rv_terms_write(&o->terms, o->device, o->plan);
 }
@@ -189,13 +192,14 @@ rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture,
     rv_terms_clear(&o->terms);
     const rv_colour_moments style =
         rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
-    if (o->recipe->match_style) {
+    if (o->recipe->blend->match_style) {
         const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
         rv_colour_map(&scale->content, &photo, &style);
     }
     RV_TRY(look_at(o, &scale->content, "the photo"));
     RV_TRY(add_patches(o, scale, &style)); /* first: its nodes are numbered as their parameters */
-    RV_TRY(rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe, o->options));
+    RV_TRY(
+        rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe->blend, o->options));
     RV_TRY(measure(o, scale));
     RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
     const rv_status status = make_plan(o, losses, scale->reserve);

@@ -350,7 +350,7 @@ static rv_status add_style_terms(const rv_patch_level *l, rv_terms *list, const 
     return RV_OK;
 }
 
-rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list, const rv_recipe *recipe,
+rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list, const rv_blend *blend,
                              const rv_stylize_options *options)
 {
     for (int i = 0; i < p->n_levels; i++) {
@@ -358,15 +358,15 @@ rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list, const rv_r
         const int like = i == p->n_levels - 1 ? RV_LEVELS - 1 : i;
         const rv_patch_level *l = &p->level[i];
         const rv_term edges = {.value = l->edges,
-                               .weight = options->content_weight * recipe->edges[like],
+                               .weight = options->content_weight * blend->edges[like],
                                .relative = true,
                                .smallest = SMALLEST_SQUARE};
         const rv_term lightness = {.value = l->lightness,
-                                   .weight = options->content_weight * recipe->lightness[like]};
+                                   .weight = options->content_weight * blend->lightness[like]};
         char level[MAX_NAME];
         snprintf(level, sizeof level, "of level %d", i);
         RV_TRY(add_style_terms(l, list, level,
-                               options->style_weight * recipe->patches[i] / p->n_levels));
+                               options->style_weight * blend->patches[i] / p->n_levels));
         RV_TRY(rv_terms_add(list, &edges, "edges", level));
         RV_TRY(rv_terms_add(list, &lightness, "lightness", level));
     }

@@ -34,9 +34,8 @@ RV_NODISCARD rv_status rv_patch_terms_build(rv_patch_terms *p, rv_graph *graph, 
 RV_NODISCARD rv_status rv_patch_terms_learn(const rv_patch_terms *p, const rv_term_source *source,
                                             const rv_scale *scale, const rv_colour_moments *colours,
                                             uint32_t seed);
-/** Adds the terms that the recipe gives a weight. */
+/** Adds the terms that the blend gives a weight. */
 RV_NODISCARD rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list,
-                                          const rv_recipe *recipe,
-                                          const rv_stylize_options *options);
+                                          const rv_blend *blend, const rv_stylize_options *options);
 
 #endif

@@ -10,57 +10,43 @@ enum { N_PRESETS = sizeof names / sizeof names[0] };
  * this distance. */
 enum { NETWORK_MARGIN = 16 };
 
-/* Weights found by looking at pictures.
- *
- * Patches: at fine levels the style is free to lay its strokes, coarse ones keep the photo recognisable. */
+/* Weights found by looking at pictures. */
+
+/* At fine levels the style is free to lay its strokes, coarse ones keep the photo recognisable. */
+static const rv_blend patches = {.match_style = true,
+                                 .margin_part = 32,
+                                 .scale = 100,
+                                 .range_weight = 100,
+                                 .patches = {1.5, 1.5, 1, 1, 1},
+                                 .edges = {0, 0.0018, 0.006, 0.006, 0.006},
+                                 .lightness = {0, 0, 1, 1, 1}};
+
+/* The network draws, patches take the grain out of its strokes and keep the colours true. */
+static const rv_blend network = {.match_style = true,
+                                 .margin = NETWORK_MARGIN,
+                                 .margin_part = 32,
+                                 .scale = 10,
+                                 .range_weight = 100,
+                                 .content_layers = 0.02,
+                                 .style_layers = 1,
+                                 .patches = {0.5, 0.5, 0.3, 0.3, 0.3},
+                                 .lightness = {0, 0.3, 0, 0, 0}};
+
+static const rv_blend gatys = {.margin = NETWORK_MARGIN,
+                               .scale = 1,
+                               .range_weight = 1000,
+                               .content_layers = 1,
+                               .style_layers = 1};
+
+/* A fast run spends its iterations where they cost little. */
 static const rv_recipe recipes[] = {
-    {.preset = RV_PRESET_DEFAULT,
-     .kind = RV_MODEL_PATCHES,
-     .content_weight = 1,
-     .style_weight = 1,
-     .optimizer = RV_OPTIMIZER_LBFGS,
-     .iterations = 50,
-     .growth = 0.5,
-     .history = 20,
-     .match_style = true,
-     .margin_part = 32,
-     .scale = 100,
-     .range_weight = 100,
-     .patches = {1.5, 1.5, 1, 1, 1},
-     .edges = {0, 0.0018, 0.006, 0.006, 0.006},
-     .lightness = {0, 0, 1, 1, 1}},
-    {.preset = RV_PRESET_DEFAULT,
-     .kind = RV_MODEL_NETWORK,
-     .content_weight = 1,
-     .style_weight = 1,
-     .optimizer = RV_OPTIMIZER_LBFGS,
-     .iterations = 30,
-     .growth = 0.5,
-     .history = 20,
-     .match_style = true,
-     .margin = NETWORK_MARGIN,
-     .margin_part = 32,
-     .scale = 10,
-     .range_weight = 100,
-     .content_layers = 0.02,
-     .style_layers = 1,
-     .patches = {0.5, 0.5, 0.3, 0.3, 0.3},
-     .lightness = {0, 0.3, 0, 0, 0}},
-    {.preset = RV_PRESET_GATYS,
-     .kind = RV_MODEL_NETWORK,
-     .content_weight = 5,
-     .style_weight = 100,
-     .tv_weight = 30,
-     .optimizer = RV_OPTIMIZER_ADAM,
-     .iterations = 100,
-     .growth = 0.5,
-     .history = 10,
-     .plain_steps = true,
-     .margin = NETWORK_MARGIN,
-     .scale = 1,
-     .range_weight = 1000,
-     .content_layers = 1,
-     .style_layers = 1},
+    {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20,
+     false},
+    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false},
+    {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 30, 0.5, 20,
+     false},
+    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 5, 2.5, 20, false},
+    {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 30, RV_OPTIMIZER_ADAM, 100, 0.5, 10, true},
 };
 
 rv_status rv_recipe_find(const rv_recipe **out, rv_preset preset, const rv_model *model)
@@ -87,6 +73,6 @@ const char *rv_preset_name(rv_preset preset)
 
 int rv_recipe_margin(const rv_recipe *recipe, int size)
 {
-    const int part = recipe->margin_part > 0 ? size / recipe->margin_part : 0;
-    return part > recipe->margin ? part : recipe->margin;
+    const int part = recipe->blend->margin_part > 0 ? size / recipe->blend->margin_part : 0;
+    return part > recipe->blend->margin ? part : recipe->blend->margin;
 }

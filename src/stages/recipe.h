@@ -9,19 +9,8 @@
 /** Levels of the pyramid that patches are seen in. */
 enum { RV_LEVELS = 5 };
 
-/** A row for a preset and a kind of model. Of the levels the finest comes first. */
-typedef struct rv_recipe {
-    rv_preset preset;
-    rv_model_kind kind;
-
-    /* Options take their place. */
-    double content_weight, style_weight, tv_weight;
-    rv_optimizer optimizer;
-    int iterations; /**< of the last scale */
-
-    double growth;    /**< share of iterations that each halving of the size adds */
-    int history;      /**< of L-BFGS */
-    bool plain_steps; /**< L-BFGS without a line search, as Torch's */
+/** How much each term counts. Of the levels the finest comes first. */
+typedef struct rv_blend {
     bool match_style; /**< the photo takes on the styles' colours before all else */
     int margin;       /**< pixels of mirrored picture around it, at least, cut off at the end */
     int margin_part;  /**< and at least the size divided by it; 0: no matter */
@@ -33,6 +22,22 @@ typedef struct rv_recipe {
     double patches[RV_LEVELS];   /**< filters and colours of the style, times style_weight */
     double edges[RV_LEVELS];     /**< of the photo, times content_weight */
     double lightness[RV_LEVELS]; /**< of the photo, times content_weight */
+} rv_blend;
+
+/** A row for a preset and a kind of model. */
+typedef struct rv_recipe {
+    rv_preset preset;
+    rv_model_kind kind;
+    const rv_blend *blend;
+
+    /* Options take their place. */
+    double content_weight, style_weight, tv_weight;
+    rv_optimizer optimizer;
+    int iterations; /**< of the last scale */
+
+    double growth;    /**< share of iterations that each halving of the size adds */
+    int history;      /**< of L-BFGS */
+    bool plain_steps; /**< L-BFGS without a line search, as Torch's */
 } rv_recipe;
 
 /** @return RV_ERR_USAGE where the preset is none, or not one for this model. */

@@ -30,10 +30,12 @@ only() {
 }
 
 @test "a photo and a style make a picture with what there is by default" {
-    works stylize photo.png --style style.png --size 40 --iterations 3
+    mkdir data
+    REVERIE_DATA_DIR=data works stylize photo.png --style style.png --size 40 --iterations 3
+    rmdir data
     [[ ${lines[-1]} =~ ^photo_style.jpg:\ 40\ x\ 30,\ [0-9.]+\ s$ ]]
     [ "$(head -c 2 photo_style.jpg | od -An -tx1)" = " ff d8" ]
-    grep -aq 'reverie=.* photo="photo.png" style="style.png" model=patches size=40 ' photo_style.jpg
+    grep -aq 'reverie=.* photo="photo.png" style="style.png" model=patches preset=default size=40 ' photo_style.jpg
     only photo_style.jpg
 }
 
@@ -62,6 +64,22 @@ only() {
     works stylize photo.png -s style.png "${quick[@]}" --pooling average --optimizer lbfgs --learning-rate 0.5 \
         --content-weight 2 --style-weight 50 --tv-weight 0 -o other.png
     grep -aq 'optimizer=lbfgs.* pooling=average' other.png
+}
+
+@test "a preset is a table of defaults, which options go before" {
+    works stylize photo.png -s style.png "${quick[@]}" --preset gatys --style-weight 50 -o gatys.png
+    grep -aq ' preset=gatys .*content_weight=5 style_weight=50 .*optimizer=adam' gatys.png
+    works stylize photo.png -s style.png --model patches --size 32 --fast -o fast.png
+    grep -aq ' preset=fast .*iterations=8 ' fast.png
+    fails 2 "--fast is --preset fast: leave out --preset gatys" stylize photo.png -s style.png --fast --preset gatys
+    fails 2 "--preset" stylize photo.png -s style.png --preset slow
+    fails 2 "preset gatys compares layers of a network: 'patches' has none" \
+        stylize photo.png -s style.png --model patches --preset gatys
+}
+
+@test "a network for grey pictures is refused in words" {
+    fails 1 "lenet looks at grey pictures: stylize needs a network for colours, or patches" \
+        stylize photo.png -s style.png -q --model lenet
 }
 
 @test "IMAGE:WEIGHT is split only where no file has the whole name" {

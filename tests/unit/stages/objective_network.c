@@ -4,6 +4,7 @@
 #include "reference/style_loss.h"
 #include "small_network.h"
 #include "stages/objective.h"
+#include "support/assert.h"
 #include "support/device.h"
 
 #include <criterion/criterion.h>
@@ -19,7 +20,7 @@ typedef struct bench {
     rv_model *model;
     rv_stylize_options options;
     rv_planar content, styles[2];
-    void *objective;
+    rv_objective *objective;
     rv_plan *plan;
     rv_value picture;
     float point[VALUES];
@@ -36,6 +37,14 @@ static rv_planar planes(rv_device *device, int width, int height, uint32_t seed)
     return out;
 }
 
+static rv_status create(rv_objective **out, rv_device *device, const rv_model *model,
+                        const rv_stylize_options *options)
+{
+    const rv_recipe *recipe;
+    RV_ASSERT_OK(rv_recipe_find(&recipe, RV_PRESET_GATYS, model));
+    return rv_objective_create(out, device, model, recipe, options);
+}
+
 static void set_up(bench *b, double content, double style, double tv)
 {
     b->device = rv_test_device();
@@ -50,16 +59,10 @@ static void set_up(bench *b, double content, double style, double tv)
     b->content = planes(b->device, WIDTH, HEIGHT, 1);
     b->styles[0] = planes(b->device, 19, 16, 2);
     b->styles[1] = planes(b->device, 15, 24, 3);
-    cr_assert_eq(rv_objective_network.create(&b->objective, b->device, b->model, &b->options),
-                 RV_OK, "%s", rv_error_message());
-    rv_scale scale = {.size = WIDTH,
-                      .full_size = WIDTH,
-                      .content = b->content,
-                      .styles = b->styles,
-                      .shares = shares,
-                      .n_styles = 2};
-    cr_assert_eq(rv_objective_network.begin(b->objective, &b->plan, &b->picture, &scale), RV_OK,
-                 "%s", rv_error_message());
+    RV_ASSERT_OK(create(&b->objective, b->device, b->model, &b->options));
+    rv_scale scale = {
+        .size = WIDTH, .content = b->content, .styles = b->styles, .shares = shares, .n_styles = 2};
+    RV_ASSERT_OK(rv_objective_begin(b->objective, &b->plan, &b->picture, &scale));
     for (int i = 0; i < VALUES; i++) {
         b->point[i] = rv_philox_uniform(11, 0, (uint32_t)i);
     }
@@ -67,7 +70,7 @@ static void set_up(bench *b, double content, double style, double tv)
 
 static void tear_down(bench *b)
 {
-    rv_objective_network.destroy(b->objective);
+    rv_objective_destroy(b->objective);
     rv_planar_release(&b->content);
     rv_planar_release(&b->styles[0]);
     rv_planar_release(&b->styles[1]);
@@ -281,9 +284,8 @@ static void refuses(rv_stylize_options options, rv_status expected, const char *
 {
     rv_device *device = rv_test_device();
     rv_model *model = small_network();
-    void *objective;
-    cr_assert_eq(rv_objective_network.create(&objective, device, model, &options), expected, "%s",
-                 part);
+    rv_objective *objective;
+    cr_assert_eq(create(&objective, device, model, &options), expected, "%s", part);
     cr_assert_null(objective);
     cr_assert_not_null(strstr(rv_error_message(), part), "%s", rv_error_message());
     rv_model_close(model);
@@ -307,7 +309,7 @@ Test(objective_network, tells_which_layers_it_uses)
     bench b;
     const char *content, *style;
     set_up(&b, 5, 100, 0);
-    rv_objective_network.layers(b.objective, &content, &style);
+    rv_objective_layers(b.objective, &content, &style);
     cr_assert_str_eq(content, "relu3");
     cr_assert_str_eq(style, "relu1:0.75,relu2:0.25");
     tear_down(&b);

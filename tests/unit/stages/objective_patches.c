@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/philox.h"
 #include "stages/objective.h"
+#include "support/assert.h"
 #include "support/device.h"
 
 #include <criterion/criterion.h>
@@ -27,7 +28,7 @@ typedef struct work {
     rv_device *device;
     rv_model *model;
     rv_stylize_options options;
-    void *self;
+    rv_objective *self;
     rv_plan *plan;
     rv_value picture;
     rv_planar style;
@@ -44,11 +45,13 @@ static void set_up(work *w, double content_weight, double style_weight)
     w->options.content_weight = content_weight;
     w->options.style_weight = style_weight;
     w->options.tv_weight = 0;
-    cr_assert_eq(rv_objective_patches.create(&w->self, w->device, w->model, &w->options), RV_OK);
+    w->options.optimizer = RV_OPTIMIZER_LBFGS;
+    const rv_recipe *recipe;
+    RV_ASSERT_OK(rv_recipe_find(&recipe, RV_PRESET_DEFAULT, w->model));
+    RV_ASSERT_OK(rv_objective_create(&w->self, w->device, w->model, recipe, &w->options));
     w->style = waves(style_data, 1, 0.5f, 0.3f);
     w->share = 1;
     w->scale = (rv_scale){.size = W,
-                          .full_size = W,
                           .content = waves(photo_data, 2, -0.2f, 0.6f),
                           .styles = &w->style,
                           .shares = &w->share,
@@ -57,14 +60,14 @@ static void set_up(work *w, double content_weight, double style_weight)
 
 static void tear_down(work *w)
 {
-    rv_objective_patches.destroy(w->self);
+    rv_objective_destroy(w->self);
     rv_model_close(w->model);
     rv_device_close(w->device);
 }
 
 static rv_status begin(work *w)
 {
-    return rv_objective_patches.begin(w->self, &w->plan, &w->picture, &w->scale);
+    return rv_objective_begin(w->self, &w->plan, &w->picture, &w->scale);
 }
 
 static double loss_at(work *w, const float *x)

@@ -4,7 +4,9 @@
 
 #include "device/internal.h"
 #include "small_network.h"
+#include "stages/picture.h"
 #include "stages/stylize_options.h"
+#include "support/assert.h"
 #include "support/device.h"
 
 #include <criterion/criterion.h>
@@ -73,6 +75,7 @@ static void set_up(work *w, int width, int height, int channels, int bits)
     w->options.iterations = 4;
     w->options.content_layers = "relu3";
     w->options.events = &w->events;
+    w->options.preset = RV_PRESET_GATYS;
 }
 
 static rv_status stylize(work *w)
@@ -181,9 +184,51 @@ Test(stylize, writes_down_what_shaped_the_picture)
     cr_assert_eq(stylize(&w), RV_OK, "%s", rv_error_message());
     cr_assert_str_eq(
         w.result.settings,
-        "model=small size=32 content_weight=5 style_weight=100 tv_weight=30 "
+        "model=small preset=gatys size=32 content_weight=5 style_weight=100 tv_weight=30 "
         "content_layers=relu3 style_layers=relu1:0.75,relu2:0.25 init=content scales=1 "
         "iterations=4 optimizer=adam learning_rate=0.02 seed=0");
+    tear_down(&w);
+}
+
+Test(stylize, fast_takes_a_quarter_of_the_work)
+{
+    static const char *const models[2] = {"patches", NULL};
+    rv_image *photo = waves(512, 512, 3, 8, 1);
+    for (int i = 0; i < 2; i++) {
+        double cost[2] = {0};
+        rv_model *model = NULL;
+        if (models[i] == NULL) {
+            model = small_network();
+        } else {
+            RV_ASSERT_OK(rv_model_open(&model, models[i], NULL));
+        }
+        for (int fast = 0; fast < 2; fast++) {
+            rv_stylize_options options = RV_STYLIZE_OPTIONS_INIT, resolved;
+            const rv_recipe *recipe;
+            rv_schedule s;
+            options.preset = fast == 1 ? RV_PRESET_FAST : RV_PRESET_DEFAULT;
+            RV_ASSERT_OK(rv_stylize_resolve(&resolved, &s, &recipe, &options, model, photo));
+            for (int k = 0; k < s.n; k++) {
+                cost[fast] += (double)s.size[k] * s.size[k] * s.iterations[k];
+            }
+        }
+        cr_assert_float_eq(cost[1] / cost[0], 0.25, 0.02, "%g of the work", cost[1] / cost[0]);
+        rv_model_close(model);
+    }
+    rv_image_destroy(photo);
+}
+
+Test(stylize, an_option_goes_before_the_preset)
+{
+    work w;
+    set_up(&w, 32, 20, 3, 8);
+    w.options.preset = RV_PRESET_DEFAULT;
+    w.options.style_weight = 2;
+    w.options.optimizer = RV_OPTIMIZER_ADAM;
+    cr_assert_eq(stylize(&w), RV_OK, "%s", rv_error_message());
+    cr_assert_not_null(strstr(w.result.settings, " preset=default "), "%s", w.result.settings);
+    cr_assert_not_null(strstr(w.result.settings, " content_weight=1 style_weight=2 tv_weight=0 "));
+    cr_assert_not_null(strstr(w.result.settings, " optimizer=adam "));
     tear_down(&w);
 }
 
@@ -308,10 +353,14 @@ Test(stylize, names_the_option_that_is_wrong)
     refuses(&w, "init_image is given, but init is not an image");
     w.options.optimizer = (rv_optimizer)7;
     refuses(&w, "optimizer is 7, must be from 0 to 2");
+    w.options.preset = (rv_preset)9;
+    refuses(&w, "preset is 9, must be from 0 to 2");
     rv_model_close(w.model);
     cr_assert_eq(rv_model_open(&w.model, "patches", NULL), RV_OK);
     w.options.style_layers = "relu1";
     refuses(&w, "style_layers: 'patches' has no layers to choose from");
+    w.options.preset = RV_PRESET_GATYS;
+    refuses(&w, "preset gatys compares layers of a network: 'patches' has none");
     tear_down(&w);
 }
 
@@ -349,6 +398,7 @@ Test(stylize, plans_scales_by_size)
     } cases[] = {{512, 0, 3, 128, 200}, {451, 0, 3, 113, 200}, {256, 0, 2, 128, 150},
                  {100, 0, 1, 100, 100}, {512, 1, 1, 512, 100}, {64, 8, 3, 16, 200}};
     rv_image *photo = waves(600, 2, 3, 8, 1);
+    const rv_recipe *recipe;
     rv_model *model;
     cr_assert_eq(rv_model_open(&model, "patches", NULL), RV_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -357,7 +407,7 @@ Test(stylize, plans_scales_by_size)
         options.size = cases[i].size;
         options.scales = cases[i].scales;
         options.iterations = 100;
-        cr_assert_eq(rv_stylize_resolve(&resolved, &s, &options, model, photo), RV_OK);
+        cr_assert_eq(rv_stylize_resolve(&resolved, &s, &recipe, &options, model, photo), RV_OK);
         cr_assert_eq(s.n, cases[i].n, "case %zu: %d scales", i, s.n);
         cr_assert_eq(s.size[0], cases[i].first);
         cr_assert_eq(s.size[s.n - 1], cases[i].size);
