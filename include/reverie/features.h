@@ -25,7 +25,8 @@ typedef struct rv_feature_map {
 typedef struct rv_prediction {
     int index;         /**< class number, from 0 */
     const char *label; /**< its name, NULL where the model has none; borrowed from the model */
-    float probability; /**< as the model's last layer gives it */
+    float probability; /**< as the model's last layer gives it; where it is made for quantities the
+                            quantity, in its units */
 } rv_prediction;
 
 /** Uploads the weights that `layers` need.
@@ -52,7 +53,8 @@ RV_API size_t rv_features_count(const rv_features *features);
 /** Values of layer `index` (in the order of creation) for the last run. */
 RV_API rv_feature_map rv_features_map(const rv_features *features, size_t index);
 
-/** The k likeliest classes of picture `picture` of the last run, best first; equal ones by index.
+/** The k likeliest classes of picture `picture` of the last run, best first; equal ones by index. Of a model for
+ *  quantities the first k of them, in their order.
  *  @param[out] out  room for k.
  *  @param[out] n    how many there are: k, or fewer classes.
  *  @return RV_ERR_USAGE where the first layer asked for gives no class scores ([N,K] or

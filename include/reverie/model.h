@@ -19,6 +19,14 @@ typedef enum rv_model_kind {
     RV_MODEL_PATCHES /**< filters that stylize learns from the style picture: no layers, no weights */
 } rv_model_kind;
 
+/** What the numbers mean that a network gives for a picture. */
+typedef enum rv_task {
+    RV_TASK_CLASSES, /**< it is of one of several classes: probabilities that add up to 1 */
+    RV_TASK_LABELS,  /**< any of several labels may be its: a probability each */
+    RV_TASK_VALUES,  /**< quantities, in the units of rv_model_value() */
+    RV_TASKS
+} rv_task;
+
 /** What replaces the pooling layers of a network. */
 typedef enum rv_pooling {
     RV_POOLING_AS_MADE, /**< as the network was made */
@@ -54,10 +62,14 @@ typedef struct rv_model_options {
     const char *
         head; /**< NULL, or what takes the place of the classifier, for `classes` classes, with weights drawn
                            at random: "linear" a dense layer, "dense 256 elu, dropout 0.5" these before it */
+    const rv_task
+        *task; /**< NULL: as it was made; else its end is changed where that does something else:
+                               softmax, sigmoid, or neither */
 } rv_model_options;
-#define RV_MODEL_OPTIONS_INIT                                                                     \
-    {                                                                                             \
-        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL \
+#define RV_MODEL_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL, \
+            NULL                                                                                   \
     }
 
 /** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of
@@ -116,7 +128,12 @@ RV_API int rv_model_height(const rv_model *model);
 RV_API int rv_model_channels(const rv_model *model);
 RV_API const rv_preprocessing *rv_model_preprocessing(const rv_model *model); /**< borrowed */
 
-/** How many classes have names; 0 where the model knows none. */
+RV_API rv_task rv_model_task(const rv_model *model);
+/** With RV_TASK_VALUES: the quantity that output `index` stands for where the network gives x, mean + deviation * x of
+ *  the quantities that it was trained with. With other tasks x. */
+RV_API double rv_model_value(const rv_model *model, int index, double x);
+
+/** How many classes, labels or quantities have names; 0 where the model knows none. */
 RV_API int rv_model_label_count(const rv_model *model);
 RV_API const char *rv_model_label(const rv_model *model,
                                   int index); /**< for people, "tench"; NULL beyond; borrowed */

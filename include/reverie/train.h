@@ -25,15 +25,18 @@ typedef struct rv_train_layer {
 
 /** What came of one epoch, or of the part of one that was trained. Shares are 0 to 1. */
 typedef struct rv_train_epoch {
-    int epoch;                     /**< from 1 */
-    int64_t steps;                 /**< updates so far */
-    double loss, accuracy;         /**< means over the batches, while weights moved */
+    int epoch;             /**< from 1 */
+    int64_t steps;         /**< updates so far */
+    double loss, accuracy; /**< means over the batches, while weights moved; right is what has
+                                        the right class, or all labels right; quantities have no
+                                        accuracy: NaN */
     double val_loss, val_accuracy; /**< over the validation pictures; NaN where there are none */
-    double learning_rate;          /**< of the last step */
-    double images_per_second;      /**< of training alone */
-    double seconds_left;           /**< for all that is left; negative if unknown */
-    bool best;                     /**< the best so far */
-    const rv_train_layer *layers;  /**< with `diagnose`, for on_epoch only: those with weights that
+    double val_error; /**< of quantities, root of the mean square error in their units; else NaN */
+    double learning_rate;         /**< of the last step */
+    double images_per_second;     /**< of training alone */
+    double seconds_left;          /**< for all that is left; negative if unknown */
+    bool best;                    /**< the best so far */
+    const rv_train_layer *layers; /**< with `diagnose`, for on_epoch only: those with weights that
                                         learn, as they run; else NULL */
     size_t n_layers;
 } rv_train_epoch;
@@ -74,7 +77,11 @@ typedef struct rv_train_options {
     double decay_epochs;  /**< period of exponential and power; 0: all epochs */
     int plateau_patience; /**< epochs; default 5 */
     const char *init;     /**< first weights, for layers whose YAML says none; default "he" */
-    double smoothing;     /**< of labels, 0 to 1; default 0 */
+    const char
+        *loss; /**< NULL or "cross-entropy": a picture has one class; "bce", binary cross-entropy:
+                               any of several labels; "mse", the mean square: quantities. The last two
+                               take a .csv list, with "a;b" behind a picture */
+    double smoothing; /**< of classes, 0 to 1; default 0 */
     const char *
         recipe; /**< augmentation of the training pictures: a YAML file, "light" or "photo"; NULL: none */
     double validation; /**< share that is held back where the set has no validation; default 0.2 */
@@ -109,7 +116,9 @@ typedef struct rv_train_result {
 /** Trains, and writes to the folder `run`: config.json (what was asked for), metrics.csv (a line for each epoch),
  *  last.safetensors (checkpoint: weights, moments, position), best.safetensors (the weights that did best in
  *  validation). Files appear whole or not at all. A resumed training goes on bit for bit as if it had not stopped.
- *  @param dataset  as rv_dataset_open() takes it: class folders, train/ and val/, a .csv list, IDX files.
+ *  Quantities are learned less their mean over the training pictures and divided by their deviation, which the model
+ *  keeps: rv_model_value(). Losses are those of what is learned.
+ *  @param dataset  class folders, train/ and val/, a .csv list, IDX files.
  *  @return RV_ERR_CANCELLED: *result says how far it came, the checkpoint is written; RV_ERR_USAGE: options, a run
  *          that is there already, a batch larger than the set, a loss that is not finite, with the layer where it
  *          began. */
@@ -151,7 +160,7 @@ typedef struct rv_evaluate_options {
         sizeof(rv_evaluate_options), 64, 0, false, false, 0, NULL \
     }
 
-/** Classes of the model and of the set are matched by name where the model has names. */
+/** Classes or labels of the model and of the set are matched by name where the model has names. */
 RV_API RV_NODISCARD rv_status rv_evaluate(rv_evaluation **out, rv_device *device,
                                           const rv_model *model, const char *dataset,
                                           const rv_evaluate_options *options);
@@ -159,23 +168,38 @@ RV_API void rv_evaluation_destroy(rv_evaluation *evaluation);
 
 RV_API size_t rv_evaluation_count(const rv_evaluation *e);      /**< pictures */
 RV_API size_t rv_evaluation_unreadable(const rv_evaluation *e); /**< that were left out */
-RV_API double rv_evaluation_loss(const rv_evaluation *e);       /**< mean cross-entropy */
-/** Share of the pictures whose class is among the k likeliest. */
+RV_API rv_task rv_evaluation_task(const rv_evaluation *e);      /**< of the model */
+RV_API double rv_evaluation_loss(const rv_evaluation *e);       /**< mean; as in training */
+/** Share of the pictures whose class is among the k likeliest; 0 for other tasks. */
 RV_API double rv_evaluation_top(const rv_evaluation *e, int k);
+/** Share of the pictures with all labels right; of classes as rv_evaluation_top() of 1, of quantities NaN. */
+RV_API double rv_evaluation_exact(const rv_evaluation *e);
+/** Classes, labels or quantities. */
 RV_API int rv_evaluation_classes(const rv_evaluation *e);
 RV_API const char *rv_evaluation_class(const rv_evaluation *e, int index); /**< borrowed */
-/** Pictures of class `actual` that were taken for `predicted`. */
+/** Pictures of class `actual` that were taken for `predicted`; 0 for other tasks. */
 RV_API uint64_t rv_evaluation_confusion(const rv_evaluation *e, int actual, int predicted);
 
 typedef struct rv_class_score {
-    uint64_t count;           /**< pictures of the class */
+    uint64_t count;           /**< pictures of the class, or with the label */
     double precision, recall; /**< 0 where nothing was, or should have been, taken for it */
     double f1;                /**< 2 p r / (p + r), 0 where both are 0 */
 } rv_class_score;
 RV_API rv_class_score rv_evaluation_score(const rv_evaluation *e, int index);
+
+typedef struct rv_value_score {
+    double rmse, mae; /**< root of the mean square, and mean, of errors, in units of the quantity */
+    double
+        r2; /**< 1 - sum of squares of errors / of differences from the mean: 1 is all of it, 0 no
+                           better than always saying the mean; NaN where all are the same */
+} rv_value_score;
+/** Of a quantity; NaN for other tasks. */
+RV_API rv_value_score rv_evaluation_value(const rv_evaluation *e, int index);
+
 /** Draws the confusion matrix: a line per class, a column per prediction, darker the larger the share of the line. */
 RV_API RV_NODISCARD rv_status rv_evaluation_draw_confusion(rv_image **out, const rv_evaluation *e);
-/** Writes the confusion matrix as CSV: a line per class, a column per prediction. */
+/** Writes the confusion matrix as CSV: a line per class, a column per prediction. As the picture of it RV_ERR_USAGE for
+ *  other tasks. */
 RV_API RV_NODISCARD rv_status rv_evaluation_write_confusion(const rv_evaluation *e,
                                                             const char *path, bool overwrite);
 

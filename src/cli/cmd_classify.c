@@ -12,87 +12,102 @@ typedef struct settings {
     cli_reading reading;
 } settings;
 
+/* One call of the command. */
+typedef struct job {
+    cli *c;
+    const settings *s;
+    rv_features *features;
+    bool values; /* the model gives quantities */
+    rv_prediction *best;
+    json_t *images;
+} job;
+
+static void print(const job *j, const rv_prediction *p)
+{
+    const char *label = p->label != NULL ? p->label : "";
+    if (j->values) {
+        printf("  %10.6g  %4d  %s\n", p->probability, p->index, label);
+    } else {
+        printf("  %.4f  %4d  %s\n", p->probability, p->index, label);
+    }
+}
+
 /* One picture of the last run. */
-static rv_status add_picture(const cli *c, const rv_features *features, size_t picture,
-                             rv_prediction *best, size_t top, json_t *entry)
+static rv_status add_picture(const job *j, size_t picture, json_t *entry)
 {
     size_t n;
-    const rv_status status = rv_classify(best, &n, features, picture, top);
+    const rv_status status = rv_classify(j->best, &n, j->features, picture, (size_t)j->s->top);
     json_t *predictions = json_array();
     for (size_t i = 0; i < n && status == RV_OK; i++) {
-        const rv_prediction *p = &best[i];
+        const rv_prediction *p = &j->best[i];
         json_t *label = p->label != NULL ? cli_json_text(p->label) : json_null();
-        json_array_append_new(predictions,
-                              json_pack("{s:i, s:o, s:o}", "index", p->index, "label", label,
-                                        "probability", cli_json_real(p->probability)));
-        if (!c->globals.json) {
-            printf("  %.4f  %4d  %s\n", p->probability, p->index, p->label != NULL ? p->label : "");
+        json_array_append_new(predictions, json_pack("{s:i, s:o, s:o}", "index", p->index, "label",
+                                                     label, j->values ? "value" : "probability",
+                                                     cli_json_real(p->probability)));
+        if (!j->c->globals.json) {
+            print(j, p);
         }
     }
     json_object_set_new(entry, "predictions", predictions);
     return status;
 }
 
-static rv_status classify(const cli *c, rv_features *features, const settings *s, const char *path,
-                          rv_prediction *best, json_t *images)
+static rv_status classify(const job *j, const char *path)
 {
-    const rv_image_read_options read = cli_read_options(c, &s->reading);
-    rv_status status = rv_features_run_file(features, path, &read);
+    const rv_image_read_options read = cli_read_options(j->c, &j->s->reading);
+    rv_status status = rv_features_run_file(j->features, path, &read);
     /* A tensor may hold several pictures; a file of one has no number. */
-    const size_t n = status == RV_OK ? rv_features_map(features, 0).dim[0] : 0;
+    const size_t n = status == RV_OK ? rv_features_map(j->features, 0).dim[0] : 0;
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         json_t *entry = json_pack("{s:o}", "file", cli_json_text(path));
         if (n > 1) {
             json_object_set_new(entry, "picture", json_integer((json_int_t)i));
         }
-        if (!c->globals.json) {
+        if (!j->c->globals.json) {
             n > 1 ? printf("%s, picture %zu\n", path, i) : printf("%s\n", path);
         }
-        status = add_picture(c, features, i, best, (size_t)s->top, entry);
-        json_array_append_new(images, entry);
+        status = add_picture(j, i, entry);
+        json_array_append_new(j->images, entry);
     }
     return status;
 }
 
-static int classify_all(cli *c, rv_features *features, const settings *s, const cli_list *words,
-                        size_t first)
+static int classify_all(job *j, const cli_list *words, size_t first)
 {
-    rv_prediction *best = calloc((size_t)s->top, sizeof *best);
-    if (best == NULL) {
+    j->best = calloc((size_t)j->s->top, sizeof *j->best);
+    if (j->best == NULL) {
         return cli_out_of_memory();
     }
-    json_t *images = json_array();
+    j->images = json_array();
     cli_files files = {.n = words->n - first, .failed = json_array()};
     for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
         const char *path = words->items[first + i];
-        const rv_status status =
-            rv_signal_caught() ? RV_ERR_CANCELLED : classify(c, features, s, path, best, images);
-        cli_files_count(&files, path, status);
+        cli_files_count(&files, path, rv_signal_caught() ? RV_ERR_CANCELLED : classify(j, path));
     }
-    free(best);
-    cli_json_set(c, "images", images);
-    return cli_files_end(c, &files);
+    free(j->best);
+    cli_json_set(j->c, "images", j->images);
+    return cli_files_end(j->c, &files);
 }
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    const settings *s = given;
+    job j = {.c = c, .s = given};
     rv_model *model = NULL;
-    rv_features *features = NULL;
     size_t first;
     const char *name = cli_model_of(words, &first);
-    int code = first < words->n ? cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE)
+    int code = first < words->n ? cli_open_model(c, &model, name, &j.s->files, RV_POOLING_AS_MADE)
                                 : CLI_USAGE;
     if (code == CLI_DONE) {
         code = cli_open_device(c);
     }
     if (code == CLI_DONE) {
-        code = cli_status(rv_features_create(&features, model, c->device, NULL, 0));
+        code = cli_status(rv_features_create(&j.features, model, c->device, NULL, 0));
     }
     if (code == CLI_DONE) {
-        code = classify_all(c, features, s, words, first);
+        j.values = rv_model_task(model) == RV_TASK_VALUES;
+        code = classify_all(&j, words, first);
     }
-    rv_features_destroy(features);
+    rv_features_destroy(j.features);
     rv_model_close(model);
     return code;
 }

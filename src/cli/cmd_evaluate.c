@@ -36,6 +36,9 @@ static int run(cli *c, const void *given, const cli_list *words)
     const settings *s = given;
     rv_model *model = NULL;
     int code = cli_open_model(c, &model, words->items[0], &s->files, RV_POOLING_AS_MADE);
+    if (code == CLI_DONE && s->confusion != NULL && rv_model_task(model) != RV_TASK_CLASSES) {
+        code = cli_usage("--confusion: a confusion matrix is of a network for classes");
+    }
     if (code == CLI_DONE) {
         code = cli_open_device(c);
     }
@@ -99,7 +102,8 @@ const cli_command cli_evaluate = {
         "recall and F1 of each class. DATASET is a folder with a folder of pictures for each "
         "class; one with train/ and val/ that hold such, of which val/ is measured; a .csv list "
         "of lines \"picture,class\"; or a folder with IDX files, as MNIST has. Classes are "
-        "matched by name.",
+        "matched by name. A model for several labels or for numbers takes a .csv list of lines "
+        "\"picture,cat;indoor\" or \"picture,0.3\".",
     .example = "reverie evaluate run/best.safetensors photos/ --validation 0.2\n"
                "reverie evaluate run/best.safetensors test/ --confusion confusion.png --top 3",
     .min_words = 2,

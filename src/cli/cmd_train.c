@@ -204,6 +204,12 @@ static const cli_option options[] = {
      .unset = -1,
      .choices = cli_pooling_names,
      .help = "replace the pooling layers of the network"},
+    {.name = "loss",
+     .kind = CLI_TEXT,
+     .offset = AT(loss),
+     .argument = "NAME",
+     .initial = "cross-entropy",
+     .help = "cross-entropy: a picture is of one class; bce: any of several labels; mse: numbers"},
     {.name = "smoothing",
      .kind = CLI_REAL,
      .offset = AT(smoothing),
@@ -327,10 +333,13 @@ const cli_command cli_train = {
         "command), confusion.csv and confusion.png. Ctrl-C writes a checkpoint and ends.\n\n"
         "DATASET is a folder with a folder of pictures for each class; one with train/ and val/ "
         "that hold such; a .csv list of lines \"picture,class\" or \"picture,class,val\"; or a "
-        "folder with IDX files, as MNIST has, which may end in .gz.",
+        "folder with IDX files, as MNIST has, which may end in .gz. With --loss bce the lines of "
+        "the list are \"picture,cat;indoor\", with --loss mse \"picture,0.3\" or "
+        "\"picture,0.3;7\".",
     .example = "reverie train mnist/ --arch lenet -o run --epochs 10\n"
                "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
                "reverie train photos/ --arch small-cnn -o run --resume auto\n"
+               "reverie train ages.csv --arch small-cnn -o run --loss mse\n"
                "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
     .min_words = 1,
     .max_words = 1,

@@ -5,7 +5,8 @@
 
 #include "cli/cli.h"
 
-/** Prints shares and, for few classes, a table of them; adds keys top1, top5, loss, count, classes to `json`.
+/** Prints shares and, for few classes, a table of them; adds keys top1, top5, loss, count, classes to `json`; of
+ *  labels exact and labels, of quantities values, in place of shares and classes.
  *  @param top  how many of the likeliest classes may hold the right one. @return exit code */
 int cli_report_evaluation(const cli *c, json_t *json, const rv_evaluation *e, int top);
 /** Writes the confusion matrix to a file, as a picture where its name ends as one of a picture does, else as CSV.

@@ -13,6 +13,7 @@
 typedef struct watcher {
     const cli *c;
     json_t *epochs;
+    bool values; /* are learned: there are errors, and no right answers */
     bool heading;
 } watcher;
 
@@ -32,12 +33,12 @@ static json_t *layers_json(const rv_train_epoch *e)
 
 json_t *cli_epoch_json(const rv_train_epoch *e)
 {
-    json_t *json = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
-                             (json_int_t)e->steps, "loss", cli_json_real(e->loss), "accuracy",
-                             cli_json_real(e->accuracy), "val_loss", cli_json_real(e->val_loss),
-                             "val_accuracy", cli_json_real(e->val_accuracy), "learning_rate",
-                             cli_json_real(e->learning_rate), "images_per_second",
-                             cli_json_real(e->images_per_second));
+    json_t *json = json_pack(
+        "{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
+        (json_int_t)e->steps, "loss", cli_json_real(e->loss), "accuracy",
+        cli_json_real(e->accuracy), "val_loss", cli_json_real(e->val_loss), "val_accuracy",
+        cli_json_real(e->val_accuracy), "val_error", cli_json_real(e->val_error), "learning_rate",
+        cli_json_real(e->learning_rate), "images_per_second", cli_json_real(e->images_per_second));
     if (e->n_layers > 0) {
         json_object_set_new(json, "layers", layers_json(e));
     }
@@ -78,12 +79,20 @@ static void print_epoch(void *payload, const rv_train_epoch *e)
     }
     rv_terminal_finish(stderr);
     if (!w->heading) {
-        printf("epoch    loss  right %%  val loss  val right %%  learning rate  images/s\n");
+        printf(w->values ? "epoch    loss  val loss   val error  learning rate  images/s\n"
+                         : "epoch    loss  right %%  val loss  val right %%  learning rate  "
+                           "images/s\n");
         w->heading = true;
     }
-    printf("%5d  %6.4f  %7.2f  %8.4f  %11.2f  %13.3g  %8.1f%s\n", e->epoch, e->loss,
-           100 * e->accuracy, e->val_loss, 100 * e->val_accuracy, e->learning_rate,
-           e->images_per_second, e->best ? "  best" : "");
+    const char *best = e->best ? "  best" : "";
+    if (w->values) {
+        printf("%5d  %6.4f  %8.4f  %10.5g  %13.3g  %8.1f%s\n", e->epoch, e->loss, e->val_loss,
+               e->val_error, e->learning_rate, e->images_per_second, best);
+    } else {
+        printf("%5d  %6.4f  %7.2f  %8.4f  %11.2f  %13.3g  %8.1f%s\n", e->epoch, e->loss,
+               100 * e->accuracy, e->val_loss, 100 * e->val_accuracy, e->learning_rate,
+               e->images_per_second, best);
+    }
     if (e->n_layers > 0) {
         print_layers(e);
         w->heading = false; /* the next line stands under a table */
@@ -125,6 +134,7 @@ rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
     o.decay_epochs = s->decay_epochs;
     o.plateau_patience = s->plateau_patience;
     o.init = s->init;
+    o.loss = s->loss;
     o.smoothing = s->smoothing;
     o.recipe = s->recipe;
     o.validation = s->validation;
@@ -170,10 +180,11 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
         code = cli_report_evaluation(c, report, e, s->top);
         cli_json_set(c, "evaluation", report);
     }
-    if (code == CLI_DONE) {
+    const bool classes = e != NULL && rv_evaluation_task(e) == RV_TASK_CLASSES;
+    if (code == CLI_DONE && classes) {
         code = cli_write_confusion(e, table, true);
     }
-    if (code == CLI_DONE) {
+    if (code == CLI_DONE && classes) {
         code = cli_write_confusion(e, picture, true);
     }
     rv_evaluation_destroy(e);
@@ -186,7 +197,8 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
 
 int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, const char *folder)
 {
-    watcher w = {.c = c, .epochs = json_array()};
+    watcher w = {
+        .c = c, .values = s->loss != NULL && strcmp(s->loss, "mse") == 0, .epochs = json_array()};
     rv_train_options options = cli_train_options(c, s);
     rv_train_result result;
     options.on_epoch = print_epoch;

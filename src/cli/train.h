@@ -8,7 +8,7 @@
 /** What the options of `train` say. */
 typedef struct cli_train_settings {
     char *output, *sweep, *architecture, *model, *resume;
-    char *head, *freeze_until, *freeze, *layer_rates;
+    char *loss, *head, *freeze_until, *freeze, *layer_rates;
     char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads, top;
     int pooling; /**< rv_pooling less 1 */

@@ -123,6 +123,7 @@ static rv_status read_set(rv_dataset *d, const rv_dataset_options *o)
 {
     bool taken = false;
     d->channels = 3;
+    d->task = o->task;
     RV_TRY(take_classes(d, o));
     if (strcmp(rv_path_extension(d->path), ".csv") == 0) {
         return rv_dataset_read_csv(d, o);
@@ -132,6 +133,10 @@ static rv_status read_set(rv_dataset *d, const rv_dataset_options *o)
                        "%s: a data set is a folder with a folder for each class, a folder with "
                        "IDX files, or a .csv list",
                        d->path);
+    }
+    if (d->task != RV_TASK_CLASSES) {
+        return rv_fail(RV_ERR_USAGE, "%s: only a .csv list tells %s of pictures", d->path,
+                       d->task == RV_TASK_LABELS ? "several labels" : "numbers");
     }
     RV_TRY(rv_dataset_read_idx(d, &taken));
     return taken ? RV_OK : rv_dataset_read_folders(d, o);
@@ -151,7 +156,10 @@ static rv_status check(const rv_dataset *d)
     if (d->n_items == 0) {
         return rv_fail(RV_ERR_USAGE, "%s: there are no labelled pictures", d->path);
     }
-    if (used < 2 && d->n_classes < 2) {
+    if (d->n_classes == 0) {
+        return rv_fail(RV_ERR_USAGE, "%s: no picture has a label", d->path);
+    }
+    if (d->task == RV_TASK_CLASSES && used < 2 && d->n_classes < 2) {
         return rv_fail(RV_ERR_USAGE, "%s: all pictures are of one class, '%s'", d->path,
                        d->classes[0]);
     }
@@ -194,7 +202,12 @@ void rv_dataset_close(rv_dataset *d)
     }
     for (size_t i = 0; i < d->n_items; i++) {
         free(d->items[i].path);
+        if (d->cells != NULL && i < d->cells_capacity) {
+            free(d->cells[i]);
+        }
     }
+    free(d->cells);
+    free(d->targets);
     for (int i = 0; i < d->n_arrays; i++) {
         free(d->arrays[i]);
     }
@@ -207,6 +220,11 @@ void rv_dataset_close(rv_dataset *d)
 }
 
 /* --- look ------------------------------------------------------------------------------------ */
+
+rv_task rv_dataset_task(const rv_dataset *d)
+{
+    return d->task;
+}
 
 int rv_dataset_class_count(const rv_dataset *d)
 {
@@ -237,6 +255,11 @@ size_t rv_dataset_count(const rv_dataset *d, rv_subset subset)
 int32_t rv_dataset_label(const rv_dataset *d, rv_subset subset, size_t index)
 {
     return d->items[d->order[subset][index]].label;
+}
+
+const float *rv_dataset_targets(const rv_dataset *d, rv_subset subset, size_t index)
+{
+    return d->targets != NULL ? d->targets + d->order[subset][index] * d->n_classes : NULL;
 }
 
 /* --- read ------------------------------------------------------------------------------------ */

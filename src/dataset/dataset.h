@@ -3,8 +3,7 @@
 #ifndef RV_DATASET_DATASET_H
 #define RV_DATASET_DATASET_H
 
-#include <reverie/events.h>
-#include <reverie/status.h>
+#include <reverie/model.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +18,8 @@ typedef struct rv_dataset_options {
         validation; /**< share of the pictures that is held back where the set has no subset for it: of each
                             class, drawn by `seed`, and of IDX files the last ones; 0 to below 1 */
     uint32_t seed;
+    rv_task task; /**< what lines of a list say behind a picture: its class, labels "cat;indoor", or
+                         numbers "0.3;7"; the other kinds of sets have classes only */
     const char *const
         *classes; /**< NULL, or the names that class numbers stand for, as a model knows them */
     size_t n_classes;
@@ -36,11 +37,13 @@ typedef struct rv_sample {
  *               a .csv file with lines "picture,class" or "picture,class,train" (or val), paths relative to it; or a
  *               folder with IDX files as MNIST has, as they are or .gz.
  *  @return RV_ERR_NOT_FOUND, RV_ERR_FORMAT; RV_ERR_USAGE: no pictures, one class only, a class that `classes`
- *          lacks. */
+ *          lacks; another task than the set is for. */
 RV_NODISCARD rv_status rv_dataset_open(rv_dataset **out, const char *path,
                                        const rv_dataset_options *options);
 void rv_dataset_close(rv_dataset *dataset);
 
+rv_task rv_dataset_task(const rv_dataset *dataset);
+/** Names: of classes, labels or quantities. */
 int rv_dataset_class_count(const rv_dataset *dataset);
 const char *rv_dataset_class(const rv_dataset *dataset, int index); /**< borrowed */
 /** Channels of its pictures, and their size where all have the same, else 0. */
@@ -49,6 +52,9 @@ void rv_dataset_size(const rv_dataset *dataset, int *width, int *height);
 
 size_t rv_dataset_count(const rv_dataset *dataset, rv_subset subset);
 int32_t rv_dataset_label(const rv_dataset *dataset, rv_subset subset, size_t index);
+/** What is to be learned of a picture, a number for each name: 1 for each of its labels, 0 for the others, or its
+ *  quantities; NULL where it has a class. Borrowed. */
+const float *rv_dataset_targets(const rv_dataset *dataset, rv_subset subset, size_t index);
 /** Reads a picture. RV_ERR_FORMAT and the like name its file. */
 RV_NODISCARD rv_status rv_dataset_read(rv_sample *out, const rv_dataset *dataset, rv_subset subset,
                                        size_t index);

@@ -128,22 +128,41 @@ static char *next_field(char **at)
 
 static rv_status fail_line(const rv_dataset *d, int line, const char *what)
 {
-    return rv_fail(RV_ERR_FORMAT, "%s:%d: %s; lines are: picture,class or picture,class,train|val",
-                   d->path, line, what);
+    static const char *const cells[RV_TASKS] = {"class", "label;label", "number"};
+    const char *cell = cells[d->task];
+    return rv_fail(RV_ERR_FORMAT, "%s:%d: %s; lines are: picture,%s or picture,%s,train|val",
+                   d->path, line, what, cell, cell);
 }
 
+/* Adds the picture of a line, by what stands behind it. */
+static rv_status add_listed(rv_dataset *d, const char *path, const char *cell, rv_subset subset,
+                            const rv_dataset_options *o)
+{
+    int32_t label = 0;
+    if (d->task == RV_TASK_CLASSES) {
+        RV_TRY(rv_dataset_find_class(d, &label, cell, o));
+        return rv_dataset_add(d, path, NULL, label, subset);
+    }
+    RV_TRY(rv_dataset_add(d, path, NULL, label, subset));
+    return rv_dataset_add_cell(d, cell);
+}
+
+/* @param[out] heading  of the second column, where the line is one */
 static rv_status add_line(rv_dataset *d, char *text, int line, const char *folder,
-                          const rv_dataset_options *o)
+                          const rv_dataset_options *o, const char **heading)
 {
     const char *path = next_field(&text), *name = next_field(&text), *use = next_field(&text);
     rv_subset subset = RV_SUBSET_TRAIN;
     char *full = NULL;
-    int32_t label;
-    if (name == NULL || path[0] == '\0' || name[0] == '\0') {
-        return fail_line(d, line, "there is no picture or no class");
+    /* A picture may have no label at all. */
+    if (name == NULL || path[0] == '\0' || (name[0] == '\0' && d->task != RV_TASK_LABELS)) {
+        return fail_line(d, line,
+                         d->task == RV_TASK_VALUES ? "there is no picture or no number"
+                                                   : "there is no picture or no class");
     }
     if (line == 1 && !rv_image_has_name(path)) {
-        return RV_OK; /* a heading */
+        *heading = name;
+        return RV_OK;
     }
     if (use != NULL && strcmp(use, "val") == 0) {
         subset = RV_SUBSET_VALIDATION;
@@ -151,12 +170,11 @@ static rv_status add_line(rv_dataset *d, char *text, int line, const char *folde
     } else if (use != NULL && strcmp(use, "train") != 0) {
         return fail_line(d, line, "the third word is neither train nor val");
     }
-    RV_TRY(rv_dataset_find_class(d, &label, name, o));
     if (path[0] == '/') {
-        return rv_dataset_add(d, path, NULL, label, subset);
+        return add_listed(d, path, name, subset, o);
     }
     RV_TRY(rv_path_join(&full, folder, path));
-    const rv_status status = rv_dataset_add(d, full, NULL, label, subset);
+    const rv_status status = add_listed(d, full, name, subset, o);
     free(full);
     return status;
 }
@@ -167,13 +185,13 @@ static int compare(const void *a, const void *b)
 }
 
 /* Numbers of classes go by name, not by the order of lines. */
-static rv_status sort_classes(rv_dataset *d)
+rv_status rv_dataset_sort_classes(rv_dataset *d)
 {
     char **sorted;
     RV_TRY(rv_alloc(&sorted, d->n_classes + 1, sizeof *sorted, "classes"));
     memcpy(sorted, d->classes, d->n_classes * sizeof *sorted);
     qsort(sorted, d->n_classes, sizeof *sorted, compare);
-    for (size_t i = 0; i < d->n_items; i++) {
+    for (size_t i = 0; i < d->n_items && d->task == RV_TASK_CLASSES; i++) {
         char *const *found =
             bsearch(&d->classes[d->items[i].label], sorted, d->n_classes, sizeof *sorted, compare);
         d->items[i].label = (int32_t)(found - sorted);
@@ -186,6 +204,7 @@ static rv_status sort_classes(rv_dataset *d)
 static rv_status add_lines(rv_dataset *d, char *text, const char *folder,
                            const rv_dataset_options *o)
 {
+    const char *heading = NULL;
     int line = 1;
     while (text != NULL) {
         char *end = strchr(text, '\n');
@@ -197,12 +216,15 @@ static rv_status add_lines(rv_dataset *d, char *text, const char *folder,
             text[n - 1] = '\0';
         }
         if (text[0] != '\0') {
-            RV_TRY(add_line(d, text, line, folder, o));
+            RV_TRY(add_line(d, text, line, folder, o, &heading));
         }
         text = end != NULL ? end + 1 : NULL;
         line++;
     }
-    return o->n_classes == 0 ? sort_classes(d) : RV_OK;
+    if (d->task != RV_TASK_CLASSES) {
+        return rv_dataset_read_cells(d, heading, o);
+    }
+    return o->n_classes == 0 ? rv_dataset_sort_classes(d) : RV_OK;
 }
 
 rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *o)

@@ -9,7 +9,7 @@
 typedef struct rv_item {
     char *path;          /**< NULL: in the array */
     const uint8_t *data; /**< in the array */
-    int32_t label;
+    int32_t label;       /**< 0 where the task is another than classes */
     rv_subset subset;
 } rv_item;
 
@@ -19,6 +19,10 @@ struct rv_dataset {
     size_t n_classes, classes_capacity;
     rv_item *items;
     size_t n_items, items_capacity;
+    rv_task task;
+    char **cells; /**< [n_items] while a list is read: what stands behind the pictures */
+    size_t cells_capacity;
+    float *targets;            /**< [n_items,n_classes], NULL where the task is classes */
     size_t *order[RV_SUBSETS]; /**< items of each subset */
     size_t n[RV_SUBSETS];
     bool has_validation; /**< the set itself says what is for validation */
@@ -32,6 +36,15 @@ struct rv_dataset {
 RV_NODISCARD rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_options *options);
 RV_NODISCARD rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *options);
 RV_NODISCARD rv_status rv_dataset_read_idx(rv_dataset *d, bool *taken);
+
+/** targets.c: keeps what stands behind the picture that was added last. */
+RV_NODISCARD rv_status rv_dataset_add_cell(rv_dataset *d, const char *text);
+/** targets.c: names of labels or quantities, and the targets of all pictures, from their cells.
+ *  @param heading  of the column of cells, NULL: there is none */
+RV_NODISCARD rv_status rv_dataset_read_cells(rv_dataset *d, const char *heading,
+                                             const rv_dataset_options *options);
+/** Sorts names, as classes and labels go. */
+RV_NODISCARD rv_status rv_dataset_sort_classes(rv_dataset *d);
 
 /** Number of a class by name, added where it is new and `options` names none. RV_ERR_USAGE where they lack it. */
 RV_NODISCARD rv_status rv_dataset_find_class(rv_dataset *d, int32_t *out, const char *name,

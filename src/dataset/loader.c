@@ -28,6 +28,7 @@ struct rv_loader {
     rv_loader_options options;
     size_t count;      /* pictures of the subset */
     int64_t per_epoch; /* batches */
+    size_t n_labels;   /* of a picture */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -144,17 +145,30 @@ static rv_status read_one(const rv_loader *l, slot *s, size_t place, size_t inde
     return status;
 }
 
+/* @param index  of the picture, count: there is none */
+static void set_labels(const rv_loader *l, float *labels, size_t index)
+{
+    const rv_subset subset = l->options.subset;
+    const float *targets = index < l->count ? rv_dataset_targets(l->dataset, subset, index) : NULL;
+    for (size_t k = 0; k < l->n_labels; k++) {
+        labels[k] = index >= l->count ? NAN
+                    : targets != NULL ? targets[k]
+                                      : (float)rv_dataset_label(l->dataset, subset, index);
+    }
+}
+
 /* Reads the picture of a place in a batch, or where that fails while shuffling the next one that can be read. */
 static void fill_place(rv_loader *l, slot *s, size_t place, int64_t epoch)
 {
     const rv_loader_options *o = &l->options;
     const size_t tries = o->shuffle && !o->strict ? l->count : 1;
-    s->labels[place] = -1;
+    float *labels = s->labels + place * l->n_labels;
+    set_labels(l, labels, l->count);
     for (size_t k = 0; k < tries; k++) {
         const size_t index = (s->indices[place] + k) % l->count;
         const rv_status status = read_one(l, s, place, index, epoch);
         if (status == RV_OK) {
-            s->labels[place] = (float)rv_dataset_label(l->dataset, o->subset, index);
+            set_labels(l, labels, index);
             return;
         }
         note(l, (uint32_t)index, status);
@@ -172,7 +186,7 @@ static void fill(rv_loader *l, slot *s, size_t n, int64_t epoch)
     }
     /* Only without shuffling, and so without a recipe. */
     for (size_t i = n; i < (size_t)l->options.batch; i++) {
-        s->labels[i] = -1;
+        set_labels(l, s->labels + i * l->n_labels, l->count);
         memset(s->pictures + i * floats, 0, floats * sizeof(float));
     }
     s->n = n;
@@ -222,7 +236,7 @@ static rv_status allocate(rv_loader *l)
         } else {
             RV_TRY(rv_alloc(&s->pictures, floats, sizeof(float), "batches"));
         }
-        RV_TRY(rv_alloc(&s->labels, batch, sizeof(float), "batches"));
+        RV_TRY(rv_alloc(&s->labels, batch * l->n_labels, sizeof(float), "batches"));
         RV_TRY(rv_alloc(&s->indices, batch, sizeof(uint32_t), "batches"));
     }
     for (int i = 0; i < 2; i++) {
@@ -276,6 +290,8 @@ rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
     l->dataset = dataset;
     l->options = *options;
     l->count = rv_dataset_count(dataset, options->subset);
+    l->n_labels =
+        rv_dataset_task(dataset) == RV_TASK_CLASSES ? 1 : (size_t)rv_dataset_class_count(dataset);
     l->taken = l->given = first;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
@@ -367,7 +383,7 @@ rv_status rv_loader_next(rv_loader *l, rv_batch *out)
         while (s->number != out->number && !l->failed) {
             pthread_cond_wait(&l->changed, &l->lock);
         }
-        *out = (rv_batch){out->number, s->pictures, s->augmented, s->labels, s->n};
+        *out = (rv_batch){out->number, s->pictures, s->augmented, s->labels, l->n_labels, s->n};
     }
     log_pending(l);
     const bool failed = l->failed;

@@ -5,6 +5,8 @@
 
 #include "dataset/augmented.h"
 
+#include <math.h>
+
 /** Order of n pictures in an epoch: Fisher and Yates's shuffle by Philox(seed, a stream for each epoch). */
 void rv_sampler_shuffle(uint32_t *order, size_t n, uint32_t seed, int64_t epoch);
 
@@ -40,9 +42,17 @@ typedef struct rv_batch {
                                 of the table */
     rv_augmented *augmented; /**< with a recipe: [batch], for rv_augmenter_run(); else NULL */
     const float
-        *labels; /**< [batch]; -1 where there is no picture: none is left, or it cannot be read */
-    size_t n;    /**< pictures that there are */
+        *labels;     /**< [batch]: classes, or [batch,names] targets; NaN where there is no picture:
+                              none is left, or it cannot be read */
+    size_t n_labels; /**< of a picture */
+    size_t n;        /**< pictures that there are */
 } rv_batch;
+
+/** Whether there is a picture at this place of the batch. */
+static inline bool rv_batch_has(const rv_batch *b, size_t place)
+{
+    return !isnan(b->labels[place * b->n_labels]);
+}
 
 /** Starts at batch `first`. @return RV_ERR_USAGE: the batch is larger than the set */
 RV_NODISCARD rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,

@@ -37,6 +37,9 @@ typedef struct rv_network {
     char *input; /**< name of the network's own input */
     int32_t channels, height, width;
     rv_preprocessing preprocessing;
+    rv_task task;
+    float *mean, *deviation; /**< with RV_TASK_VALUES, of each output; NULL: 0 and 1 */
+    size_t n_scales;
     double share; /**< of the shorter side of a picture that it looks at; rv_model_share() */
     rv_layer *layers;
     size_t n_layers, capacity;
@@ -102,6 +105,14 @@ static inline bool rv_is_head(const char *node)
  *  classes, softmax. */
 RV_NODISCARD rv_status rv_network_replace_head(rv_network *network, const char *text,
                                                int32_t classes);
+
+/** Ends the network in what the task takes: softmax, sigmoid, or neither. */
+RV_NODISCARD rv_status rv_network_set_task(rv_network *network, rv_task task);
+/** What the outputs are multiplied with and what is added; copied; NULL: they are as they come. */
+RV_NODISCARD rv_status rv_network_set_scale(rv_network *network, const float *mean,
+                                            const float *deviation, size_t n);
+/** "classes", "labels" or "values". */
+const char *rv_task_name(rv_task task);
 
 /** Reads a Caffe network from a prototxt, in its test phase. */
 RV_NODISCARD rv_status rv_caffe_network(rv_network **out, const char *path);

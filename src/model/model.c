@@ -157,8 +157,9 @@ static rv_status put_on_head(rv_model *model, const rv_model_options *options)
     RV_TRY(rv_network_replace_head(model->network, options->head, options->classes));
     rv_names_release(&model->classes);
     rv_names_release(&model->labels);
+    model->network->task = RV_TASK_CLASSES; /* the head ends so */
     model->new_head = true;
-    return RV_OK;
+    return rv_network_set_scale(model->network, NULL, NULL, 0);
 }
 
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
@@ -186,6 +187,10 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     }
     if (options->head != NULL) {
         RV_TRY(put_on_head(model, options));
+    }
+    if (options->task != NULL && model->network->task != *options->task) {
+        RV_TRY(rv_network_set_task(model->network, *options->task));
+        RV_TRY(rv_network_set_scale(model->network, NULL, NULL, 0));
     }
     RV_TRY(rv_network_build(&model->graph, model->network, NULL, 0));
     if (model->own != NULL) {
@@ -309,6 +314,29 @@ int rv_model_channels(const rv_model *model)
 const rv_preprocessing *rv_model_preprocessing(const rv_model *model)
 {
     return model->network != NULL ? &model->network->preprocessing : NULL;
+}
+
+rv_task rv_model_task(const rv_model *model)
+{
+    return model->network != NULL ? model->network->task : RV_TASK_CLASSES;
+}
+
+void rv_model_scale(const rv_model *model, const float **mean, const float **deviation)
+{
+    *mean = model->network != NULL ? model->network->mean : NULL;
+    *deviation = model->network != NULL ? model->network->deviation : NULL;
+}
+
+rv_status rv_model_set_scale(rv_model *model, const float *mean, const float *deviation, size_t n)
+{
+    return rv_network_set_scale(model->network, mean, deviation, n);
+}
+
+double rv_model_value(const rv_model *model, int index, double x)
+{
+    const rv_network *n = model->network;
+    const bool scaled = n != NULL && index >= 0 && (size_t)index < n->n_scales;
+    return scaled ? (double)n->mean[index] + (double)n->deviation[index] * x : x;
 }
 
 int rv_model_label_count(const rv_model *model)

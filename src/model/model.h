@@ -26,6 +26,12 @@ typedef struct rv_model_graph {
 RV_NODISCARD rv_status rv_model_build(rv_model_graph *out, const rv_model *model,
                                       const char *const *layers, size_t n_layers);
 
+/** With RV_TASK_VALUES what rv_model_value() computes with, a number per output each; NULL: as they come. */
+void rv_model_scale(const rv_model *model, const float **mean, const float **deviation);
+/** Sets it; copied. */
+RV_NODISCARD rv_status rv_model_set_scale(rv_model *model, const float *mean,
+                                          const float *deviation, size_t n);
+
 /** Share of the shorter side of a picture that the network looks at: all, where Reverie trained it, else 227/256
  *  as in the training of most networks. */
 double rv_model_share(const rv_model *model);

@@ -65,6 +65,8 @@ void rv_network_destroy(rv_network *network)
         rv_names_release(&network->layers[i].outputs);
     }
     free(network->layers);
+    free(network->mean);
+    free(network->deviation);
     free(network->name);
     free(network->file);
     free(network->input);

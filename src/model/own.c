@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "model/internal.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -67,6 +68,20 @@ static json_t *layer_json(const rv_layer *layer)
         texts_json((const char *const *)layer->outputs.list, layer->outputs.n), "attrs", attrs);
 }
 
+/* Nothing where it is classes, as it nearly always is. A part of a network has no names, and no scale. */
+static void add_task(json_t *json, const rv_own_content *c)
+{
+    const rv_network *n = c->network;
+    if (json == NULL || n->task == RV_TASK_CLASSES) {
+        return;
+    }
+    json_object_set_new(json, "task", json_string(rv_task_name(n->task)));
+    if (n->n_scales > 0 && n->n_scales == c->n_classes) {
+        json_object_set_new(json, "mean", floats_json(n->mean, (int)n->n_scales));
+        json_object_set_new(json, "deviation", floats_json(n->deviation, (int)n->n_scales));
+    }
+}
+
 static json_t *network_json(const rv_own_content *c)
 {
     const rv_network *n = c->network;
@@ -86,6 +101,7 @@ static json_t *network_json(const rv_own_content *c)
     if (c->labels != NULL) {
         json_object_set_new(json, "labels", texts_json(c->labels, c->n_classes));
     }
+    add_task(json, c);
     return json;
 }
 
@@ -243,6 +259,50 @@ static rv_status read_input(rv_network *network, const json_t *json, const char 
                                 (int32_t)size[2]);
 }
 
+/* Numbers of an array, as many as there are names. */
+static rv_status read_scale(float **out, const json_t *array, size_t n, float low, const char *file)
+{
+    if (json_array_size(array) != n) {
+        return fail_graph(file, "its values and their names differ in number");
+    }
+    RV_TRY(rv_alloc(out, n, sizeof **out, "a scale"));
+    for (size_t i = 0; i < n; i++) {
+        const double value = json_number_value(json_array_get(array, i));
+        if (!isfinite(value) || !((float)value > low)) {
+            return fail_graph(file, "the scale of its values");
+        }
+        (*out)[i] = (float)value;
+    }
+    return RV_OK;
+}
+
+static rv_status read_task(rv_network *network, const json_t *json, size_t n, const char *file)
+{
+    const char *name = json_string_value(json_object_get(json, "task"));
+    int task = name == NULL ? RV_TASK_CLASSES : RV_TASKS;
+    for (int i = 0; i < RV_TASKS && name != NULL; i++) {
+        task = strcmp(name, rv_task_name((rv_task)i)) == 0 ? i : task;
+    }
+    if (task == RV_TASKS) {
+        return fail_graph(file, "its task is unknown");
+    }
+    network->task = (rv_task)task;
+    if (json_object_get(json, "mean") == NULL) {
+        return RV_OK;
+    }
+    float *mean = NULL, *deviation = NULL;
+    rv_status status = read_scale(&mean, json_object_get(json, "mean"), n, -FLT_MAX, file);
+    if (status == RV_OK) {
+        status = read_scale(&deviation, json_object_get(json, "deviation"), n, 0, file);
+    }
+    if (status == RV_OK) {
+        status = rv_network_set_scale(network, mean, deviation, n);
+    }
+    free(mean);
+    free(deviation);
+    return status;
+}
+
 static rv_status read_network(rv_network *network, rv_names *classes, rv_names *labels,
                               const json_t *json, const char *file)
 {
@@ -259,6 +319,7 @@ static rv_status read_network(rv_network *network, rv_names *classes, rv_names *
         return fail_graph(file, "share");
     }
     RV_TRY(read_names(classes, json_object_get(json, "classes"), file));
+    RV_TRY(read_task(network, json, classes->n, file));
     RV_TRY(read_names(labels, json_object_get(json, "labels"), file));
     return labels->n == 0 || labels->n == classes->n ? RV_OK : fail_graph(file, "labels");
 }

@@ -35,7 +35,7 @@ typedef struct job {
 static rv_status prepare(job *j, const rv_model *model, int batch)
 {
     RV_TRY(rv_model_build(&j->model, model, NULL, 0));
-    RV_TRY(rv_training_graph_add(&j->training, &j->model, batch, 0));
+    RV_TRY(rv_training_graph_add(&j->training, &j->model, RV_TASK_CLASSES, batch, 0));
     RV_TRY(rv_check_cancelled(j->events));
     RV_TRY(rv_params_create(&j->params, j->device, j->model.graph, true));
     const rv_plan_options options = {.mode = RV_TRAIN,

@@ -90,6 +90,10 @@ rv_status rv_evaluation_draw_confusion(rv_image **out, const rv_evaluation *e)
 {
     static const char *const title = "line: what it is, column: what it was taken for";
     frame f = {.e = e, .n = rv_evaluation_classes(e)};
+    *out = NULL;
+    if (rv_evaluation_task(e) != RV_TASK_CLASSES) {
+        return rv_fail(RV_ERR_USAGE, "a confusion matrix is of a network for classes");
+    }
     f.cell = SIDE / f.n < 1 ? 1 : SIDE / f.n > MOST ? MOST : SIDE / f.n;
     f.scale = f.cell >= LARGE ? 2 : 1;
     f.left = 2 * ROOM * f.scale + (f.cell >= LETTERS ? longest_name(e, f.n, f.scale) : 0);

@@ -14,9 +14,9 @@
 enum { WIDTH = 900, PANEL = 320, SCALE = 2, LARGEST_FILE = 1 << 26 };
 
 /* Columns that are drawn, as metrics.csv names them. */
-enum { EPOCH, LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, RATE, N_COLUMNS };
-static const char *const names[N_COLUMNS] = {"epoch",    "loss",         "accuracy",
-                                             "val_loss", "val_accuracy", "learning_rate"};
+enum { EPOCH, LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, RATE, VAL_ERROR, N_COLUMNS };
+static const char *const names[N_COLUMNS] = {
+    "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "val_error"};
 
 typedef struct table {
     const char *path;
@@ -42,7 +42,7 @@ static rv_status read_heading(table *t, const char *line)
             const size_t n = cell_at(at, &next);
             t->place[k] = n == strlen(names[k]) && memcmp(at, names[k], n) == 0 ? i : -1;
         }
-        if (t->place[k] < 0) {
+        if (t->place[k] < 0 && k != VAL_ERROR) { /* runs of before had none */
             return rv_fail(RV_ERR_FORMAT, "%s:1: there is no column '%s'", t->path, names[k]);
         }
     }
@@ -59,6 +59,7 @@ static rv_status read_row(table *t, const char *line, size_t number)
             at = next;
             n = cell_at(at, &next);
         }
+        n = t->place[k] >= 0 ? n : 0;
         char *end;
         const double value = n > 0 ? rv_strtod(at, &end) : NAN;
         if (n > 0 && end != at + n) {
@@ -102,6 +103,18 @@ static rv_status read_table(table *t)
     return status;
 }
 
+/* Whether there is a number in the column. */
+static bool has(const table *t, int column)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (isfinite(t->columns[column][i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Quantities have errors where classes have right answers. */
 static void draw(rv_image *image, const table *t)
 {
     const double *x = t->columns[EPOCH];
@@ -109,10 +122,14 @@ static void draw(rv_image *image, const table *t)
                                  {"validation", x, t->columns[VAL_LOSS], t->n, false}};
     const rv_series shares[2] = {{"training", x, t->columns[ACCURACY], t->n, false},
                                  {"validation", x, t->columns[VAL_ACCURACY], t->n, false}};
+    const rv_series error = {"validation", x, t->columns[VAL_ERROR], t->n, false};
     const rv_series rate = {"learning rate", x, t->columns[RATE], t->n, false};
-    const rv_plot plots[3] = {{"loss", "epoch", losses, 2, false, false, false},
-                              {"share of right answers", "epoch", shares, 2, false, false, true},
-                              {"learning rate", "epoch", &rate, 1, false, false, true}};
+    const rv_plot plots[3] = {
+        {"loss", "epoch", losses, 2, false, false, false},
+        has(t, VAL_ERROR)
+            ? (rv_plot){"root of the mean square error", "epoch", &error, 1, false, false, true}
+            : (rv_plot){"share of right answers", "epoch", shares, 2, false, false, true},
+        {"learning rate", "epoch", &rate, 1, false, false, true}};
     for (int i = 0; i < 3; i++) {
         rv_plot_draw(image, 0, i * PANEL, WIDTH, PANEL, SCALE, &plots[i]);
     }

@@ -42,16 +42,22 @@ static rv_status open_dataset(job *j, const char *path, int32_t classes)
     }
     const rv_dataset_options options = {.validation = j->options->validation,
                                         .seed = j->options->seed,
+                                        .task = rv_model_task(j->model),
                                         .classes = names,
                                         .n_classes = named ? (size_t)classes : 0,
                                         .events = j->options->events};
     const rv_status status = rv_dataset_open(&j->dataset, path, &options);
     free(names);
     RV_TRY(status);
-    return rv_dataset_class_count(j->dataset) <= classes
-               ? RV_OK
-               : rv_fail(RV_ERR_USAGE, "%s has %d classes, %s knows %d", path,
-                         rv_dataset_class_count(j->dataset), rv_model_name(j->model), (int)classes);
+    const int n = rv_dataset_class_count(j->dataset);
+    /* Targets stand in a row for each picture: there are as many as the network gives numbers. */
+    const bool fits = options.task == RV_TASK_CLASSES ? n <= classes : n == classes;
+    return fits ? RV_OK
+                : rv_fail(RV_ERR_USAGE, "%s has %d %s, %s knows %d", path, n,
+                          options.task == RV_TASK_CLASSES  ? "classes"
+                          : options.task == RV_TASK_LABELS ? "labels"
+                                                           : "quantities",
+                          rv_model_name(j->model), (int)classes);
 }
 
 static rv_status open_loader(job *j)
@@ -74,7 +80,7 @@ static rv_status make_plan(job *j, rv_device *device, int32_t *classes, rv_value
     rv_shape pictures = *rv_graph_shape(j->graph.graph, j->graph.picture);
     pictures.dim[0] = j->options->batch;
     RV_TRY(rv_graph_reshape(j->graph.graph, j->graph.picture, pictures));
-    RV_TRY(rv_training_logits(logits, &j->graph));
+    RV_TRY(rv_training_logits(logits, &j->graph, rv_model_task(j->model)));
     *classes = rv_graph_shape(j->graph.graph, *logits)->dim[1];
     RV_TRY(rv_params_create(&j->params, device, j->graph.graph, false));
     const rv_plan_options options = {.mode = RV_INFER, .outputs = logits, .n_outputs = 1};
@@ -83,8 +89,8 @@ static rv_status make_plan(job *j, rv_device *device, int32_t *classes, rv_value
 
 static rv_status name_classes(rv_evaluation *e, const job *j)
 {
-    RV_TRY(rv_alloc(&e->classes, (size_t)e->tally.classes, sizeof *e->classes, "classes"));
-    for (int i = 0; i < e->tally.classes; i++) {
+    RV_TRY(rv_alloc(&e->classes, (size_t)e->tally.scoring.n, sizeof *e->classes, "classes"));
+    for (int i = 0; i < e->tally.scoring.n; i++) {
         const char *label = rv_model_label(j->model, i);
         const bool known = label == NULL && i < rv_dataset_class_count(j->dataset);
         RV_TRY(rv_strdup(&e->classes[i], known           ? rv_dataset_class(j->dataset, i)
@@ -105,7 +111,9 @@ static rv_status evaluate(rv_evaluation *e, job *j, rv_device *device, const cha
     RV_TRY(make_plan(j, device, &classes, &logits));
     RV_TRY(open_dataset(j, path, classes));
     RV_TRY(open_loader(j));
-    RV_TRY(rv_tally_create(&e->tally, classes));
+    rv_scoring scoring = {.task = rv_model_task(j->model), .n = classes};
+    rv_model_scale(j->model, &scoring.mean, &scoring.deviation);
+    RV_TRY(rv_tally_create(&e->tally, &scoring));
     RV_TRY(name_classes(e, j));
     RV_TRY(rv_alloc(&j->runner.host, (size_t)j->options->batch * (size_t)classes, sizeof(float),
                     "scores"));
@@ -147,7 +155,7 @@ void rv_evaluation_destroy(rv_evaluation *e)
     if (e == NULL) {
         return;
     }
-    for (int i = 0; e->classes != NULL && i < e->tally.classes; i++) {
+    for (int i = 0; e->classes != NULL && i < e->tally.scoring.n; i++) {
         free(e->classes[i]);
     }
     free(e->classes);
@@ -172,14 +180,24 @@ double rv_evaluation_loss(const rv_evaluation *e)
     return e->tally.loss / (double)e->tally.count;
 }
 
+rv_task rv_evaluation_task(const rv_evaluation *e)
+{
+    return e->tally.scoring.task;
+}
+
 double rv_evaluation_top(const rv_evaluation *e, int k)
 {
     return (double)rv_tally_top(&e->tally, k) / (double)e->tally.count;
 }
 
+double rv_evaluation_exact(const rv_evaluation *e)
+{
+    return rv_tally_accuracy(&e->tally);
+}
+
 int rv_evaluation_classes(const rv_evaluation *e)
 {
-    return e->tally.classes;
+    return e->tally.scoring.n;
 }
 
 const char *rv_evaluation_class(const rv_evaluation *e, int index)
@@ -189,23 +207,44 @@ const char *rv_evaluation_class(const rv_evaluation *e, int index)
 
 uint64_t rv_evaluation_confusion(const rv_evaluation *e, int actual, int predicted)
 {
-    return e->tally.confusion[(size_t)actual * (size_t)e->tally.classes + (size_t)predicted];
+    const rv_tally *t = &e->tally;
+    return t->confusion != NULL
+               ? t->confusion[(size_t)actual * (size_t)t->scoring.n + (size_t)predicted]
+               : 0;
 }
 
 rv_class_score rv_evaluation_score(const rv_evaluation *e, int index)
 {
+    const rv_tally *t = &e->tally;
     rv_class_score score = {0};
-    uint64_t taken = 0;
-    for (int i = 0; i < e->tally.classes; i++) {
+    uint64_t taken = 0, right = rv_evaluation_confusion(e, index, index);
+    for (int i = 0; i < t->scoring.n; i++) {
         score.count += rv_evaluation_confusion(e, index, i);
         taken += rv_evaluation_confusion(e, i, index);
     }
-    const double right = (double)rv_evaluation_confusion(e, index, index);
-    score.precision = taken > 0 ? right / (double)taken : 0;
-    score.recall = score.count > 0 ? right / (double)score.count : 0;
+    if (t->scoring.task == RV_TASK_LABELS) {
+        score.count = t->there[index];
+        taken = t->said[index];
+        right = t->right[index];
+    }
+    score.precision = taken > 0 ? (double)right / (double)taken : 0;
+    score.recall = score.count > 0 ? (double)right / (double)score.count : 0;
     score.f1 =
         right > 0 ? 2 * score.precision * score.recall / (score.precision + score.recall) : 0;
     return score;
+}
+
+rv_value_score rv_evaluation_value(const rv_evaluation *e, int index)
+{
+    const rv_tally *t = &e->tally;
+    const double n = (double)t->count;
+    if (t->scoring.task != RV_TASK_VALUES) {
+        return (rv_value_score){NAN, NAN, NAN};
+    }
+    const double spread = t->sum_square[index] - t->sum[index] * t->sum[index] / n;
+    return (rv_value_score){.rmse = sqrt(t->square[index] / n),
+                            .mae = t->absolute[index] / n,
+                            .r2 = spread > 0 ? 1 - t->square[index] / spread : NAN};
 }
 
 /* A name as a field: quoted, and quotes in it doubled. */
@@ -224,17 +263,20 @@ static void write_name(FILE *stream, const char *name)
 rv_status rv_evaluation_write_confusion(const rv_evaluation *e, const char *path, bool overwrite)
 {
     rv_output *output;
+    if (rv_evaluation_task(e) != RV_TASK_CLASSES) {
+        return rv_fail(RV_ERR_USAGE, "a confusion matrix is of a network for classes");
+    }
     RV_TRY(rv_output_open(&output, path, overwrite));
     FILE *stream = rv_output_stream(output);
     fputs("actual\\predicted", stream);
-    for (int i = 0; i < e->tally.classes; i++) {
+    for (int i = 0; i < e->tally.scoring.n; i++) {
         fputc(',', stream);
         write_name(stream, e->classes[i]);
     }
     fputc('\n', stream);
-    for (int i = 0; i < e->tally.classes; i++) {
+    for (int i = 0; i < e->tally.scoring.n; i++) {
         write_name(stream, e->classes[i]);
-        for (int k = 0; k < e->tally.classes; k++) {
+        for (int k = 0; k < e->tally.scoring.n; k++) {
             fprintf(stream, ",%ju", (uintmax_t)rv_evaluation_confusion(e, i, k));
         }
         fputc('\n', stream);

@@ -271,6 +271,15 @@ static size_t choose_best(rv_prediction *out, const float *scores, size_t n, siz
     return found;
 }
 
+static size_t take_values(rv_prediction *out, const rv_model *model, const float *given, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double value = rv_model_value(model, (int)i, (double)given[i]);
+        out[i] = (rv_prediction){.index = (int)i, .probability = (float)value};
+    }
+    return n;
+}
+
 rv_status rv_classify(rv_prediction *out, size_t *n, const rv_features *features, size_t picture,
                       size_t k)
 {
@@ -290,7 +299,12 @@ rv_status rv_classify(rv_prediction *out, size_t *n, const rv_features *features
                                 (int)s->dim[0]);
     }
     const size_t classes = (size_t)s->dim[1];
-    *n = choose_best(out, w->data + picture * classes, classes, k);
+    const float *scores = w->data + picture * classes;
+    if (rv_model_task(features->model) == RV_TASK_VALUES) {
+        *n = take_values(out, features->model, scores, classes < k ? classes : k);
+    } else {
+        *n = choose_best(out, scores, classes, k);
+    }
     for (size_t i = 0; i < *n; i++) {
         out[i].label = rv_model_label(features->model, out[i].index);
     }

@@ -19,6 +19,7 @@ static rv_status open_model(rv_train_run *run)
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     options.seed = o->seed;
     options.pooling = o->pooling;
+    options.task = &run->task;
     if (o->architecture != NULL) {
         rv_dataset_size(run->dataset, &options.width, &options.height);
         options.width = o->size > 0 ? o->size : options.width;
@@ -40,7 +41,7 @@ static rv_status open_dataset(rv_train_run *run)
 {
     const rv_train_options *o = &run->options;
     const rv_dataset_options options = {
-        .validation = o->validation, .seed = o->seed, .events = o->events};
+        .validation = o->validation, .seed = o->seed, .task = run->task, .events = o->events};
     RV_TRY(rv_dataset_open(&run->dataset, run->dataset_path, &options));
     return rv_dataset_count(run->dataset, RV_SUBSET_TRAIN) > 0
                ? RV_OK
@@ -53,14 +54,19 @@ static rv_status build_graph(rv_train_run *run)
     rv_initializer init;
     RV_TRY(rv_initializer_find(&init, o->init));
     RV_TRY(rv_model_build_by(&run->graph, run->model, &init));
-    RV_TRY(rv_training_graph_add(&run->training, &run->graph, o->batch, (float)o->smoothing));
+    RV_TRY(rv_training_graph_add(&run->training, &run->graph, run->task, o->batch,
+                                 (float)o->smoothing));
     const int32_t outputs = rv_graph_shape(run->graph.graph, run->training.logits)->dim[1];
     if (outputs != rv_dataset_class_count(run->dataset)) {
+        static const char *const names[RV_TASKS] = {"classes", "labels",
+                                                    "numbers for each picture"};
         return rv_fail(RV_ERR_USAGE,
-                       "%s has %d classes, but the network ends in %d: give it a new head (--head "
+                       "%s has %d %s, but the network ends in %d: give it a new head (--head "
                        "linear)",
-                       run->dataset_path, rv_dataset_class_count(run->dataset), (int)outputs);
+                       run->dataset_path, rv_dataset_class_count(run->dataset), names[run->task],
+                       (int)outputs);
     }
+    RV_TRY(rv_train_find_scale(run));
     RV_TRY(rv_alloc(&run->host, (size_t)o->batch * (size_t)outputs, sizeof *run->host, "scores"));
     return rv_params_create(&run->params, run->device, run->graph.graph, true);
 }
@@ -200,7 +206,7 @@ rv_status rv_train_prepare(rv_train_run *run)
     RV_TRY(rv_train_fill_tables(run));
     RV_TRY(make_plans(run));
     rv_text_append(&run->metrics, "epoch,steps,loss,accuracy,val_loss,val_accuracy,learning_rate,"
-                                  "images_per_second\n");
+                                  "images_per_second,val_error\n");
     run->at.rate = (rv_rate_state)RV_RATE_STATE_INIT;
     RV_TRY(open_loader(run));
     if (run->options.diagnose && run->folder != NULL) {
@@ -239,21 +245,23 @@ void rv_train_release(rv_train_run *run)
     free(run->table[0]);
     free(run->table[1]);
     free(run->config);
+    free(run->targets);
     free(run->host);
 }
 
 /* --- a step ---------------------------------------------------------------------------------- */
 
-static void count_batch(rv_train_run *run, const rv_batch *batch, double loss)
+static rv_status count_batch(rv_train_run *run, const rv_batch *batch, double loss)
 {
-    const int32_t classes = rv_graph_shape(run->graph.graph, run->training.logits)->dim[1];
     run->at.loss += loss;
-    for (int i = 0; i < run->options.batch; i++) {
-        const float *scores = run->host + (size_t)i * (size_t)classes;
-        run->at.correct += (float)rv_largest(scores, classes) == batch->labels[i];
-        run->at.seen++;
-    }
+    run->at.seen += run->options.batch;
     run->epoch_images += run->options.batch;
+    if (run->task == RV_TASK_VALUES) {
+        return RV_OK; /* there is no right and wrong */
+    }
+    RV_TRY(rv_tensor_read(run->device, rv_plan_tensor(run->plan, run->training.logits), run->host));
+    run->at.correct += rv_train_count_right(run, batch);
+    return RV_OK;
 }
 
 /* Pictures of a batch to the plan: as they are, or augmented there. */
@@ -277,8 +285,7 @@ static rv_status run_batch(rv_train_run *run, int part)
     double loss;
     RV_TRY(rv_loader_next(run->loader, &batch));
     RV_TRY(upload(run, &batch));
-    RV_TRY(rv_tensor_write(run->device, rv_plan_tensor(run->plan, run->training.labels),
-                           batch.labels));
+    RV_TRY(rv_train_upload_labels(run, run->plan, &batch));
     RV_TRY(rv_plan_forward(run->plan));
     RV_TRY(rv_plan_backward(run->plan, part > 0));
     RV_TRY(rv_plan_losses(run->plan, NULL, &loss));
@@ -286,8 +293,7 @@ static rv_status run_batch(rv_train_run *run, int part)
         run->diverged = true;
         return rv_train_fail_not_finite(run, &batch, loss);
     }
-    RV_TRY(rv_tensor_read(run->device, rv_plan_tensor(run->plan, run->training.logits), run->host));
-    count_batch(run, &batch, loss);
+    RV_TRY(count_batch(run, &batch, loss));
     run->at.batches++;
     return RV_OK;
 }
@@ -392,6 +398,7 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     rv_train_run run = {.device = device, .dataset_path = dataset, .folder = folder};
     *result = (rv_train_result){0};
     RV_TRY(rv_train_resolve(&run.options, options));
+    RV_TRY(rv_train_find_task(&run.task, run.options.loss));
     rv_status status = rv_train_prepare(&run);
     if (status == RV_OK && !run.finished_before) {
         status = train(&run);

@@ -109,7 +109,7 @@ static rv_status fill_table(rv_train_run *run, rv_plan *plan, rv_subset subset)
         for (size_t i = 0; status == RV_OK && i < b.n; i++) {
             float *to = run->table[subset] + ((size_t)b.number * batch + i) * floats;
             for (size_t k = 0; k < floats; k++) {
-                to[k] = b.labels[i] < 0 ? NAN : rows[i * floats + k];
+                to[k] = !rv_batch_has(&b, i) ? NAN : rows[i * floats + k];
             }
         }
         const int64_t total = rv_loader_batches(loader);

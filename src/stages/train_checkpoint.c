@@ -105,11 +105,11 @@ static int64_t whole(const json_t *object, const char *key)
 static rv_status position_text(char **out, const rv_train_run *run)
 {
     const rv_train_position *p = &run->at;
-    json_t *best =
-        json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "epoch", p->best.epoch, "steps",
-                  (json_int_t)p->best.steps, "loss", real(p->best.loss), "accuracy",
-                  real(p->best.accuracy), "val_loss", real(p->best.val_loss), "val_accuracy",
-                  real(p->best.val_accuracy), "learning_rate", real(p->best.learning_rate));
+    json_t *best = json_pack("{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", p->best.epoch,
+                             "steps", (json_int_t)p->best.steps, "loss", real(p->best.loss),
+                             "accuracy", real(p->best.accuracy), "val_loss", real(p->best.val_loss),
+                             "val_accuracy", real(p->best.val_accuracy), "val_error",
+                             real(p->best.val_error), "learning_rate", real(p->best.learning_rate));
     json_t *rate = json_pack("{s:o, s:I, s:I}", "best", real(p->rate.best), "waited",
                              (json_int_t)p->rate.waited, "falls", (json_int_t)p->rate.falls);
     json_t *json = json_pack(
@@ -139,6 +139,7 @@ static void read_position(rv_train_position *p, const json_t *json)
                                .accuracy = number(best, "accuracy", NAN),
                                .val_loss = number(best, "val_loss", NAN),
                                .val_accuracy = number(best, "val_accuracy", NAN),
+                               .val_error = number(best, "val_error", NAN),
                                .learning_rate = number(best, "learning_rate", NAN),
                                .best = true};
 }

@@ -23,7 +23,7 @@ static rv_status validate(rv_train_run *run, rv_train_epoch *e)
     if (run->validation.plan == NULL) {
         return RV_OK;
     }
-    rv_status status = rv_tally_create(&tally, rv_dataset_class_count(run->dataset));
+    rv_status status = rv_tally_create(&tally, &run->scoring);
     if (status == RV_OK) {
         status = rv_loader_create(&loader, run->dataset, &options, 0);
     }
@@ -32,21 +32,26 @@ static rv_status validate(rv_train_run *run, rv_train_epoch *e)
     }
     if (status == RV_OK && tally.count > 0) {
         e->val_loss = tally.loss / (double)tally.count;
-        e->val_accuracy = (double)rv_tally_top(&tally, 1) / (double)tally.count;
+        e->val_accuracy = rv_tally_accuracy(&tally);
+        e->val_error = rv_tally_error(&tally);
     }
     rv_loader_destroy(loader);
     rv_tally_release(&tally);
     return status;
 }
 
-/* More right pictures, or as many with a smaller loss; without validation a smaller loss of training. */
+/* More right pictures, or as many with a smaller loss; of quantities a smaller loss; without validation that of
+ * training. */
 static bool is_better(const rv_train_epoch *a, const rv_train_epoch *b)
 {
     if (b->epoch == 0) {
         return true;
     }
-    if (isnan(a->val_accuracy)) {
+    if (isnan(a->val_loss)) {
         return a->loss < b->loss;
+    }
+    if (isnan(a->val_accuracy)) {
+        return a->val_loss < b->val_loss;
     }
     return a->val_accuracy > b->val_accuracy ||
            (a->val_accuracy == b->val_accuracy && a->val_loss < b->val_loss);
@@ -78,16 +83,23 @@ static rv_status judge(rv_train_run *run, rv_train_epoch *e)
     return average ? rv_update_swap_average(run->update) : RV_OK;
 }
 
+/* Another cell of a line, empty where there is no number. */
+static void add_cell(rv_train_run *run, double value)
+{
+    rv_text_append(&run->metrics, isfinite(value) ? ",%.6g" : ",", value);
+}
+
 static void write_line(rv_train_run *run, const rv_train_epoch *e)
 {
-    rv_text_append(&run->metrics, "%d,%jd,%.6g,%.6g,", e->epoch, (intmax_t)e->steps, e->loss,
-                   e->accuracy);
-    if (isnan(e->val_loss)) {
-        rv_text_append(&run->metrics, ",,");
-    } else {
-        rv_text_append(&run->metrics, "%.6g,%.6g,", e->val_loss, e->val_accuracy);
-    }
-    rv_text_append(&run->metrics, "%.6g,%.1f\n", e->learning_rate, e->images_per_second);
+    rv_text_append(&run->metrics, "%d,%jd", e->epoch, (intmax_t)e->steps);
+    add_cell(run, e->loss);
+    add_cell(run, e->accuracy);
+    add_cell(run, e->val_loss);
+    add_cell(run, e->val_accuracy);
+    add_cell(run, e->learning_rate);
+    rv_text_append(&run->metrics, ",%.1f", e->images_per_second);
+    add_cell(run, e->val_error);
+    rv_text_append(&run->metrics, "\n");
 }
 
 static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
@@ -99,6 +111,7 @@ static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
                   {"loss/validation", e->val_loss},
                   {"accuracy/train", e->accuracy},
                   {"accuracy/validation", e->val_accuracy},
+                  {"error/validation", e->val_error},
                   {"learning_rate", e->learning_rate},
                   {"images_per_second", e->images_per_second}};
     for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
@@ -112,14 +125,16 @@ static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
 rv_status rv_train_end_epoch(rv_train_run *run)
 {
     rv_train_position *at = &run->at;
-    rv_train_epoch e = {.epoch = (int)(at->batches / run->batches_per_epoch),
-                        .steps = at->steps,
-                        .loss = at->loss / (double)run->batches_per_epoch,
-                        .accuracy = (double)at->correct / (double)at->seen,
-                        .val_loss = NAN,
-                        .val_accuracy = NAN,
-                        .learning_rate = rv_rate_at(&run->rate, &at->rate, at->steps - 1),
-                        .images_per_second = (double)run->epoch_images / run->train_seconds};
+    rv_train_epoch e = {
+        .epoch = (int)(at->batches / run->batches_per_epoch),
+        .steps = at->steps,
+        .loss = at->loss / (double)run->batches_per_epoch,
+        .accuracy = run->task != RV_TASK_VALUES ? (double)at->correct / (double)at->seen : NAN,
+        .val_loss = NAN,
+        .val_accuracy = NAN,
+        .val_error = NAN,
+        .learning_rate = rv_rate_at(&run->rate, &at->rate, at->steps - 1),
+        .images_per_second = (double)run->epoch_images / run->train_seconds};
     if (run->diagnosis != NULL) {
         RV_TRY(rv_diagnosis_end_epoch(run->diagnosis, run, &e));
     }

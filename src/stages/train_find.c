@@ -81,6 +81,7 @@ rv_status rv_find_learning_rate(rv_rate_point **out, size_t *n, double *suggesti
     *n = 0;
     *suggestion = NAN;
     RV_TRY(rv_train_resolve(&run.options, options));
+    RV_TRY(rv_train_find_task(&run.task, run.options.loss));
     rv_status status = rv_train_prepare(&run);
     if (status == RV_OK) {
         status = rv_alloc(out, STEPS, sizeof **out, "learning rates");

@@ -84,8 +84,7 @@ static rv_status find_layer(int *out, rv_train_run *run, const rv_batch *batch)
         status = rv_buffer_copy(run->device, to->buffer, 0, from->buffer, 0, rv_tensor_bytes(from));
     }
     if (status == RV_OK) {
-        status =
-            rv_tensor_write(run->device, rv_plan_tensor(plan, run->training.labels), batch->labels);
+        status = rv_train_upload_labels(run, plan, batch);
     }
     if (status == RV_OK) {
         status = rv_plan_forward(plan);

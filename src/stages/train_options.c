@@ -90,6 +90,7 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
 {
     rv_update_options update;
     rv_initializer init;
+    rv_task task;
     *out = options != NULL ? *options : rv_train_defaults();
     if ((out->architecture == NULL) == (out->model == NULL)) {
         return rv_fail(RV_ERR_USAGE, "name either an architecture or a model to go on from");
@@ -99,6 +100,13 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
     }
     RV_TRY(rv_train_update_options(&update, out));
     RV_TRY(rv_initializer_find(&init, out->init));
+    RV_TRY(rv_train_find_task(&task, out->loss));
+    if (out->smoothing > 0 && task != RV_TASK_CLASSES) {
+        return rv_fail(RV_ERR_USAGE, "smoothing is of classes: it belongs to cross-entropy");
+    }
+    if (task == RV_TASK_CLASSES) {
+        out->loss = NULL; /* the default has one name in the configuration */
+    }
     if (out->learning_rate == 0) {
         out->learning_rate = usual_rate(out->optimizer);
     }
@@ -127,8 +135,8 @@ rv_status rv_train_config(char **out, const rv_train_options *o, const char *dat
         o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
         o->clip_norm, "average", o->average, "pooling", pooling_names[o->pooling]);
     json_t *more =
-        json_pack("{s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "schedule",
-                  o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
+        json_pack("{s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "loss", o->loss,
+                  "schedule", o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
                   "decay_epochs", o->decay_epochs, "plateau_patience", o->plateau_patience, "init",
                   o->init, "smoothing", o->smoothing, "recipe", o->recipe, "validation",
                   o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
@@ -152,11 +160,14 @@ rv_status rv_train_same_config(const char *now, const char *then, const char *fi
     rv_status status = RV_OK;
     json_object_foreach(a, key, value)
     {
-        if (status == RV_OK && !json_equal(value, json_object_get(b, key))) {
-            char *was = json_dumps(json_object_get(b, key), JSON_ENCODE_ANY);
+        /* An option that came later is as good as null in the file. */
+        json_t *then_value = json_object_get(b, key);
+        const bool same = then_value != NULL ? json_equal(value, then_value) : json_is_null(value);
+        if (status == RV_OK && !same) {
+            char *was = json_dumps(then_value, JSON_ENCODE_ANY);
             char *is = json_dumps(value, JSON_ENCODE_ANY);
             status = rv_fail(RV_ERR_USAGE, "%s was trained with %s %s, not %s", file, key,
-                             was != NULL ? was : "unset", is != NULL ? is : "unset");
+                             was != NULL ? was : "null", is != NULL ? is : "null");
             free(was);
             free(is);
         }

@@ -28,6 +28,7 @@ typedef struct rv_diagnosis rv_diagnosis;
 
 typedef struct rv_train_run {
     rv_train_options options; /**< resolved */
+    rv_task task;             /**< by the loss */
     const char *folder;       /**< NULL: nothing is written */
     const char *dataset_path;
     rv_device *device;
@@ -62,13 +63,24 @@ typedef struct rv_train_run {
     rv_train_epoch last;
     bool finished_before; /**< nothing was left to do: nothing below `config` was made */
     bool diverged;        /**< a loss was not finite */
-    float *host;          /**< [batch,classes]: logits of a batch */
+    rv_scoring scoring;   /**< of what the network gives */
+    float *
+        targets; /**< [batch,n] as they are learned, NULL: classes and labels are what batches hold */
+    float *host; /**< [batch,n]: logits of a batch */
 
     double started, last_checkpoint; /**< by the clock */
     double train_seconds;            /**< of the steps of this epoch, in this call */
     int64_t epoch_images;            /**< likewise */
     int64_t steps_before;            /**< that were done when this call began */
 } rv_train_run;
+
+/** train_targets.c: what is right for a picture: the task of the loss; how numbers are scaled; a batch of them. */
+RV_NODISCARD rv_status rv_train_find_task(rv_task *out, const char *loss);
+RV_NODISCARD rv_status rv_train_find_scale(rv_train_run *run);
+RV_NODISCARD rv_status rv_train_upload_labels(rv_train_run *run, rv_plan *plan,
+                                              const rv_batch *batch);
+/** train_targets.c: pictures of the batch that the logits in run->host are right about. */
+int64_t rv_train_count_right(const rv_train_run *run, const rv_batch *batch);
 
 /** train_options.c: fills in what is left to the program, and checks all. */
 RV_NODISCARD rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *options);

@@ -5,13 +5,19 @@
 
 #include <string.h>
 
-/* The output, or where that is a softmax what it takes: cross-entropy contains it. */
-static rv_value logits_of(const rv_model_graph *model)
+/* What the losses contain, and so take the input of; and the losses. */
+static const struct {
+    const char *end, *loss;
+} tasks[RV_TASKS] = {[RV_TASK_CLASSES] = {"softmax", "cross_entropy"},
+                     [RV_TASK_LABELS] = {"sigmoid", "binary_cross_entropy"},
+                     [RV_TASK_VALUES] = {NULL, "mse_loss"}};
+
+static rv_value logits_of(const rv_model_graph *model, rv_task task)
 {
     const int node = rv_graph_producer(model->graph, model->output);
-    const bool is_softmax =
-        node >= 0 && strcmp(rv_graph_node(model->graph, node)->op->name, "softmax") == 0;
-    return is_softmax ? rv_graph_node_inputs(model->graph, node)[0] : model->output;
+    const bool ends = node >= 0 && tasks[task].end != NULL &&
+                      strcmp(rv_graph_node(model->graph, node)->op->name, tasks[task].end) == 0;
+    return ends ? rv_graph_node_inputs(model->graph, node)[0] : model->output;
 }
 
 static rv_status check_logits(const rv_model_graph *model, rv_value logits)
@@ -26,21 +32,25 @@ static rv_status check_logits(const rv_model_graph *model, rv_value logits)
                    rv_graph_value_name(model->graph, logits), rv_shape_text(text, s));
 }
 
-rv_status rv_training_logits(rv_value *out, const rv_model_graph *model)
+rv_status rv_training_logits(rv_value *out, const rv_model_graph *model, rv_task task)
 {
-    *out = logits_of(model);
+    *out = logits_of(model, task);
     return check_logits(model, *out);
 }
 
-rv_status rv_training_graph_add(rv_training_graph *out, const rv_model_graph *model, int32_t batch,
-                                float smoothing)
+rv_status rv_training_graph_add(rv_training_graph *out, const rv_model_graph *model, rv_task task,
+                                int32_t batch, float smoothing)
 {
-    rv_shape pictures = *rv_graph_shape(model->graph, model->picture);
+    rv_graph *graph = model->graph;
+    rv_shape pictures = *rv_graph_shape(graph, model->picture);
     pictures.dim[0] = batch;
-    RV_TRY(rv_graph_reshape(model->graph, model->picture, pictures));
-    RV_TRY(rv_training_logits(&out->logits, model));
-    RV_TRY(rv_graph_input(model->graph, &out->labels, "labels", rv_shape_1(batch)));
+    RV_TRY(rv_graph_reshape(graph, model->picture, pictures));
+    RV_TRY(rv_training_logits(&out->logits, model, task));
+    const bool classes = task == RV_TASK_CLASSES;
+    const rv_shape labels = classes ? rv_shape_1(batch) : *rv_graph_shape(graph, out->logits);
+    RV_TRY(rv_graph_input(graph, &out->labels, "labels", labels));
     const rv_value in[2] = {out->logits, out->labels};
-    return rv_graph_add(model->graph, &out->loss, "cross_entropy", "loss", in, 2,
-                        RV_ATTRS(RV_SET_FLOAT("smoothing", smoothing)));
+    const rv_attr_value smooth = RV_SET_FLOAT("smoothing", smoothing);
+    return rv_graph_add(graph, &out->loss, tasks[task].loss, "loss", in, 2,
+                        classes ? &smooth : NULL, classes ? 1 : 0);
 }

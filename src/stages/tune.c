@@ -255,7 +255,7 @@ static rv_status infer(tuner *t, rv_model_graph *graph, const rv_model *model)
 static rv_status train(tuner *t, rv_model_graph *graph)
 {
     rv_training_graph training;
-    RV_TRY(rv_training_graph_add(&training, graph, t->options->batch, 0));
+    RV_TRY(rv_training_graph_add(&training, graph, RV_TASK_CLASSES, t->options->batch, 0));
     return visit_plan(
         t, graph,
         (rv_plan_options){

@@ -131,6 +131,37 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $output == *"chess boards"* || $output == *"rolling waves"* ]]
 }
 
+@test "numbers and several labels are learned from lists, measured and told" {
+    local i
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+        echo "set/checks/$i.png,$((100 + i))"
+        echo "set/waves/$i.png,$((200 + i))"
+    done >values.csv
+    list=(--arch mlp:8 --size 8 --batch 4 --epochs 3 --optimizer adam --learning-rate 0.02)
+    works -q train values.csv "${list[@]}" --loss mse -o values
+    [[ ${lines[0]} == "epoch    loss  val loss   val error  learning rate  images/s" ]]
+    [[ $output == *"quantity"*"RMSE"*"MAE"*"R2"*"value"*"4 pictures, loss"* ]]
+    [ ! -e values/confusion.csv ]
+    works -q evaluate values/best.safetensors values.csv --json
+    for key in values rmse mae r2 loss; do
+        [[ $output == *"\"$key\": "* ]]
+    done
+    works -q classify values/best.safetensors set/checks/3.png --json
+    [[ $output == *'"label": "value"'*'"value": '* ]]
+    works -q visualize training values
+    fails 2 "a confusion matrix is of a network for classes" evaluate -q values/best.safetensors values.csv --confusion c.png
+    sed 's/,1/,small;old/; s/,2.*/,large/' values.csv >labels.csv
+    works -q train labels.csv "${list[@]}" --loss bce -o labels
+    [[ $output == *"small "*"4 pictures: all labels right of "* ]]
+    works -q evaluate labels/best.safetensors labels.csv --json
+    [[ $output == *'"labels": '*'"f1": '*'"exact": '* ]]
+    works -q classify labels/best.safetensors set/checks/3.png
+    [[ $output == *large* && $output == *small* ]]
+    fails 2 "only a .csv list tells numbers" -q train set "${list[@]}" --loss mse -o no
+    fails 2 "there is no loss 'mae'" -q train values.csv "${list[@]}" --loss mae -o no
+    fails 2 "only a .csv list tells several labels" -q evaluate labels/best.safetensors set
+}
+
 @test "train and evaluate refuse what they cannot do" {
     fails 2 "train needs a folder for the run" train set --arch mlp
     fails 2 "train needs --arch NAME, or --model FILE" train set -o run
