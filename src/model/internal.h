@@ -86,7 +86,7 @@ typedef struct rv_architecture_shape {
 
 /** The network of a built-in architecture, or of a .yaml file that lists its layers. *out stays NULL where `name` is
  *  neither.
- *  @param name  may carry more behind a colon: "mlp:300,100", "vgg-s:average". */
+ *  @param name  may carry more behind a colon: "mlp:300,100". */
 RV_NODISCARD rv_status rv_architecture_create(rv_network **out, const char *name,
                                               const rv_architecture_shape *shape);
 

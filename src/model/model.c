@@ -23,8 +23,7 @@ static const rv_model_entry entries[] = {
     {"squeezenet", "SqueezeNet 1.0 as an architecture; weights from a caffemodel, else random",
      "architecture"},
     {"vgg-s",
-     "VGG of nine convolutions with batch norm, for pictures of 64 pixels; vgg-s:average or "
-     "vgg-s:binomial pools so",
+     "VGG of nine convolutions with batch norm, for pictures of 64 pixels; weights at random",
      "architecture"},
     {"vgg16", "VGG-16 as an architecture; weights from a caffemodel, else random", "architecture"},
     {"vgg19", "VGG-19 as an architecture; weights from a caffemodel, else random", "architecture"},

@@ -17,7 +17,7 @@ static const rv_arch table[] = {
     {"resnet-18", 3, 64, 200, false, rv_arch_resnet_18},
     {"small-cnn", 3, 128, 2, false, rv_arch_small_cnn},
     {"squeezenet", 3, 227, 1000, false, rv_arch_squeezenet},
-    {"vgg-s", 3, 64, 200, true, rv_arch_vgg_s},
+    {"vgg-s", 3, 64, 200, false, rv_arch_vgg_s},
     {"vgg16", 3, 224, 1000, false, rv_arch_vgg16},
     {"vgg19", 3, 224, 1000, false, rv_arch_vgg19},
 };

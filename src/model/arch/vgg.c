@@ -1,11 +1,10 @@
 /* VGG-16 and VGG-19 of Simonyan and Zisserman 2014, layers named as in their Caffe files; and vgg-s, a small one
- * with batch norm (Ioffe and Szegedy 2015) that Reverie trains itself; "vgg-s:average" says how it pools. */
+ * with batch norm (Ioffe and Szegedy 2015) that Reverie trains itself. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "model/arch/arch.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { N_STAGES = 5 };
 
@@ -85,46 +84,19 @@ static rv_status add_normalized(rv_chain *c, int stage, int index, int channels)
     return rv_chain_relu(c, name);
 }
 
-/* What `words` name: max where there are none. */
-static rv_status find_pooling(const char **op, const char *words)
-{
-    static const char *const names[][2] = {
-        {"max", "max_pool"}, {"average", "average_pool"}, {"binomial", "binomial_pool"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(words != NULL ? words : "max", names[i][0]) == 0) {
-            *op = names[i][1];
-            return RV_OK;
-        }
-    }
-    return rv_fail(RV_ERR_USAGE,
-                   "'vgg-s:%s': behind the colon stands how it pools: max, average or binomial",
-                   words);
-}
-
-/* Halves the size; binomial pooling has a window of its own. */
-static rv_status add_halving(rv_chain *c, const char *op, int stage)
-{
-    rv_layer *layer;
-    RV_TRY(rv_chain_layer(&layer, c, op, "pool%d", stage));
-    if (strcmp(op, "binomial_pool") != 0) {
-        rv_layer_set(layer, RV_SET_INT("kernel", 2));
-        rv_layer_set(layer, RV_SET_INT("stride", 2));
-    }
-    return RV_OK;
-}
-
 rv_status rv_arch_vgg_s(rv_chain *c, int32_t classes, const char *words)
 {
     static const int channels[N_STAGES] = {32, 64, 128, 256, 256};
-    const char *pool;
-    RV_TRY(find_pooling(&pool, words));
+    (void)words;
     rv_chain_take(c, 0.45f, 0.25f);
     for (int stage = 1; stage <= N_STAGES; stage++) {
         for (int i = 1; i <= (stage < N_STAGES ? 2 : 1); i++) {
             RV_TRY(add_normalized(c, stage, i, channels[stage - 1]));
         }
         if (stage < N_STAGES) {
-            RV_TRY(add_halving(c, pool, stage));
+            char name[RV_ARCH_NAME];
+            snprintf(name, sizeof name, "pool%d", stage);
+            RV_TRY(rv_chain_pool(c, name));
         }
     }
     RV_TRY(rv_chain_global_average(c, "pool5"));
