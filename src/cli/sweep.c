@@ -52,8 +52,7 @@ static int add_axis(sweep *s, const char *word, size_t n)
     const int code = a->name != NULL && values != NULL ? cli_list_split(&a->values, values)
                                                        : cli_out_of_memory();
     free(values);
-    return code == CLI_DONE && a->values.n == 0 ? cli_usage("--sweep: %s has no values", a->name)
-                                                : code;
+    return code;
 }
 
 static int read_axes(sweep *s)
@@ -96,12 +95,18 @@ static int list_runs(sweep *s)
     s->n_runs = 1;
     for (size_t i = 0; i < s->n_axes; i++) {
         s->n_runs *= s->axes[i].values.n;
+        if (s->n_runs == 0) {
+            return cli_usage("--sweep: %s has no values", s->axes[i].name);
+        }
         if (s->n_runs > MAX_RUNS) {
             return cli_usage("--sweep has more than %d combinations", MAX_RUNS);
         }
     }
     s->runs = calloc(s->n_runs, sizeof *s->runs);
-    int code = s->runs != NULL ? CLI_DONE : cli_out_of_memory();
+    if (s->runs == NULL) {
+        return cli_out_of_memory();
+    }
+    int code = CLI_DONE;
     for (size_t i = 0; i < s->n_runs && code == CLI_DONE; i++) {
         code = name_run(s, &s->runs[i], i);
     }
@@ -298,7 +303,7 @@ static int run(sweep *s)
     code = code == CLI_DONE ? list_runs(s) : code;
     code = code == CLI_DONE ? check_options(s) : code;
     code = code == CLI_DONE ? cli_open_device(s->c) : code;
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || s->n_runs == 0) {
         return code;
     }
     for (size_t i = 0; i < s->n_runs && code == CLI_DONE; i++) {

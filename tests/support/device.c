@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 void rv_test_skip_without_device(rv_status status)
 {
@@ -12,10 +13,16 @@ void rv_test_skip_without_device(rv_status status)
     }
 }
 
+bool rv_test_gpu_form_only(void)
+{
+    const char *value = getenv("REVERIE_TEST_GPU_FORM");
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
 rv_status rv_test_device_open(rv_device **out, rv_form form, int block)
 {
     rv_device_options options = RV_DEVICE_OPTIONS_INIT;
-    options.form = form;
+    options.form = form == RV_FORM_AUTO && rv_test_gpu_form_only() ? RV_FORM_GPU : form;
     options.block = block;
     const rv_status status = rv_device_open(out, &options);
     rv_test_skip_without_device(status);

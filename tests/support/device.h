@@ -9,6 +9,10 @@
  *  REVERIE_DEVICE. */
 void rv_test_skip_without_device(rv_status status);
 
+/** Whether devices take the form of GPUs unless a test asks for the other: REVERIE_TEST_GPU_FORM=1, for drivers of
+ *  GPUs that lend the processor for a test, and are slow to compile what is written for it. */
+bool rv_test_gpu_form_only(void);
+
 /** The device of REVERIE_DEVICE, or the one that the program would choose; skips as above.
  *  @param form   RV_FORM_AUTO: the device's own.
  *  @param block  0: the device's own. */

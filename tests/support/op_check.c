@@ -141,6 +141,9 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
         status = RV_OK;
     } else {
         for (int i = 0; i < n_devices; i++) {
+            if (devices[i] == NULL) {
+                continue;
+            }
             rv_form_check ck = {
                 .op = op, .cases = cases, .problem = &p, .device = devices[i], .report = report};
             check_device(&ck, i == CPU_OTHER ? 1 : ALL_OFFERS);
@@ -150,15 +153,19 @@ static rv_status check_case(rv_text *report, const rv_op *op, const rv_op_cases 
     return rv_text_status(report);
 }
 
-/* Launches are cut at sizes that cases have. */
+/* Launches are cut at sizes that cases have. Where only the form of GPUs is tested, the others stay NULL. */
 static rv_status open_devices(rv_device *devices[DEVICES])
 {
-    RV_TRY(rv_test_device_open(&devices[CPU], RV_FORM_CPU, 0));
     RV_TRY(rv_test_device_open(&devices[GPU], RV_FORM_GPU, 4));
-    RV_TRY(rv_test_device_open(&devices[CPU_OTHER], RV_FORM_CPU,
-                               rv_device_block(devices[CPU]) == 16 ? 8 : 16));
+    if (!rv_test_gpu_form_only()) {
+        RV_TRY(rv_test_device_open(&devices[CPU], RV_FORM_CPU, 0));
+        RV_TRY(rv_test_device_open(&devices[CPU_OTHER], RV_FORM_CPU,
+                                   rv_device_block(devices[CPU]) == 16 ? 8 : 16));
+    }
     for (int i = 0; i < DEVICES; i++) {
-        rv_device_cut_launches(devices[i], CUT_FLOPS);
+        if (devices[i] != NULL) {
+            rv_device_cut_launches(devices[i], CUT_FLOPS);
+        }
     }
     return RV_OK;
 }
