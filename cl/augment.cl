@@ -4,7 +4,7 @@
 #include "common.clh"
 #include "philox.clh"
 
-/* 1: stores floats 0..1 in planes R, G, B; 0: bytes R,G,B side by side. */
+/* 3: stores floats 0..1 in planes R, G, B; 1: in one plane of grey; 0: bytes R,G,B side by side. */
 #ifndef PLANES
 #define PLANES 0
 #endif
@@ -255,15 +255,17 @@ static inline void store_one(__global result_t *y, const rv_augment_job *j, int 
 {
     for (int l = 0; l < B && column + l < j->width; l++) {
         const int at = row * j->width + column + l;
-#if PLANES
+        if (PLANES == 0) {
+            y[3 * at] = r[l];
+            y[3 * at + 1] = g[l];
+            y[3 * at + 2] = b[l];
+            continue;
+        }
         y[at] = r[l];
-        y[at + j->width * j->height] = g[l];
-        y[at + 2 * j->width * j->height] = b[l];
-#else
-        y[3 * at] = r[l];
-        y[3 * at + 1] = g[l];
-        y[3 * at + 2] = b[l];
-#endif
+        if (PLANES == 3) {
+            y[at + j->width * j->height] = g[l];
+            y[at + 2 * j->width * j->height] = b[l];
+        }
     }
 }
 
@@ -277,8 +279,10 @@ static inline void store(__global result_t *y, const rv_augment_job *j, int colu
         __global float *to = y + row * j->width + column;
         const int plane = j->width * j->height;
         vstoreB(vr, 0, to);
-        vstoreB(vg, 0, to + plane);
-        vstoreB(vb, 0, to + 2 * plane);
+        if (PLANES == 3) {
+            vstoreB(vg, 0, to + plane);
+            vstoreB(vb, 0, to + 2 * plane);
+        }
         return;
     }
     vstoreB(vr, 0, r);
@@ -315,6 +319,9 @@ static inline void finish(__global result_t *y, pixels p, const rv_augment_job *
                           int row)
 {
     change_colours(&p, j);
+#if PLANES == 1
+    p.r = grey_of(&p); /* all that is stored */
+#endif
     if (j->noise > 0.0f) {
         add_noise(&p, j, column, row);
     }

@@ -19,16 +19,19 @@ struct rv_augmenter {
     rv_buffer *buffers[N_BUFFERS];
     size_t bytes[N_BUFFERS]; /* that each has room for */
     size_t value_bytes;      /* of one value of a result */
+    size_t channels;         /* of a result */
 };
 
-rv_status rv_augmenter_create(rv_augmenter **out, rv_device *device, bool planes)
+rv_status rv_augmenter_create(rv_augmenter **out, rv_device *device, rv_augment_form form)
 {
-    const char *defines = planes ? "-DPLANES=1" : "-DPLANES=0";
+    static const char *const all_defines[] = {"-DPLANES=0", "-DPLANES=3", "-DPLANES=1"};
+    const char *defines = all_defines[form];
     *out = NULL;
     rv_augmenter *a;
     RV_TRY(rv_alloc(&a, 1, sizeof *a, "augmentation"));
     a->device = device;
-    a->value_bytes = planes ? sizeof(float) : 1;
+    a->value_bytes = form == RV_AUGMENT_BYTES ? 1 : sizeof(float);
+    a->channels = form == RV_AUGMENT_GREY ? 1 : 3;
     rv_status status = rv_kernel_get(&a->direct, device, "augment", "augment_direct", defines);
     if (status == RV_OK) {
         status = rv_kernel_get(&a->warp, device, "augment", "augment_warp", defines);
@@ -82,21 +85,21 @@ static size_t source_bytes(const rv_source *s)
 }
 
 /* Says where each job reads and writes. */
-static rv_status place(rv_augment_job *jobs, const rv_source *const *sources, size_t n,
-                       size_t *all_sources, size_t *all_values)
+static rv_status place(const rv_augmenter *a, rv_augment_job *jobs, const rv_source *const *sources,
+                       size_t n, size_t *all_sources, size_t *all_values)
 {
     size_t from = 0, to = 0;
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && sources[i] != sources[i - 1]) {
             from += source_bytes(sources[i - 1]);
         }
-        if (from + source_bytes(sources[i]) > INT_MAX ||
-            to + rv_augment_values(&jobs[i]) > INT_MAX) {
+        const size_t values = rv_augment_values(&jobs[i]) / 3 * a->channels;
+        if (from + source_bytes(sources[i]) > INT_MAX || to + values > INT_MAX) {
             return rv_fail(RV_ERR_MEMORY, "pictures of more than 2 GB at a time are not augmented");
         }
         jobs[i].source_start = (int)from;
         jobs[i].start = (int)to;
-        to += rv_augment_values(&jobs[i]);
+        to += values;
     }
     *all_sources = from + source_bytes(sources[n - 1]) + SPARE_BYTES;
     *all_values = to;
@@ -165,7 +168,7 @@ rv_status rv_augmenter_run(rv_augmenter *a, const rv_source *const *sources, rv_
     if (n == 0) {
         return RV_OK;
     }
-    RV_TRY(place(jobs, sources, n, &bytes, &values));
+    RV_TRY(place(a, jobs, sources, n, &bytes, &values));
     RV_TRY(reserve(a, SOURCES, bytes));
     RV_TRY(reserve(a, JOBS, n * sizeof *jobs));
     if (results == NULL) {

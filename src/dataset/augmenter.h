@@ -33,11 +33,18 @@ void rv_augment_set_source(rv_augment_job *job, const rv_source *source, int hal
 
 typedef struct rv_augmenter rv_augmenter;
 
-/** @param planes  results are floats 0..1 in planes R, G, B, else bytes R,G,B side by side. */
-RV_NODISCARD rv_status rv_augmenter_create(rv_augmenter **out, rv_device *device, bool planes);
+/** What results are. */
+typedef enum rv_augment_form {
+    RV_AUGMENT_BYTES,  /**< bytes R,G,B side by side */
+    RV_AUGMENT_COLOUR, /**< floats 0..1 in planes R, G, B */
+    RV_AUGMENT_GREY    /**< floats 0..1 in one plane; noise is added to the grey */
+} rv_augment_form;
+
+RV_NODISCARD rv_status rv_augmenter_create(rv_augmenter **out, rv_device *device,
+                                           rv_augment_form form);
 void rv_augmenter_destroy(rv_augmenter *augmenter);
 
-/** Values of the result of a job: width * height * 3. */
+/** Values of the result of a job in colour: width * height * 3. */
 size_t rv_augment_values(const rv_augment_job *job);
 
 /** Makes n pictures, one behind the other, and leaves them on the device.

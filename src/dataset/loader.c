@@ -269,8 +269,8 @@ static rv_status check(const rv_loader *l)
         return rv_fail(RV_ERR_USAGE, "batch is %d, must be 1 or more", (int)o->batch);
     }
     const size_t multiple = o->multiple > 0 ? (size_t)o->multiple : 1;
-    if (o->recipe != NULL && (o->channels != 3 || !o->shuffle)) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "only colour pictures are augmented while training");
+    if (o->recipe != NULL && !o->shuffle) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "pictures are augmented for training only");
     }
     if (o->shuffle && (size_t)o->batch * multiple > l->count) {
         return rv_fail(RV_ERR_USAGE,

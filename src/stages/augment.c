@@ -396,7 +396,7 @@ static rv_status write_all(rv_augment_run *run, work *w)
         status = make_folders(w);
     }
     if (status == RV_OK) {
-        status = rv_augmenter_create(&run->augmenter, run->device, false);
+        status = rv_augmenter_create(&run->augmenter, run->device, RV_AUGMENT_BYTES);
     }
     if (status == RV_OK) {
         /* One more than there are processors: one may wait for the device. */

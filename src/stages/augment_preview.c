@@ -90,7 +90,7 @@ static rv_status make_sheet(sheet *s, rv_augment_run *run, int rows, int columns
         return rv_fail(RV_ERR_USAGE, "a sheet of %dx%d pixels is too large: fewer or smaller cells",
                        width, height);
     }
-    RV_TRY(rv_augmenter_create(&run->augmenter, run->device, false));
+    RV_TRY(rv_augmenter_create(&run->augmenter, run->device, RV_AUGMENT_BYTES));
     RV_TRY(rv_image_create(&s->image, width, height, 3, 8));
     memset(rv_image_pixels(s->image), PAPER, (size_t)width * (size_t)height * 3);
     for (int row = 0; row < rows; row++) {

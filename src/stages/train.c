@@ -144,7 +144,9 @@ static rv_status open_recipe(rv_train_run *run)
     RV_TRY(rv_recipe_load(&run->recipe, run->options.recipe));
     RV_TRY(rv_alloc(&run->jobs, batch, sizeof *run->jobs, "a batch"));
     RV_TRY(rv_alloc(&run->sources, batch, sizeof *run->sources, "a batch"));
-    return rv_augmenter_create(&run->augmenter, run->device, true);
+    return rv_augmenter_create(&run->augmenter, run->device,
+                               rv_model_channels(run->model) == 1 ? RV_AUGMENT_GREY
+                                                                  : RV_AUGMENT_COLOUR);
 }
 
 /* A folder that holds no other run, unless that is to be gone on with or replaced. */
@@ -191,8 +193,8 @@ rv_status rv_train_prepare(rv_train_run *run)
         return RV_OK;
     }
     RV_TRY(open_dataset(run));
-    RV_TRY(open_recipe(run));
     RV_TRY(open_model(run));
+    RV_TRY(open_recipe(run));
     if (run->folder != NULL) {
         RV_TRY(open_folder(run, &resume));
     }

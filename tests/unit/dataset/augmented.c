@@ -28,7 +28,7 @@ static void make(rv_device *device, float *out, rv_augmented *a)
     rv_augmenter *augmenter;
     const rv_source *source = &a->source;
     rv_tensor tensor;
-    RV_ASSERT_OK(rv_augmenter_create(&augmenter, device, true));
+    RV_ASSERT_OK(rv_augmenter_create(&augmenter, device, RV_AUGMENT_COLOUR));
     RV_ASSERT_OK(
         rv_tensor_create(&tensor, device, rv_shape_4(1, 3, a->job.height, a->job.width), RV_PLAIN));
     RV_ASSERT_OK(rv_augmenter_run(augmenter, &source, &a->job, 1, tensor.buffer));

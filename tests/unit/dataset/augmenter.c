@@ -67,7 +67,9 @@ static rv_augment_job run(rv_device *device, const char *steps, const rv_source 
     rv_recipe_draw(&draw, &recipe, (rv_draw_key){1, 2, 3}, source->width, source->height);
     rv_augment_set_source(&draw.job, source, 0);
     cr_assert_eq(rv_augment_values(&draw.job) * (planes ? 4 : 1), bytes);
-    cr_assert_eq(rv_augmenter_create(&augmenter, device, planes), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(
+        rv_augmenter_create(&augmenter, device, planes ? RV_AUGMENT_COLOUR : RV_AUGMENT_BYTES),
+        RV_OK, "%s", rv_error_message());
     cr_assert_eq(rv_augmenter_run(augmenter, &source, &draw.job, 1, NULL), RV_OK, "%s",
                  rv_error_message());
     cr_assert_eq(rv_augmenter_read(augmenter, out, bytes), RV_OK);
@@ -237,6 +239,60 @@ Test(augmenter, noise_is_the_normals_of_its_counter)
     }
 }
 
+/* --- grey ------------------------------------------------------------------------------------------------- */
+
+/* Floats of a batch of two jobs of one source. */
+static void run_form(float *out, rv_device *device, const char *steps, const rv_source *source,
+                     rv_augment_form form)
+{
+    const rv_recipe recipe = recipe_of(steps);
+    const rv_source *sources[2] = {source, source};
+    rv_augment_job jobs[2];
+    rv_augmenter *augmenter;
+    for (uint32_t i = 0; i < 2; i++) {
+        rv_augment_draw draw;
+        rv_recipe_draw(&draw, &recipe, (rv_draw_key){1, 2, i}, source->width, source->height);
+        rv_augment_set_source(&draw.job, source, 0);
+        jobs[i] = draw.job;
+    }
+    cr_assert_eq(rv_augmenter_create(&augmenter, device, form), RV_OK);
+    cr_assert_eq(rv_augmenter_run(augmenter, sources, jobs, 2, NULL), RV_OK);
+    const size_t values = 2 * W * H * (form == RV_AUGMENT_GREY ? 1 : 3);
+    cr_assert_eq(rv_augmenter_read(augmenter, out, values * sizeof *out), RV_OK);
+    rv_augmenter_destroy(augmenter);
+}
+
+Test(augmenter, grey_is_that_of_the_colours_and_has_noise_of_its_own)
+{
+    static float colour[2][3][W * H], grey[2][W * H];
+    for (int i = 0; i < N_DEVICES; i++) {
+        rv_device *device = open_device(i);
+        rv_source source = make_source(W, H);
+        static const char *const steps = " - affine: {rotate: 30, scale: [0.7, 1.3]}\n"
+                                         " - color_jitter: {brightness: 0.2, saturation: 0.4}\n"
+                                         " - gaussian_blur: {sigma: 1, p: 0.5}\n";
+        run_form(colour[0][0], device, steps, &source, RV_AUGMENT_COLOUR);
+        run_form(grey[0], device, steps, &source, RV_AUGMENT_GREY);
+        for (int k = 0; k < 2 * W * H; k++) {
+            const float(*c)[W * H] = colour[k / (W * H)];
+            const int at = k % (W * H);
+            const double expected =
+                0.299 * (double)c[0][at] + 0.587 * (double)c[1][at] + 0.114 * (double)c[2][at];
+            cr_assert_float_eq(grey[k / (W * H)][at], expected, 1e-5, "value %d", k);
+        }
+        memset(source.rgb, 128, BYTES); /* of a grey source grey is each of the colours */
+        run_form(colour[0][0], device, " - gaussian_noise: {std: 0.1}\n", &source,
+                 RV_AUGMENT_COLOUR);
+        run_form(grey[0], device, " - gaussian_noise: {std: 0.1}\n", &source, RV_AUGMENT_GREY);
+        for (int k = 0; k < W * H; k++) {
+            cr_assert_float_eq(grey[0][k], colour[0][0][k], 1e-6, "value %d", k);
+            cr_assert_float_eq(grey[1][k], colour[1][0][k], 1e-6, "value %d", k);
+        }
+        rv_source_release(&source);
+        rv_device_close(device);
+    }
+}
+
 /* --- batches ---------------------------------------------------------------------------------------------- */
 
 Test(augmenter, a_batch_of_several_sources_and_sizes_gives_what_each_gives_alone)
@@ -253,7 +309,7 @@ Test(augmenter, a_batch_of_several_sources_and_sizes_gives_what_each_gives_alone
     static uint8_t all[6 * BYTES], one[BYTES];
     size_t bytes = 0;
     int blurred = 0;
-    cr_assert_eq(rv_augmenter_create(&augmenter, device, false), RV_OK);
+    cr_assert_eq(rv_augmenter_create(&augmenter, device, RV_AUGMENT_BYTES), RV_OK);
     for (uint32_t i = 0; i < 6; i++) {
         rv_augment_draw draw;
         which[i] = &sources[i / 3];
