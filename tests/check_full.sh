@@ -13,16 +13,18 @@ on_driver() {
     cp "$2" "$folder/"
     local spec=${REVERIE_DEVICE-} # names a device of another driver
     unset REVERIE_DEVICE
-    OCL_ICD_VENDORS=$folder RUSTICL_ENABLE=llvmpipe REVERIE_TEST_SMALL=1 run_ctest "$1" check-gcc \
-        -R "^unit_($3)\$"
+    OCL_ICD_VENDORS=$folder REVERIE_TEST_SMALL=1 run_ctest "$1" check-gcc -R "^unit_($3)\$"
     [ -z "$spec" ] || export REVERIE_DEVICE=$spec
 }
 
 on_driver intel "$(compgen -G '/etc/OpenCL/vendors/intel*.icd' | head -1 || true)" \
     'device|optim|harness|graph|ops|stages'
+# What rusticl is for is GPUs, so kernels have the form of GPUs: the renderer that lends the processor takes a minute to
+# compile each Winograd kernel for CPUs, and half the time without its optimiser.
 # Not `device`: on rusticl 22.3 many short launches in a row deadlock in the driver (its queue waits for the threads of
 # llvmpipe, they wait for work), so the measurement of launches does not end. Not `stages`: it measures too.
-on_driver rusticl /etc/OpenCL/vendors/rusticl.icd 'optim|harness|graph|ops'
+RUSTICL_ENABLE=llvmpipe GALLIVM_PERF=nopt REVERIE_TEST_GPU_FORM=1 \
+    on_driver rusticl /etc/OpenCL/vendors/rusticl.icd 'optim|graph|ops'
 
 # simulate LABEL [OPTION...] COMMAND...: the command on oclgrind, whose findings fail it; with a cache for each label,
 # as options change what is compiled.
@@ -54,8 +56,14 @@ all_simulated() {
 
 say "Races and bad accesses in kernels"
 rm -rf "$work/cache/oclgrind"
-verdict "oclgrind ops" simulate ops --data-races build/check-gcc/tests/test_ops -j1 --filter 'ops/*'
-verdict "oclgrind optim" simulate optim --data-races build/check-gcc/tests/test_optim -j1 --filter '@(vector|adam)/*'
+# The longest part beside all others: each simulates on one thread.
+simulate ops --data-races build/check-gcc/tests/test_ops -j1 --filter 'ops/*' &
+races_of_ops=$!
+verdict "oclgrind optim" simulate optim --data-races build/check-gcc/tests/test_optim -j1 \
+    --filter '@(vector|adam|update|update_gpu)/*'
+verdict "oclgrind dataset" simulate dataset --data-races build/check-gcc/tests/test_dataset -j1 --filter 'augmenter/*'
+verdict "oclgrind graph" simulate graph --data-races build/check-gcc/tests/test_graph -j1 \
+    --filter 'fuse/a_dense_layer_takes_batch_norm*'
 # For uninitialised values, oclgrind 21.10 does not know all that clang's optimiser makes, takes sums of the halves of a
 # float16 for uninitialised, and memory that clEnqueueFillBuffer has filled (so not `optim`); with races it crashes.
 export REVERIE_TEST_OWN_BLOCK=1
@@ -66,6 +74,7 @@ unset REVERIE_TEST_OWN_BLOCK
 # which one that is named may.
 verdict "oclgrind peak" simulate peak --data-races --quick --global-mem-size 33554432 \
     build/check-gcc/reverie bench peak --device 0
+verdict "oclgrind ops" wait "$races_of_ops"
 verdict "oclgrind: all kernels" all_simulated
 
 say "Registers of the heavy kernels on GPUs that are not here"
@@ -92,9 +101,11 @@ memcheck() {
     }
     ! grep -E '^==[0-9]+==' "$log"
 }
-for name in base image model; do
-    verdict "valgrind $name" memcheck $name
-done
+memcheck image & # the longest
+image=$!
+verdict "valgrind base" memcheck base
+verdict "valgrind model" memcheck model
+verdict "valgrind image" wait "$image"
 
 # What is optional at build time, left out.
 say "Building without optional libraries"
@@ -105,17 +116,33 @@ verdict "build without options" cmake --build "$without" --target reverie test_i
 verdict "test without options" ctest --test-dir "$without" -R '^unit_image$' --output-on-failure
 verdict "version without options" grep -qx "Optional features: none" <("$without/reverie" --version)
 
+# fuzz NAME: a minute of it.
+fuzz() {
+    local log=$work/results/fuzz-$1.out seeds=()
+    mkdir -p "$work/corpus/$1" "$work/results/$1"
+    [ ! -d "tests/fuzz/seeds/$1" ] || seeds=("tests/fuzz/seeds/$1")
+    "build/check-fuzz/tests/fuzz_$1" -max_total_time=60 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+        -artifact_prefix="$work/results/$1/" "$work/corpus/$1" "${seeds[@]}" >"$log" 2>&1 || {
+        tail -40 "$log"
+        return 1
+    }
+}
+
 build check-fuzz
 if [ -z "$step_failed" ]; then
-    for target in build/check-fuzz/tests/fuzz_*; do
-        [ -x "$target" ] && [ -f "$target" ] || continue
-        name=${target##*/fuzz_}
-        say "Fuzzing $name for a minute"
-        mkdir -p "$work/corpus/$name" "$work/results/$name"
-        seeds=()
-        [ ! -d "tests/fuzz/seeds/$name" ] || seeds=("tests/fuzz/seeds/$name")
-        verdict "fuzz $name" "$target" -max_total_time=60 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
-            -artifact_prefix="$work/results/$name/" "$work/corpus/$name" "${seeds[@]}"
+    say "Fuzzing each target for a minute, as many at a time as there are processors"
+    running=()
+    for source in tests/fuzz/*.c end; do
+        name=$(basename "$source" .c)
+        if [ "$name" = end ] || [ ${#running[@]} -eq "$(nproc)" ]; then
+            for one in "${running[@]}"; do
+                verdict "fuzz ${one%:*}" wait "${one#*:}"
+            done
+            running=()
+        fi
+        [ -x "build/check-fuzz/tests/fuzz_$name" ] || continue
+        fuzz "$name" &
+        running+=("$name:$!")
     done
 fi
 

@@ -9,7 +9,7 @@
 #define OP_TEST(op)                                  \
     extern const rv_op rv_op_##op;                   \
     extern const rv_op_cases rv_op_cases_##op;       \
-    Test(ops, op, .timeout = 900)                    \
+    Test(ops, op, .timeout = 1800)                   \
     {                                                \
         rv_op_check(&rv_op_##op, &rv_op_cases_##op); \
     }
