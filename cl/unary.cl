@@ -14,6 +14,10 @@
 #define leaky_relu_value(v, a) select(v, a.x * v, v < 0.0f)
 #define leaky_relu_slope(v, a) select((floatB)(a.x), (floatB)(1.0f), v > 0.0f)
 
+/* y lies at an end, a.x or a.y, where x was at it or beyond. */
+#define clip_value(v, a) select(select(v, (floatB)(a.y), v > a.y), (floatB)(a.x), v < a.x)
+#define clip_slope(v, a) select((floatB)(0.0f), (floatB)(1.0f), (v > a.x) & (v < a.y))
+
 #define square_value(v, a) (v * v)
 #define square_slope(v, a) (2.0f * v)
 

@@ -12,6 +12,7 @@
     X(batch_norm) \
     X(binary_cross_entropy) \
     X(binomial_pool) \
+    X(clip) \
     X(concat) \
     X(conv) \
     X(cross_entropy) \

@@ -34,6 +34,18 @@ static const rv_attr elu_table[] = {
     {.name = NULL},
 };
 
+typedef struct clip_attrs {
+    float low, high;
+} clip_attrs;
+
+static const rv_attr clip_table[] = {
+    {"low", RV_ATTR_FLOAT, offsetof(clip_attrs, low), 1, 0, -1e30, 1e30, NULL,
+     "what values below become"},
+    {"high", RV_ATTR_FLOAT, offsetof(clip_attrs, high), 1, 6, -1e30, 1e30, NULL,
+     "what values above become; at least low"},
+    {.name = NULL},
+};
+
 /* --- shapes ---------------------------------------------------------------------------------- */
 
 /* Sizes of the output from those of the input; runs while a graph is built, without a device. */
@@ -134,6 +146,12 @@ const rv_op rv_op_leaky_relu = {
     .attrs = leaky_relu_table,
     .attr_size = sizeof(leaky_relu_attrs),
     .rectifier = leaky_relu_slope,
+};
+
+const rv_op rv_op_clip = {
+    UNARY("clip", "x, but no less than low and no more than high", RV_OP_BWD_READS_OUTPUT),
+    .attrs = clip_table,
+    .attr_size = sizeof(clip_attrs),
 };
 
 const rv_op rv_op_square = {

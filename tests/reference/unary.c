@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-rv_twin twin_relu, twin_leaky_relu, twin_square, twin_sqrt;
+rv_twin twin_relu, twin_leaky_relu, twin_clip, twin_square, twin_sqrt;
 rv_twin twin_elu, twin_selu, twin_sigmoid, twin_tanh;
 
 static size_t count(const rv_reference *r)
@@ -24,6 +24,14 @@ void twin_leaky_relu(rv_reference *r)
     const double slope = rv_twin_attr(r, "slope", 0);
     for (size_t i = 0; i < count(r); i++) {
         r->out[0][i] = r->in[0][i] > 0 ? r->in[0][i] : slope * r->in[0][i];
+    }
+}
+
+void twin_clip(rv_reference *r)
+{
+    const double low = rv_twin_attr(r, "low", 0), high = rv_twin_attr(r, "high", 0);
+    for (size_t i = 0; i < count(r); i++) {
+        r->out[0][i] = fmin(fmax(r->in[0][i], low), high);
     }
 }
 

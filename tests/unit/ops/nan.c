@@ -27,6 +27,7 @@ typedef struct nan_case {
 static const nan_case cases[] = {
     {"relu", 1, NO_ATTRS, 1},
     {"leaky_relu", 1, NO_ATTRS, 1},
+    {"clip", 1, NO_ATTRS, 1},
     {"elu", 1, NO_ATTRS, 1},
     {"selu", 1, NO_ATTRS, 1},
     {"sigmoid", 1, NO_ATTRS, 1},

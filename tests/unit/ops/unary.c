@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/op_check.h"
 
-rv_twin twin_relu, twin_leaky_relu, twin_square, twin_sqrt;
+rv_twin twin_relu, twin_leaky_relu, twin_clip, twin_square, twin_sqrt;
 rv_twin twin_elu, twin_selu, twin_sigmoid, twin_tanh;
 
 /* One input, channels beside a multiple of every B, widths around a multiple of it. */
@@ -23,6 +23,17 @@ static const rv_op_case leaky_relu[] = {
     {CASE("slope 0", RV_DATA_SIGNED, 4, {1, 5, 32, 64}), .attrs = {RV_SET_FLOAT("slope", 0)},
      .n_attrs = 1},
     {CASE("slope 1.5", RV_DATA_SIGNED, 4, {1, 5, 31, 32}), .attrs = {RV_SET_FLOAT("slope", 1.5)},
+     .n_attrs = 1},
+};
+
+/* Kinks at 0 and at 0.5 or 99.99, from which the values keep away, or which few of them come near. */
+static const rv_op_case clip[] = {
+    CASES(RV_DATA_SIGNED){CASE("both ends", RV_DATA_SIGNED, 4, {2, 11, 9, 7}),
+                          .attrs = {RV_SET_FLOAT("low", -0.503), RV_SET_FLOAT("high", 0.507)},
+                          .n_attrs = 2},
+    {CASE("low above 0", RV_DATA_SIGNED, 4, {1, 5, 31, 32}), .shift = 2,
+     .attrs = {RV_SET_FLOAT("low", 1.503), RV_SET_FLOAT("high", 2.507)}, .n_attrs = 2},
+    {CASE("no end above", RV_DATA_SIGNED, 2, {3, 33}), .attrs = {RV_SET_FLOAT("high", 1e30)},
      .n_attrs = 1},
 };
 
@@ -49,6 +60,7 @@ static const rv_op_case tanh_cases[] = {CASES(RV_DATA_SIGNED) FAR("below 0", -2)
 
 RV_OP_CASES(relu, twin_relu, false, relu);
 RV_OP_CASES(leaky_relu, twin_leaky_relu, false, leaky_relu);
+RV_OP_CASES(clip, twin_clip, false, clip);
 RV_OP_CASES(square, twin_square, false, square);
 RV_OP_CASES(sqrt, twin_sqrt, false, sqrt_cases);
 RV_OP_CASES(elu, twin_elu, false, elu);
