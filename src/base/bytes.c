@@ -53,16 +53,16 @@ static rv_status read_all(rv_bytes *out, int fd, size_t size, const char *path)
     return RV_OK;
 }
 
-rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
+static rv_status fail_open(const char *path)
 {
-    *out = (rv_bytes){0};
-    /* Not to wait for the other end of a pipe. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        const bool missing = errno == ENOENT || errno == ENOTDIR;
-        return rv_fail(missing ? RV_ERR_NOT_FOUND : RV_ERR_IO, "cannot open %s: %s", path,
-                       strerror(errno));
-    }
+    const bool missing = errno == ENOENT || errno == ENOTDIR;
+    return rv_fail(missing ? RV_ERR_NOT_FOUND : RV_ERR_IO, "cannot open %s: %s", path,
+                   strerror(errno));
+}
+
+/* Takes the file over that is open as `fd`, which is closed. */
+static rv_status take_file(rv_bytes *out, int fd, const char *path, size_t limit)
+{
     struct stat info;
     rv_status status = fstat(fd, &info) == 0
                            ? check(&info, path, limit)
@@ -79,6 +79,79 @@ rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
     }
     close(fd);
     return status;
+}
+
+rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit)
+{
+    *out = (rv_bytes){0};
+    /* Not to wait for the other end of a pipe. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 ? fail_open(path) : take_file(out, fd, path, limit);
+}
+
+static rv_status fail_outside(const char *name)
+{
+    return rv_fail(RV_ERR_UNSUPPORTED,
+                   "'%.200s' is not taken: files beside a model have to lie in its folder, and be "
+                   "no links",
+                   name);
+}
+
+/* Opens what the next part of a path names in folder `at`, which is closed; -1 with errno where that fails. */
+static int enter(int at, const char *part, size_t length, bool last)
+{
+    char name[256];
+    int fd = -1;
+    if (length < sizeof name) {
+        memcpy(name, part, length);
+        name[length] = '\0';
+        fd = openat(at, name,
+                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | (last ? 0 : O_DIRECTORY));
+    } else {
+        errno = ENAMETOOLONG;
+    }
+    const int error = errno;
+    close(at);
+    errno = error;
+    return fd;
+}
+
+static bool is_dots(const char *part, size_t length)
+{
+    return length == 0 || (part[0] == '.' && (length == 1 || (length == 2 && part[1] == '.')));
+}
+
+rv_status rv_bytes_open_beneath(rv_bytes *out, const char *folder, const char *name)
+{
+    struct stat info;
+    *out = (rv_bytes){0};
+    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (fd < 0) {
+        return fail_open(folder);
+    }
+    for (const char *part = name; fd >= 0;) {
+        const size_t length = strcspn(part, "/");
+        const bool last = part[length] == '\0';
+        if (is_dots(part, length)) {
+            close(fd);
+            return fail_outside(name);
+        }
+        fd = enter(fd, part, length, last);
+        if (last) {
+            break;
+        }
+        part += length + 1;
+    }
+    if (fd < 0) {
+        return errno == ELOOP || errno == ENOTDIR || errno == EMLINK ? fail_outside(name)
+                                                                     : fail_open(name);
+    }
+    /* A second name of the file may lie anywhere. */
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink > 1) {
+        close(fd);
+        return fail_outside(name);
+    }
+    return take_file(out, fd, name, 0);
 }
 
 /* Without const, which the calls below take it without. */

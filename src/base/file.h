@@ -19,6 +19,10 @@ typedef struct rv_bytes {
 /** @return RV_ERR_NOT_FOUND, or RV_ERR_IO for a folder, device, pipe or no permission; messages name
  *  the path. A file beyond `limit` bytes (0: none) is RV_ERR_MEMORY. */
 RV_NODISCARD rv_status rv_bytes_open(rv_bytes *out, const char *path, size_t limit);
+/** The same for a file in `folder` or below it, of a name that comes from a file nobody vouches for.
+ *  @return RV_ERR_UNSUPPORTED where the name leads out of the folder ("..", absolute), through a symbolic
+ *          link, or to a file of several names */
+RV_NODISCARD rv_status rv_bytes_open_beneath(rv_bytes *out, const char *folder, const char *name);
 void rv_bytes_close(rv_bytes *bytes);
 /** Drops what was read of a mapped file from this process's memory; reading brings it back. */
 void rv_bytes_forget(const rv_bytes *bytes);
