@@ -44,13 +44,19 @@ typedef struct rv_preprocessing {
     float deviation[3];
 } rv_preprocessing;
 
+/** The usual ways by name: "caffe" (B,G,R of 0 to 255, minus 104, 117, 123), "vgg" (minus 103.939, 116.779, 123.68),
+ *  "torch" (R,G,B of 0 to 1, minus 0.485, 0.456, 0.406, divided by 0.229, 0.224, 0.225), "signed" (R,G,B of -1 to 1),
+ *  "unit" (of 0 to 1), "bytes" (of 0 to 255).
+ *  @return RV_ERR_USAGE names the nearest */
+RV_API RV_NODISCARD rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name);
+
 typedef struct rv_model_options {
     size_t struct_size;
     const char *graph;   /**< prototxt that describes the network of a file that holds weights only;
                               NULL: the .prototxt of the same stem, else the only one beside it */
-    const char *weights; /**< caffemodel for a built-in architecture or a prototxt; NULL: that of
-                              the same stem as the prototxt, else weights drawn at random (said by
-                              a warning) */
+    const char *weights; /**< caffemodel or safetensors for a built-in architecture or a prototxt;
+                              NULL: the caffemodel of the same stem as the prototxt, else weights
+                              drawn at random (said by a warning) */
     uint32_t seed;       /**< of weights drawn at random; default 0 */
     rv_pooling pooling;  /**< default RV_POOLING_AS_MADE */
     const rv_preprocessing *preprocessing; /**< NULL: the model's own */
@@ -65,17 +71,21 @@ typedef struct rv_model_options {
     const rv_task
         *task; /**< NULL: as it was made; else its end is changed where that does something else:
                                softmax, sigmoid, or neither */
+    const char *
+        preprocess; /**< NULL, or `preprocessing` by a name that rv_preprocessing_find() knows; an ONNX file
+                                 that does not show its own needs one of them */
 } rv_model_options;
 #define RV_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL, \
-            NULL                                                                                   \
+            NULL, NULL                                                                             \
     }
 
 /** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of
  *  rv_model_list(), of which "mlp:300,100" says the units of its hidden layers; all else is the path of a .yaml that
- *  lists the layers of an architecture (docs/guide/models.md), of a .caffemodel or .prototxt, or of a
- *  .safetensors that Reverie wrote. labels.txt, synset_words.txt or synset.txt beside it names the
+ *  lists the layers of an architecture (docs/guide/models.md), of a .caffemodel or .prototxt, of an .onnx, or of a
+ *  .safetensors: one that Reverie wrote, one of torchvision's VGG networks and SqueezeNets, whose layers are then named
+ *  as in Caffe's files, or one that a prototxt describes. labels.txt, synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:

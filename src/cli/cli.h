@@ -85,7 +85,7 @@ rv_image_read_options cli_read_options(const cli *c, const cli_reading *reading)
 
 /** Which files make a model: the options of CLI_MODEL_OPTIONS. */
 typedef struct cli_model_files {
-    char *graph, *weights;
+    char *graph, *weights, *preprocess;
 } cli_model_files;
 /** Choices of --pooling: rv_pooling less 1. NULL ends. */
 extern const char *const cli_pooling_names[];
@@ -120,17 +120,23 @@ const char *cli_model_of(const cli_list *words, size_t *first);
     }
 
 /** The same with a cli_model_files named `member`. */
-#define CLI_MODEL_OPTIONS(type, member)                                                         \
-    {.name = "graph",                                                                           \
-     .kind = CLI_FILE,                                                                          \
-     .offset = offsetof(type, member.graph),                                                    \
-     .argument = "FILE",                                                                        \
-     .otherwise = "the one of the same name, else the only one beside it",                      \
-     .help = "prototxt with the layers, where the model is a file of weights"},                 \
-    {                                                                                           \
-        .name = "weights", .kind = CLI_FILE, .offset = offsetof(type, member.weights),          \
-        .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",      \
-        .help = "caffemodel with the weights, where the model is a prototxt or an architecture" \
+#define CLI_MODEL_OPTIONS(type, member)                                                       \
+    {.name = "graph",                                                                         \
+     .kind = CLI_FILE,                                                                        \
+     .offset = offsetof(type, member.graph),                                                  \
+     .argument = "FILE",                                                                      \
+     .otherwise = "the one of the same name, else the only one beside it",                    \
+     .help = "prototxt with the layers, where the model is a file of weights"},               \
+        {.name = "preprocess",                                                                \
+         .kind = CLI_TEXT,                                                                    \
+         .offset = offsetof(type, member.preprocess),                                         \
+         .argument = "torch|caffe|vgg|unit|signed|bytes",                                     \
+         .otherwise = "as the model was trained",                                             \
+         .help = "how pictures are prepared, where an ONNX file does not show it"},           \
+    {                                                                                         \
+        .name = "weights", .kind = CLI_FILE, .offset = offsetof(type, member.weights),        \
+        .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",    \
+        .help = "caffemodel or safetensors, where the model is a prototxt or an architecture" \
     }
 /* NOLINTEND(bugprone-macro-parentheses) */
 

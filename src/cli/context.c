@@ -46,6 +46,7 @@ rv_model_options cli_model_options(const cli *c, const cli_model_files *files, r
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     options.graph = files->graph;
     options.weights = files->weights;
+    options.preprocess = files->preprocess;
     options.seed = (uint32_t)c->globals.seed;
     options.pooling = pooling;
     options.events = &c->events;

@@ -83,10 +83,11 @@ static rv_status find_graph(char **out, const char *weights)
     return status;
 }
 
-static rv_status find_labels(char **out, const char *path)
+rv_status rv_labels_find(char **out, const char *path)
 {
     static const char *const names[] = {"labels.txt", "synset_words.txt", "synset.txt"};
     char *folder;
+    *out = NULL;
     RV_TRY(rv_path_folder(&folder, path));
     rv_status status = RV_OK;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && *out == NULL && status == RV_OK; i++) {
@@ -100,24 +101,45 @@ static rv_status find_labels(char **out, const char *path)
     return status;
 }
 
+/* Opening a pickle runs whatever it says; Python's own loader has a mode that does not. */
+static rv_status fail_pickle(const char *path)
+{
+    const char *base = rv_path_base(path);
+    const int stem = (int)(rv_path_extension(path) - base);
+    return rv_fail(RV_ERR_UNSUPPORTED,
+                   "%s is a pickle, which can run anything when it is opened; Python makes a "
+                   ".safetensors of it: import torch, safetensors.torch; "
+                   "safetensors.torch.save_file(torch.load('%s', weights_only=True), "
+                   "'%.*s.safetensors')",
+                   path, base, stem, base);
+}
+
 static rv_status check_format(const char *path)
 {
-    static const char *const others[] = {".onnx",  ".pt",  ".pth",    ".h5",
-                                         ".keras", ".pkl", ".weights"};
+    static const char *const pickles[] = {".pt", ".pth", ".pkl"};
+    static const char *const others[] = {".h5", ".keras", ".weights"};
     if (rv_image_has_name(path) || has_extension(path, ".npy")) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "%s is no model: name a .caffemodel or .prototxt there",
+        return rv_fail(RV_ERR_UNSUPPORTED,
+                       "%s is no model: name a .caffemodel, .prototxt, .onnx or .safetensors there",
                        path);
+    }
+    for (size_t i = 0; i < sizeof pickles / sizeof pickles[0]; i++) {
+        if (has_extension(path, pickles[i])) {
+            return fail_pickle(path);
+        }
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (has_extension(path, others[i])) {
             return rv_fail(RV_ERR_UNSUPPORTED,
-                           "%s: Reverie reads its own .safetensors, and Caffe's .prototxt and "
-                           ".caffemodel, not "
-                           "%s",
+                           "%s: Reverie reads .safetensors, .onnx, and Caffe's .prototxt and "
+                           ".caffemodel, not %s",
                            path, others[i]);
         }
     }
-    return RV_OK;
+    return has_extension(path, ".onnx")
+               ? rv_fail(RV_ERR_USAGE, "%s holds a graph and its weights: name it as the model",
+                         path)
+               : RV_OK;
 }
 
 static rv_status fail_missing(const char *path)
@@ -169,7 +191,7 @@ static rv_status find_files(rv_model_files *out, const char *path, bool built_in
                                       : find_graph(&out->graph, path));
     }
     const char *beside = out->weights != NULL ? out->weights : out->graph;
-    return beside != NULL ? find_labels(&out->labels, beside) : RV_OK;
+    return beside != NULL ? rv_labels_find(&out->labels, beside) : RV_OK;
 }
 
 rv_status rv_model_files_find(rv_model_files *out, const char *path, bool built_in,

@@ -73,9 +73,16 @@ RV_NODISCARD rv_status rv_network_find(const rv_network *network, int *out, cons
 RV_NODISCARD rv_status rv_network_part(rv_network *out, const rv_network *network,
                                        const char *until);
 
+/** Appends the layers to graph `out`, from out->input on, and sets out->output. */
+RV_NODISCARD rv_status rv_network_append(rv_model_graph *out, const rv_network *network,
+                                         const char *const *layers, size_t n_layers);
 /** The graph without weights; as rv_model_build(). */
 RV_NODISCARD rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
                                         const char *const *layers, size_t n_layers);
+
+/** Gives the layers of a VGG network the names that they have in Caffe's files, conv1_1, relu1_1, pool1 and so on,
+ *  beside their own; leaves any other network as it is. */
+RV_NODISCARD rv_status rv_network_name_vgg(rv_network *network);
 
 /** What an architecture is built for; 0: as it was published. */
 typedef struct rv_architecture_shape {
@@ -135,12 +142,36 @@ void rv_caffe_weights_close(rv_caffe_weights *weights);
 RV_NODISCARD rv_status rv_caffe_weights_apply(const rv_caffe_weights *weights, rv_graph *graph,
                                               bool copy);
 
+/** An ONNX model: its graph, and where its weights lie in the file. */
+typedef struct rv_onnx rv_onnx;
+
+/** Maps the file and reads what it holds. RV_ERR_FORMAT names the byte; RV_ERR_UNSUPPORTED. */
+RV_NODISCARD rv_status rv_onnx_open(rv_onnx **out, const char *path);
+/** The same from memory that outlives *out; external data is refused. */
+RV_NODISCARD rv_status rv_onnx_parse(rv_onnx **out, const uint8_t *data, size_t size,
+                                     const char *file);
+void rv_onnx_close(rv_onnx *onnx);
+/** Gives an input of the graph a value, so that it is no input any more.
+ *  @param message  a TensorProto, which outlives `onnx`. */
+RV_NODISCARD rv_status rv_onnx_give(rv_onnx *onnx, const char *input, const uint8_t *message,
+                                    size_t size);
+/** Turns the graph into a network, once. Constants are computed. A size of the input that the file leaves open
+ *  becomes 224, the batch 1. RV_ERR_UNSUPPORTED names all nodes that have no operation here.
+ *  @param input  NULL, or set to the shape of the input, of any rank; else it has to be pictures of 3 or 1
+ *                channels. */
+RV_NODISCARD rv_status rv_onnx_network(rv_network **out, rv_onnx *onnx, rv_shape *input);
+/** Whether the file shows what pictures it was trained on, which the network's preprocessing then is. */
+bool rv_onnx_preprocessing(const rv_onnx *onnx, rv_network *network);
+/** Checks the weights of every node of `graph`, and copies their values into it if `copy`. */
+RV_NODISCARD rv_status rv_onnx_weights_apply(const rv_onnx *onnx, rv_graph *graph, bool copy);
+
 struct rv_model {
     rv_model_kind kind;
     char *name;
     rv_network *network;       /**< NULL: patches */
-    rv_caffe_weights *weights; /**< NULL: from `own`, or drawn at random */
-    rv_safetensors *own;       /**< a file that Reverie wrote, NULL: none */
+    rv_caffe_weights *weights; /**< where they are; all three NULL: drawn at random */
+    rv_safetensors *own;
+    rv_onnx *onnx;
     uint32_t seed;
     bool new_head;    /**< its last layers were put on by the options: no weights are anywhere */
     rv_names classes; /**< as data sets name them, "n01440764"; none: no names are known */
@@ -166,9 +197,14 @@ void rv_model_files_release(rv_model_files *files);
 /** Network and names of classes of a file that Reverie wrote; `file` names it in messages. */
 RV_NODISCARD rv_status rv_own_network(rv_network **out, rv_names *classes, rv_names *labels,
                                       const rv_safetensors *weights, const char *file);
-/** Checks all weights of `graph`, and copies their values into it if `copy`. */
-RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph,
+/** Checks all weights of `graph`, and copies their values into it if `copy`. A layer of `network` may have them under
+ *  one of its other names. */
+RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights,
+                                            const rv_network *network, rv_graph *graph,
                                             bool new_head, bool copy);
+/** The network of torchvision that the names and shapes of the file's tensors show; *out stays NULL where they show none
+ *  that is known: VGG-11 to VGG-19, with or without normalisation, and SqueezeNet 1.0 and 1.1. */
+RV_NODISCARD rv_status rv_torchvision_network(rv_network **out, const rv_safetensors *file);
 /** What such a file holds beside tensors; NULL: it does not. */
 typedef struct rv_own_content {
     const rv_network *network;
@@ -183,6 +219,8 @@ RV_NODISCARD rv_status rv_own_write_network(const char *path, const rv_own_conte
                                             const rv_stored_tensor *tensors, size_t n_tensors,
                                             const rv_store_options *options);
 
+/** File of class names in the folder of `path`; *out is NULL where there is none. */
+RV_NODISCARD rv_status rv_labels_find(char **out, const char *path);
 /** Lines of a file of class names: "n01440764 tench, Tinca tinca" is the class n01440764 with the label "tench, Tinca
  *  tinca"; so is any word up to a tab; another line is both. */
 RV_NODISCARD rv_status rv_labels_read(rv_names *classes, rv_names *labels, const char *path);

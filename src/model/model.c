@@ -95,17 +95,70 @@ rv_status rv_model_find_builtin(char **out)
                      name);
 }
 
-/* A file that Reverie wrote. */
+static rv_status check_complete(const char *path, const rv_model_options *options)
+{
+    return options->graph == NULL && options->weights == NULL && !asks_for_shape(options)
+               ? RV_OK
+               : rv_fail(RV_ERR_USAGE,
+                         "%s holds graph and weights, and takes neither others nor other channels "
+                         "or classes",
+                         path);
+}
+
+static rv_status read_labels_beside(rv_model *model, const char *path)
+{
+    char *labels;
+    RV_TRY(rv_labels_find(&labels, path));
+    const rv_status status =
+        labels != NULL ? rv_labels_read(&model->classes, &model->labels, labels) : RV_OK;
+    free(labels);
+    return status;
+}
+
+/* Tensors alone: torchvision's are known by their names, all else needs a prototxt. */
+static rv_status open_plain(rv_model *model, const char *path, const rv_model_options *options)
+{
+    rv_model_files files;
+    RV_TRY(read_labels_beside(model, path));
+    if (options->graph == NULL) {
+        RV_TRY(rv_torchvision_network(&model->network, model->own));
+    }
+    if (model->network != NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_model_files_find(&files, path, false, options));
+    const rv_status status = rv_caffe_network(&model->network, files.graph);
+    rv_model_files_release(&files);
+    return status;
+}
+
+/* A .safetensors, which Reverie or another program wrote. */
 static rv_status open_own(rv_model *model, const char *path, const rv_model_options *options)
 {
-    if (options->graph != NULL || options->weights != NULL || asks_for_shape(options)) {
+    RV_TRY(rv_safetensors_open(&model->own, path));
+    if (rv_safetensors_metadata(model->own, RV_OWN_GRAPH) == NULL) {
+        RV_TRY(asks_for_shape(options) ? fail_no_architecture(path) : RV_OK);
+        RV_TRY(open_plain(model, path, options));
+    } else {
+        RV_TRY(check_complete(path, options));
+        RV_TRY(rv_own_network(&model->network, &model->classes, &model->labels, model->own, path));
+    }
+    return rv_strdup(&model->name, model->network->name);
+}
+
+static rv_status open_onnx(rv_model *model, const char *path, const rv_model_options *options)
+{
+    RV_TRY(check_complete(path, options));
+    RV_TRY(rv_onnx_open(&model->onnx, path));
+    RV_TRY(rv_onnx_network(&model->network, model->onnx, NULL));
+    if (options->preprocess == NULL && options->preprocessing == NULL &&
+        !rv_onnx_preprocessing(model->onnx, model->network)) {
         return rv_fail(RV_ERR_USAGE,
-                       "%s holds graph and weights, and takes neither others nor other channels or "
-                       "classes",
+                       "%s does not show how pictures were prepared for it; say so with "
+                       "--preprocess torch, caffe, vgg, unit, signed or bytes",
                        path);
     }
-    RV_TRY(rv_safetensors_open(&model->own, path));
-    RV_TRY(rv_own_network(&model->network, &model->classes, &model->labels, model->own, path));
+    RV_TRY(read_labels_beside(model, path));
     return rv_strdup(&model->name, model->network->name);
 }
 
@@ -116,6 +169,26 @@ static rv_status open_builtin(rv_model *model, const rv_model_options *options)
     const rv_status status = open_own(model, path, options);
     free(path);
     return status;
+}
+
+/* Weights for a network that is built already. Those of torchvision need the network as torchvision has it. */
+static rv_status open_weights(rv_model *model, const char *path)
+{
+    rv_network *network;
+    if (strcmp(rv_path_extension(path), ".safetensors") != 0) {
+        return rv_caffe_weights_open(&model->weights, path);
+    }
+    RV_TRY(rv_safetensors_open(&model->own, path));
+    RV_TRY(rv_torchvision_network(&network, model->own));
+    if (network == NULL) {
+        return RV_OK;
+    }
+    const bool same = strcmp(network->name, model->network->name) == 0;
+    rv_network_destroy(same ? model->network : network);
+    model->network = same ? network : model->network;
+    return same ? RV_OK
+                : rv_fail(RV_ERR_SHAPE, "%s holds weights of another network than %s", path,
+                          model->network->name);
 }
 
 /* Network, weights and labels of a file or an architecture. */
@@ -135,7 +208,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
         status = rv_caffe_network(&model->network, files.graph);
     }
     if (status == RV_OK && files.weights != NULL) {
-        status = rv_caffe_weights_open(&model->weights, files.weights);
+        status = open_weights(model, files.weights);
     }
     if (status == RV_OK && files.labels != NULL) {
         status = rv_labels_read(&model->classes, &model->labels, files.labels);
@@ -161,6 +234,21 @@ static rv_status put_on_head(rv_model *model, const rv_model_options *options)
     return rv_network_set_scale(model->network, NULL, NULL, 0);
 }
 
+static bool has_weights(const rv_model *model)
+{
+    return model->weights != NULL || model->own != NULL || model->onnx != NULL;
+}
+
+/* Checks the weights of all nodes, and copies their values if `copy`. */
+static rv_status apply_weights(const rv_model *model, rv_graph *graph, bool copy)
+{
+    return model->weights != NULL ? rv_caffe_weights_apply(model->weights, graph, copy)
+           : model->onnx != NULL  ? rv_onnx_weights_apply(model->onnx, graph, copy)
+           : model->own != NULL
+               ? rv_own_weights_apply(model->own, model->network, graph, model->new_head, copy)
+               : RV_OK;
+}
+
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
 {
     if (strcmp(name, "patches") == 0) {
@@ -175,11 +263,16 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
         RV_TRY(open_builtin(model, options));
     } else if (strcmp(rv_path_extension(name), ".safetensors") == 0) {
         RV_TRY(open_own(model, name, options));
+    } else if (strcmp(rv_path_extension(name), ".onnx") == 0) {
+        RV_TRY(open_onnx(model, name, options));
     } else {
         RV_TRY(open_network(model, name, options));
     }
     rv_network_replace_pooling(model->network, options->pooling);
     RV_TRY(set_size(model->network, options));
+    if (options->preprocess != NULL) {
+        RV_TRY(rv_preprocessing_find(&model->network->preprocessing, options->preprocess));
+    }
     if (options->preprocessing != NULL) {
         RV_TRY(check_preprocessing(options->preprocessing));
         model->network->preprocessing = *options->preprocessing;
@@ -192,11 +285,8 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
         RV_TRY(rv_network_set_scale(model->network, NULL, NULL, 0));
     }
     RV_TRY(rv_network_build(&model->graph, model->network, NULL, 0));
-    if (model->own != NULL) {
-        return rv_own_weights_apply(model->own, model->graph.graph, model->new_head, false);
-    }
-    if (model->weights != NULL) {
-        return rv_caffe_weights_apply(model->weights, model->graph.graph, false);
+    if (has_weights(model)) {
+        return apply_weights(model, model->graph.graph, false);
     }
     rv_log(options->events, RV_LOG_WARNING,
            "%s: no weights, so they are drawn at random (seed %u)%s", model->name,
@@ -232,6 +322,7 @@ void rv_model_close(rv_model *model)
     rv_caffe_weights_close(model->weights);
     rv_safetensors_close(model->own);
     rv_names_release(&model->classes);
+    rv_onnx_close(model->onnx);
     rv_names_release(&model->labels);
     free(model->name);
     free(model);
@@ -246,12 +337,7 @@ rv_status rv_model_build_network(rv_model_graph *out, const rv_model *model,
         return rv_fail(RV_ERR_USAGE, "'%s' is no network: it has no layers", model->name);
     }
     RV_TRY(rv_network_build(out, network, layers, n_layers));
-    rv_status status = RV_OK;
-    if (model->weights != NULL) {
-        status = rv_caffe_weights_apply(model->weights, out->graph, true);
-    } else if (model->own != NULL) {
-        status = rv_own_weights_apply(model->own, out->graph, model->new_head, true);
-    }
+    rv_status status = apply_weights(model, out->graph, true);
     if (status == RV_OK) {
         status = rv_graph_initialize_by(out->graph, initializer, model->seed);
     }
@@ -292,7 +378,7 @@ const char *rv_model_name(const rv_model *model)
 
 bool rv_model_is_random(const rv_model *model)
 {
-    return model->kind == RV_MODEL_NETWORK && model->weights == NULL && model->own == NULL;
+    return model->kind == RV_MODEL_NETWORK && !has_weights(model);
 }
 
 int rv_model_width(const rv_model *model)

@@ -266,7 +266,6 @@ static rv_status add_input(rv_model_graph *out, const rv_network *network)
         RV_ATTRS(RV_SET_ENUM("order", p->bgr ? "bgr" : "rgb"), RV_SET_FLOAT("range", p->range),
                  RV_SET_FLOAT3("mean", p->mean[0], p->mean[1], p->mean[2]),
                  RV_SET_FLOAT3("deviation", p->deviation[0], p->deviation[1], p->deviation[2]))));
-    out->output = out->input;
     return RV_OK;
 }
 
@@ -307,14 +306,13 @@ static rv_status add_layer(rv_model_graph *out, const rv_layer *layer, link *lin
     return RV_OK;
 }
 
-static rv_status build(rv_model_graph *out, const rv_network *network, link *links,
-                       const char *const *layers, size_t n_layers)
+static rv_status append(rv_model_graph *out, const rv_network *network, link *links,
+                        const char *const *layers, size_t n_layers)
 {
     for (size_t i = 0; i < network->n_layers; i++) {
         RV_TRY(link_layer(network, i, &links[i]));
     }
     RV_TRY(mark_all(network, links, layers, n_layers));
-    RV_TRY(add_input(out, network));
     for (size_t i = 0; i < network->n_layers; i++) {
         const rv_layer *layer = &network->layers[i];
         if (!links[i].needed) {
@@ -328,20 +326,29 @@ static rv_status build(rv_model_graph *out, const rv_network *network, link *lin
     return RV_OK;
 }
 
-rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
-                           const char *const *layers, size_t n_layers)
+rv_status rv_network_append(rv_model_graph *out, const rv_network *network,
+                            const char *const *layers, size_t n_layers)
 {
-    *out = (rv_model_graph){0};
     link *links;
+    out->output = out->input;
     RV_TRY(rv_alloc(&links, network->n_layers + 1, sizeof *links, network->name));
-    rv_status status = rv_graph_create(&out->graph);
-    if (status == RV_OK) {
-        status = build(out, network, links, layers, n_layers);
-    }
+    const rv_status status = append(out, network, links, layers, n_layers);
     for (size_t i = 0; i < network->n_layers; i++) {
         free(links[i].producers);
     }
     free(links);
+    return status;
+}
+
+rv_status rv_network_build(rv_model_graph *out, const rv_network *network,
+                           const char *const *layers, size_t n_layers)
+{
+    *out = (rv_model_graph){0};
+    RV_TRY(rv_graph_create(&out->graph));
+    rv_status status = add_input(out, network);
+    if (status == RV_OK) {
+        status = rv_network_append(out, network, layers, n_layers);
+    }
     if (status != RV_OK) {
         rv_graph_destroy(out->graph);
         *out = (rv_model_graph){0};

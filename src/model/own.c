@@ -358,7 +358,31 @@ rv_status rv_own_network(rv_network **out, rv_names *classes, rv_names *labels,
     return RV_OK;
 }
 
-static rv_status apply(const rv_safetensors *weights, rv_param *param, bool copy)
+/* The same by another name of the layer and as PyTorch calls running statistics, where the file has that. */
+static rv_status find_other_name(char **name, const rv_safetensors *weights,
+                                 const rv_network *network, const rv_param *param)
+{
+    const char *p = strcmp(param->name, "mean") == 0       ? "running_mean"
+                    : strcmp(param->name, "variance") == 0 ? "running_var"
+                                                           : param->name;
+    for (size_t i = 0; i < network->n_layers; i++) {
+        const rv_layer *layer = &network->layers[i];
+        for (size_t k = 0; k < layer->outputs.n && strcmp(layer->name, param->node) == 0; k++) {
+            char *other;
+            RV_TRY(rv_format(&other, "%s.%s", layer->outputs.list[k], p));
+            if (rv_safetensors_has(weights, other)) {
+                free(*name);
+                *name = other;
+                return RV_OK;
+            }
+            free(other);
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status apply(const rv_safetensors *weights, const rv_network *network, rv_param *param,
+                       bool copy)
 {
     char *name = NULL;
     float *values = NULL;
@@ -367,7 +391,13 @@ static rv_status apply(const rv_safetensors *weights, rv_param *param, bool copy
     }
     const size_t count = rv_shape_count(&param->shape);
     RV_TRY(rv_own_tensor_name(&name, "", param));
-    rv_status status = copy ? rv_alloc(&values, count, sizeof *values, name) : RV_OK;
+    rv_status status = RV_OK;
+    if (!rv_safetensors_has(weights, name)) {
+        status = find_other_name(&name, weights, network, param);
+    }
+    if (status == RV_OK && copy) {
+        status = rv_alloc(&values, count, sizeof *values, name);
+    }
     if (status == RV_OK) {
         status = rv_safetensors_read(weights, values, name, &param->shape);
     }
@@ -380,18 +410,18 @@ static rv_status apply(const rv_safetensors *weights, rv_param *param, bool copy
 }
 
 /* A head that was trained before is in the file, unless it is a new one. */
-rv_status rv_own_weights_apply(const rv_safetensors *weights, rv_graph *graph, bool new_head,
-                               bool copy)
+rv_status rv_own_weights_apply(const rv_safetensors *weights, const rv_network *network,
+                               rv_graph *graph, bool new_head, bool copy)
 {
     for (int node = 0; node < rv_graph_node_count(graph); node++) {
         if (new_head && rv_is_head(rv_graph_node(graph, node)->name)) {
             continue;
         }
         for (int i = 0; i < RV_MAX_PARAMS; i++) {
-            RV_TRY(apply(weights, rv_graph_param(graph, node, i), copy));
+            RV_TRY(apply(weights, network, rv_graph_param(graph, node, i), copy));
         }
         for (int i = 0; i < RV_MAX_STATE; i++) {
-            RV_TRY(apply(weights, rv_graph_state(graph, node, i), copy));
+            RV_TRY(apply(weights, network, rv_graph_state(graph, node, i), copy));
         }
     }
     return RV_OK;

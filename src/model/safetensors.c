@@ -66,26 +66,84 @@ static bool locate(const rv_safetensors *f, json_t *entry, size_t *start, size_t
     return true;
 }
 
-static rv_status check_header(rv_safetensors *f)
+typedef struct extent {
+    size_t start, end;
+} extent;
+
+static int by_start(const void *a, const void *b)
+{
+    const extent *x = a, *y = b;
+    return x->start != y->start ? (x->start > y->start) - (x->start < y->start)
+                                : (x->end > y->end) - (x->end < y->end);
+}
+
+/* Tensors lie one behind the other and fill the file: what is between them could hide something. */
+static rv_status check_extents(const rv_safetensors *f, extent *extents)
+{
+    size_t at = 0;
+    qsort(extents, f->count, sizeof *extents, by_start);
+    for (size_t i = 0; i < f->count; i++) {
+        if (extents[i].start != at) {
+            return rv_fail(RV_ERR_FORMAT, "%s: byte %zu of the values is in %s tensor", f->name,
+                           at < extents[i].start ? at : extents[i].start,
+                           at < extents[i].start ? "no" : "more than one");
+        }
+        at = extents[i].end;
+    }
+    return at == f->n_values ? RV_OK
+                             : rv_fail(RV_ERR_FORMAT,
+                                       "%s: the tensors end at byte %zu of the values, the file "
+                                       "at %zu",
+                                       f->name, at, f->n_values);
+}
+
+static rv_status check_metadata(const rv_safetensors *f, json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(metadata)) {
+        return rv_fail(RV_ERR_FORMAT, "%s: its __metadata__ is no object", f->name);
+    }
+    json_object_foreach(metadata, key, value)
+    {
+        if (!json_is_string(value)) {
+            return rv_fail(RV_ERR_FORMAT, "%s: '%.100s' in its __metadata__ is no text", f->name,
+                           key);
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status check_entries(rv_safetensors *f, extent *extents)
 {
     const char *key;
     json_t *entry;
-    if (!json_is_object(f->header)) {
-        return rv_fail(RV_ERR_FORMAT, "%s: the header is no JSON object", f->name);
-    }
     json_object_foreach(f->header, key, entry)
     {
         size_t start, bytes;
         if (strcmp(key, "__metadata__") == 0) {
+            RV_TRY(check_metadata(f, entry));
             continue;
         }
         if (!locate(f, entry, &start, &bytes)) {
             return rv_fail(RV_ERR_FORMAT, "%s: tensor '%.100s' does not lie in the file as said",
                            f->name, key);
         }
-        f->count++;
+        extents[f->count++] = (extent){start, start + bytes};
     }
-    return RV_OK;
+    return check_extents(f, extents);
+}
+
+static rv_status check_header(rv_safetensors *f)
+{
+    extent *extents;
+    if (!json_is_object(f->header)) {
+        return rv_fail(RV_ERR_FORMAT, "%s: the header is no JSON object", f->name);
+    }
+    RV_TRY(rv_alloc(&extents, json_object_size(f->header) + 1, sizeof *extents, f->name));
+    const rv_status status = check_entries(f, extents);
+    free(extents);
+    return status;
 }
 
 static rv_status parse(rv_safetensors *f, const uint8_t *data, size_t size)
@@ -166,6 +224,26 @@ bool rv_safetensors_has(const rv_safetensors *f, const char *name)
     return strcmp(name, "__metadata__") != 0 && json_object_get(f->header, name) != NULL;
 }
 
+bool rv_safetensors_shape(const rv_safetensors *f, const char *name, rv_shape *out)
+{
+    const json_t *entry = rv_safetensors_has(f, name) ? json_object_get(f->header, name) : NULL;
+    const json_t *shape = json_object_get(entry, "shape");
+    const size_t rank = json_array_size(shape);
+    if (entry == NULL || rank > RV_MAX_RANK) {
+        return false;
+    }
+    *out = rv_shape_1(1);
+    out->rank = (int32_t)rank;
+    for (size_t i = 0; i < rank; i++) {
+        const json_int_t dim = json_integer_value(json_array_get(shape, i));
+        if (dim > INT32_MAX) {
+            return false;
+        }
+        out->dim[i] = (int32_t)dim;
+    }
+    return true;
+}
+
 static bool same_shape(const json_t *shape, const rv_shape *expected)
 {
     bool same = json_array_size(shape) == (size_t)expected->rank;
@@ -187,8 +265,7 @@ static rv_status fail_shape(const rv_safetensors *f, const char *name, json_t *s
     return status;
 }
 
-/* IEEE 754 binary16 to float. */
-static float from_half(uint16_t h)
+float rv_from_half(uint16_t h)
 {
     const uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = h >> 10 & 31u;
     const uint32_t fraction = h & 1023u;
@@ -203,6 +280,28 @@ static float from_half(uint16_t h)
     return value;
 }
 
+/* Floats of a type that the header may name, which lie at any alignment. */
+static void copy_values(float *out, const uint8_t *p, size_t bytes, const char *type)
+{
+    const size_t size = value_bytes(type);
+    if (strcmp(type, "F32") == 0) {
+        memcpy(out, p, bytes);
+        return;
+    }
+    for (size_t i = 0; i < bytes / size; i++, p += size) {
+        double wide;
+        if (size == 8) {
+            memcpy(&wide, p, sizeof wide);
+            out[i] = (float)wide;
+        } else if (type[0] == 'B') {
+            const uint8_t float_bytes[4] = {0, 0, p[0], p[1]};
+            memcpy(&out[i], float_bytes, sizeof out[i]);
+        } else {
+            out[i] = rv_from_half((uint16_t)(p[0] | p[1] << 8));
+        }
+    }
+}
+
 rv_status rv_safetensors_read(const rv_safetensors *f, float *out, const char *name,
                               const rv_shape *shape)
 {
@@ -215,17 +314,13 @@ rv_status rv_safetensors_read(const rv_safetensors *f, float *out, const char *n
         return fail_shape(f, name, json_object_get(entry, "shape"), shape);
     }
     const char *type = json_string_value(json_object_get(entry, "dtype"));
-    const bool half = strcmp(type, "F16") == 0;
-    if (!half && strcmp(type, "F32") != 0) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "%s: tensor '%s' is %s; F32 and F16 can be read",
-                       f->name, name, type);
+    if (type[0] != 'F' && strcmp(type, "BF16") != 0) {
+        return rv_fail(RV_ERR_UNSUPPORTED,
+                       "%s: tensor '%s' is %s; F32, F16, BF16 and F64 can be read", f->name, name,
+                       type);
     }
-    for (size_t i = 0; out != NULL && half && i < bytes / 2; i++) {
-        const uint8_t *p = f->values + start + 2 * i;
-        out[i] = from_half((uint16_t)(p[0] | p[1] << 8));
-    }
-    if (out != NULL && !half) {
-        memcpy(out, f->values + start, bytes);
+    if (out != NULL) {
+        copy_values(out, f->values + start, bytes, type);
     }
     return RV_OK;
 }

@@ -20,10 +20,16 @@ void rv_safetensors_close(rv_safetensors *file);
 const char *rv_safetensors_metadata(const rv_safetensors *file, const char *key);
 size_t rv_safetensors_count(const rv_safetensors *file);
 bool rv_safetensors_has(const rv_safetensors *file, const char *name);
+/** Shape of the tensor of that name, whose sizes beyond the rank become 1; false where there is none, or of more than
+ *  RV_MAX_RANK. */
+bool rv_safetensors_shape(const rv_safetensors *file, const char *name, rv_shape *out);
 /** Checks that a tensor of that name has that shape, and where `out` is given, copies its values, which
- *  may be F32 or F16, there. RV_ERR_NOT_FOUND; RV_ERR_SHAPE names both shapes. */
+ *  may be F32, F16, BF16 or F64, there. RV_ERR_NOT_FOUND; RV_ERR_SHAPE names both shapes. */
 RV_NODISCARD rv_status rv_safetensors_read(const rv_safetensors *file, float *out, const char *name,
                                            const rv_shape *shape);
+
+/** IEEE 754 binary16 to float. */
+float rv_from_half(uint16_t half);
 
 /** A tensor to be written. */
 typedef struct rv_stored_tensor {

@@ -14,12 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rv_model *squeezenet(void)
+static rv_model *squeezenet_of(const char *file)
 {
+    char name[128];
     rv_model *model;
-    const char *path = rv_test_shared("models/squeezenet_v1.0/squeezenet_v1.0.caffemodel");
+    snprintf(name, sizeof name, "models/squeezenet_v1.0/squeezenet_v1.0.%s", file);
+    const char *path = rv_test_shared(name);
     cr_assert_eq(rv_model_open(&model, path, NULL), RV_OK, "%s", rv_error_message());
     return model;
+}
+
+static rv_model *squeezenet(void)
+{
+    return squeezenet_of("caffemodel");
 }
 
 static rv_features *create(const rv_model *model, rv_device *device, const char *const *layers,
@@ -54,9 +61,10 @@ static const char *made_up_input(void)
     return path;
 }
 
-Test(features, squeezenet_gives_the_scores_of_independent_programs)
+/* The same weights in a format of each kind give what they recorded. */
+static void check_scores(const char *format)
 {
-    rv_model *model = squeezenet();
+    rv_model *model = squeezenet_of(format);
     rv_device *device = rv_test_device();
     rv_features *f = create(model, device, NULL, 0);
     float *expected;
@@ -67,13 +75,28 @@ Test(features, squeezenet_gives_the_scores_of_independent_programs)
     const rv_feature_map map = rv_features_map(f, 0);
     cr_assert(map.dim[0] == 1 && map.dim[1] == 1000 && dim[1] == 1000);
     for (int i = 0; i < 1000; i++) {
-        cr_assert_float_eq(map.data[i], expected[i], 1e-4, "class %d: %g, not %g", i,
+        cr_assert_float_eq(map.data[i], expected[i], 1e-4, "%s: class %d: %g, not %g", format, i,
                            (double)map.data[i], (double)expected[i]);
     }
     free(expected);
     rv_features_destroy(f);
     rv_device_close(device);
     rv_model_close(model);
+}
+
+Test(features, squeezenet_gives_the_scores_of_independent_programs)
+{
+    check_scores("caffemodel");
+}
+
+Test(features, squeezenet_from_onnx_gives_the_same_scores)
+{
+    check_scores("onnx");
+}
+
+Test(features, squeezenet_from_safetensors_gives_the_same_scores)
+{
+    check_scores("safetensors");
 }
 
 /* Compares a layer with the line about it in tests/data/squeezenet_layers.txt. */

@@ -1,0 +1,123 @@
+/* How pictures were prepared for training: the usual ways by name, and which of them an ONNX file shows. */
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "model/onnx.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    rv_preprocessing value;
+} table[] = {
+    {"bytes", {false, 255, {0, 0, 0}, {1, 1, 1}}},
+    {"caffe", {true, 255, {104, 117, 123}, {1, 1, 1}}},
+    {"signed", {false, 1, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}}},
+    {"torch", {false, 1, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}},
+    {"unit", {false, 1, {0, 0, 0}, {1, 1, 1}}},
+    {"vgg", {true, 255, {103.939f, 116.779f, 123.68f}, {1, 1, 1}}},
+};
+
+enum { N_WAYS = sizeof table / sizeof table[0] };
+
+rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name)
+{
+    const char *names[N_WAYS];
+    for (size_t i = 0; i < N_WAYS; i++) {
+        names[i] = table[i].name;
+        if (strcmp(name, names[i]) == 0) {
+            *out = table[i].value;
+            return RV_OK;
+        }
+    }
+    return rv_fail(RV_ERR_USAGE,
+                   "there is no preprocessing '%.40s'; the nearest is '%s' (bytes, caffe, signed, "
+                   "torch, unit, vgg)",
+                   name, names[rv_nearest(name, names, N_WAYS)]);
+}
+
+/* --- what a file shows ----------------------------------------------------------------------- */
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Names that Caffe's published networks gave their layers, and that their converters keep. */
+static bool is_caffe_name(const char *name)
+{
+    static const char *const beginnings[] = {"conv1_1",          "relu1_1",      "fire2/squeeze1x1",
+                                             "relu_conv1",       "conv1/7x7_s2", "fc6",
+                                             "inception_3a/1x1", "relu6",        "conv2/norm2"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (begins(name, beginnings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Names of torchvision's and timm's modules, and of MXNet's networks, which were trained on the same pictures. */
+static bool is_torch_name(const char *name)
+{
+    static const char *const beginnings[] = {
+        "features.",    "layer1.",    "/features/",   "/layer1/",   "classifier.",
+        "blocks.",      "vgg0_",      "resnetv1",     "resnetv2",   "squeezenet0_",
+        "squeezenet1_", "densenet0_", "mobilenetv2_", "inception0", "alexnet0_"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (begins(name, beginnings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the file computes with the picture before any layer: then it prepares it itself, from values unknown. */
+static bool prepares_itself(const rv_onnx *o, const char *input)
+{
+    static const char *const ops[] = {"Sub", "Add", "Mul", "Div", "BatchNormalization"};
+    for (size_t i = 0; i < o->n_nodes; i++) {
+        const rv_onnx_node *node = &o->nodes[i];
+        for (size_t k = 0; node->needed && k < node->inputs.n; k++) {
+            for (size_t j = 0; j < sizeof ops / sizeof ops[0]; j++) {
+                if (strcmp(node->inputs.list[k], input) == 0 && strcmp(node->op, ops[j]) == 0) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_vgg(const rv_network *network)
+{
+    for (size_t i = 0; i < network->n_layers; i++) {
+        const rv_names *outputs = &network->layers[i].outputs;
+        for (size_t k = 0; k < outputs->n; k++) {
+            if (strcmp(outputs->list[k], "conv5_1") == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool rv_onnx_preprocessing(const rv_onnx *o, rv_network *network)
+{
+    bool torch = strcmp(o->producer, "pytorch") == 0, caffe = false;
+    if (prepares_itself(o, network->input)) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_nodes; i++) {
+        const rv_onnx_node *node = &o->nodes[i];
+        caffe = caffe || is_caffe_name(node->name) || is_caffe_name(node->outputs.list[0]);
+        torch = torch || is_torch_name(node->name);
+    }
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        torch = torch || is_torch_name(o->tensors[i]->name);
+    }
+    if (!torch && !caffe) {
+        return false;
+    }
+    const char *name = torch ? "torch" : is_vgg(network) ? "vgg" : "caffe";
+    return rv_preprocessing_find(&network->preprocessing, name) == RV_OK;
+}
