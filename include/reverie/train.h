@@ -25,6 +25,7 @@ typedef struct rv_train_layer {
 
 /** What came of one epoch, or of the part of one that was trained. Shares are 0 to 1. */
 typedef struct rv_train_epoch {
+    int phase;             /**< 1 or 2 with `unfreeze_from`, else 0 */
     int epoch;             /**< from 1 */
     int64_t steps;         /**< updates so far */
     double loss, accuracy; /**< means over the batches, while weights moved; right is what has
@@ -55,7 +56,16 @@ typedef struct rv_train_options {
     const char
         *freeze_until; /**< layer: it and all that it depends on stays as it is; NULL: none */
     const char *
-        freeze; /**< names of layers with * and ?, commas between them, that stay as they are; NULL: none */
+        freeze; /**< names of layers with * and ?, commas between them, that stay as they are; behind a "!" all
+                     but these; NULL: none */
+    const char *
+        freeze_below; /**< layer: all that it depends on stays as it is, the layer itself does not; NULL: none */
+    const char *
+        unfreeze_from; /**< NULL, or two trainings in one: first the new head (with `freeze` and freeze_until NULL), or
+                            what these leave, in the folder "head" of the run; then, from its best weights on and
+                            with freeze_below of this layer, the rest */
+    int unfreeze_epochs;     /**< of the second; 0: `epochs` */
+    double unfreeze_rate;    /**< learning rate of the second; 0: a tenth of the first */
     const char *layer_rates; /**< "conv1_*=0.1,fc6=2": factors of the learning rate; NULL: 1 */
     int epochs;              /**< default 10 */
     int64_t max_steps;       /**< stop there, as Ctrl-C does; 0: no limit */

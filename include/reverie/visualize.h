@@ -4,6 +4,7 @@
 #define REVERIE_VISUALIZE_H
 
 #include <reverie/image.h>
+#include <reverie/train.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,6 +16,11 @@ extern "C" {
  *  @return RV_ERR_NOT_FOUND: there is no metrics.csv in it; RV_ERR_FORMAT: with the line; RV_ERR_USAGE: no epoch has
  *          ended yet. */
 RV_API RV_NODISCARD rv_status rv_visualize_training(rv_image **out, const char *run);
+/** The losses of a search for a learning rate, and where they fall most steeply.
+ *  @param[out] out   900 x 480 pixels.
+ *  @param points     n of them, as rv_find_learning_rate() gives them, which also gives `suggestion`. */
+RV_API RV_NODISCARD rv_status rv_visualize_rates(rv_image **out, const rv_rate_point *points,
+                                                 size_t n, double suggestion);
 
 #ifdef __cplusplus
 }

@@ -39,7 +39,27 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .offset = AT(freeze),
      .argument = "NAMES",
-     .help = "leave layers of these names as they are: 'conv1_*,conv2_*'"},
+     .help = "leave layers of these names as they are: 'conv1_*,conv2_*'; all others: '!head/*'"},
+    {.name = "unfreeze-from",
+     .kind = CLI_TEXT,
+     .offset = AT(unfreeze_from),
+     .argument = "LAYER",
+     .help = "train in two phases: first the new head alone (or what --freeze leaves), then this "
+             "layer and all behind it too, at a lower rate"},
+    {.name = "unfreeze-epochs",
+     .kind = CLI_INT,
+     .offset = AT(unfreeze_epochs),
+     .argument = "N",
+     .otherwise = "as --epochs",
+     .max = 1e6,
+     .help = "epochs of the second phase"},
+    {.name = "unfreeze-rate",
+     .kind = CLI_REAL,
+     .offset = AT(unfreeze_rate),
+     .argument = "R",
+     .otherwise = "a tenth of the first",
+     .max = 1e6,
+     .help = "learning rate of the second phase"},
     {.name = "layer-rates",
      .kind = CLI_TEXT,
      .offset = AT(layer_rates),
@@ -98,7 +118,9 @@ static const cli_option options[] = {
     {.name = "find-rate",
      .kind = CLI_FLAG,
      .offset = AT(find_rate),
-     .help = "try rates from 1e-6 to 10 over 100 steps, print the losses, and write nothing"},
+     .help =
+         "try rates from 1e-6 to 10 over 100 steps and print the losses; nothing is written but a "
+         "plot, with -o FILE.png"},
     {.name = "sweep",
      .kind = CLI_TEXT,
      .offset = AT(sweep),
@@ -314,10 +336,9 @@ static int run(cli *c, const void *given, const cli_list *words)
     if ((s->architecture == NULL) == (s->model == NULL)) {
         return cli_usage("train needs --arch NAME, or --model FILE to go on from");
     }
-    int code = cli_open_device(c);
-    if (code == CLI_DONE) {
-        code = s->find_rate ? cli_find_rate(c, s, words->items[0])
-                            : cli_train_run(c, s, words->items[0], folder);
+    int code = s->find_rate ? cli_find_rate(c, s, words->items[0]) : cli_open_device(c);
+    if (code == CLI_DONE && !s->find_rate) {
+        code = cli_train_run(c, s, words->items[0], folder);
     }
     return code == CLI_DONE ? cli_json_print(c, code) : code;
 }
@@ -339,6 +360,8 @@ const cli_command cli_train = {
     .example = "reverie train mnist/ --arch lenet -o run --epochs 10\n"
                "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
                "reverie train photos/ --arch small-cnn -o run --resume auto\n"
+               "reverie train photos/ --model squeezenet.caffemodel --head linear --unfreeze-from "
+               "fire8/squeeze1x1 -o run\n"
                "reverie train ages.csv --arch small-cnn -o run --loss mse\n"
                "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
     .min_words = 1,

@@ -15,6 +15,7 @@ typedef struct watcher {
     json_t *epochs;
     bool values; /* are learned: there are errors, and no right answers */
     bool heading;
+    int phase;
 } watcher;
 
 static json_t *layers_json(const rv_train_epoch *e)
@@ -39,6 +40,9 @@ json_t *cli_epoch_json(const rv_train_epoch *e)
         cli_json_real(e->accuracy), "val_loss", cli_json_real(e->val_loss), "val_accuracy",
         cli_json_real(e->val_accuracy), "val_error", cli_json_real(e->val_error), "learning_rate",
         cli_json_real(e->learning_rate), "images_per_second", cli_json_real(e->images_per_second));
+    if (e->phase > 0) {
+        json_object_set_new(json, "phase", json_integer(e->phase));
+    }
     if (e->n_layers > 0) {
         json_object_set_new(json, "layers", layers_json(e));
     }
@@ -78,6 +82,12 @@ static void print_epoch(void *payload, const rv_train_epoch *e)
         return;
     }
     rv_terminal_finish(stderr);
+    if (w->phase != e->phase) {
+        printf(e->phase == 1 ? "first phase: what is new\n"
+                             : "second phase: more of the network, at a lower rate\n");
+        w->phase = e->phase;
+        w->heading = false;
+    }
     if (!w->heading) {
         printf(w->values ? "epoch    loss  val loss   val error  learning rate  images/s\n"
                          : "epoch    loss  right %%  val loss  val right %%  learning rate  "
@@ -113,6 +123,9 @@ rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
     o.freeze_until = s->freeze_until;
     o.freeze = s->freeze;
     o.layer_rates = s->layer_rates;
+    o.unfreeze_from = s->unfreeze_from;
+    o.unfreeze_epochs = s->unfreeze_epochs;
+    o.unfreeze_rate = s->unfreeze_rate;
     o.size = s->size;
     o.epochs = s->epochs;
     o.max_steps = (int64_t)s->max_steps;
@@ -211,7 +224,8 @@ int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, cons
     if (code != CLI_DONE) {
         return code;
     }
-    if (result.best.epoch > 0) {
+    const bool all = s->unfreeze_from == NULL || result.best.phase != 1;
+    if (result.best.epoch > 0 && all) {
         cli_json_set(c, "best", cli_epoch_json(&result.best));
         code = report_best(c, s, dataset, folder);
     }
@@ -246,13 +260,34 @@ static void print_rates(const rv_rate_point *points, size_t n, double suggestion
     printf("the loss falls most steeply at %.2g\n", suggestion);
 }
 
+static int draw_rates(const cli_train_settings *s, const rv_rate_point *points, size_t n,
+                      double suggestion)
+{
+    rv_image_write_options write = RV_IMAGE_WRITE_OPTIONS_INIT;
+    rv_image *image;
+    write.overwrite = s->overwrite;
+    int code = cli_status(rv_visualize_rates(&image, points, n, suggestion));
+    if (code == CLI_DONE) {
+        code = cli_status(rv_image_write(image, s->output, &write));
+        rv_image_destroy(image);
+    }
+    return code;
+}
+
 int cli_find_rate(cli *c, const cli_train_settings *s, const char *dataset)
 {
     const rv_train_options options = cli_train_options(c, s);
     rv_rate_point *points = NULL;
     size_t n;
     double suggestion;
-    const int code =
+    if (s->output != NULL && !rv_image_has_name(s->output)) {
+        return cli_usage("--find-rate draws a plot into -o FILE.png, not %s", s->output);
+    }
+    int code = cli_open_device(c);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    code =
         cli_status(rv_find_learning_rate(&points, &n, &suggestion, c->device, dataset, &options));
     if (code != CLI_DONE) {
         return code;
@@ -269,6 +304,7 @@ int cli_find_rate(cli *c, const cli_train_settings *s, const char *dataset)
         rv_terminal_finish(stderr);
         print_rates(points, n, suggestion);
     }
+    const int drawn = s->output != NULL ? draw_rates(s, points, n, suggestion) : CLI_DONE;
     free(points);
-    return CLI_DONE;
+    return drawn;
 }

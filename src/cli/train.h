@@ -8,14 +8,15 @@
 /** What the options of `train` say. */
 typedef struct cli_train_settings {
     char *output, *sweep, *architecture, *model, *resume;
-    char *loss, *head, *freeze_until, *freeze, *layer_rates;
+    char *loss, *head, *freeze_until, *freeze, *layer_rates, *unfreeze_from;
     char *optimizer, *schedule, *init, *recipe;
-    int size, epochs, batch, accumulate, patience, plateau_patience, read_threads, top;
+    int size, epochs, batch, accumulate, patience, plateau_patience, read_threads, top,
+        unfreeze_epochs;
     int pooling; /**< rv_pooling less 1 */
     uint64_t max_steps, checkpoint_steps;
     double checkpoint_minutes, time_limit;
     double learning_rate, momentum, l1, l2, clip_value, clip_norm, average;
-    double warm_up, decay_factor, decay_epochs, smoothing, validation;
+    double warm_up, unfreeze_rate, decay_factor, decay_epochs, smoothing, validation;
     bool penalize_all, strict, overwrite, find_rate, diagnose;
 } cli_train_settings;
 

@@ -1,4 +1,4 @@
-/* Draws the curves of a training from its metrics.csv. */
+/* Draws the curves of a training from its metrics.csv, and those of a search for a learning rate. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/file.h"
@@ -8,10 +8,11 @@
 
 #include <math.h>
 #include <reverie/visualize.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 900, PANEL = 320, SCALE = 2, LARGEST_FILE = 1 << 26 };
+enum { WIDTH = 900, PANEL = 320, RATES_PANEL = 480, SCALE = 2, LARGEST_FILE = 1 << 26 };
 
 /* Columns that are drawn, as metrics.csv names them. */
 enum { EPOCH, LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, RATE, VAL_ERROR, N_COLUMNS };
@@ -153,5 +154,47 @@ rv_status rv_visualize_training(rv_image **out, const char *run)
         free(t.columns[k]);
     }
     free(path);
+    return status;
+}
+
+/* --- rates ----------------------------------------------------------------------------------- */
+
+/* Losses that grew beyond what the curve is about leave it: it would be flat below them. */
+static void fill_rates(double *columns, const rv_rate_point *points, size_t n)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, i == 0 || points[i].mean < 1.5 * points[0].mean ? points[i].mean : 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        columns[i] = points[i].rate;
+        columns[n + i] = points[i].loss <= 1.3 * most ? points[i].loss : NAN;
+        columns[2 * n + i] = points[i].mean <= 1.3 * most ? points[i].mean : NAN;
+    }
+}
+
+rv_status rv_visualize_rates(rv_image **out, const rv_rate_point *points, size_t n,
+                             double suggestion)
+{
+    double *columns;
+    double at = NAN;
+    char name[64];
+    *out = NULL;
+    RV_TRY(rv_alloc(&columns, 3 * n + 1, sizeof *columns, "curves"));
+    fill_rates(columns, points, n);
+    for (size_t i = 0; i < n; i++) {
+        at = points[i].rate == suggestion ? points[i].mean : at;
+    }
+    snprintf(name, sizeof name, "falls most at %.2g", suggestion);
+    const rv_series series[3] = {{"loss of a step", columns, columns + n, n, false},
+                                 {"mean", columns, columns + 2 * n, n, false},
+                                 {name, &suggestion, &at, isfinite(at), true}};
+    const rv_plot plot = {
+        "loss by learning rate", "learning rate", series, isfinite(at) ? 3 : 2, true, false, false};
+    rv_status status = rv_image_create(out, WIDTH, RATES_PANEL, 3, 8);
+    if (status == RV_OK) {
+        rv_plot_draw(*out, 0, 0, WIDTH, RATES_PANEL, SCALE, &plot);
+    }
+    free(columns);
     return status;
 }

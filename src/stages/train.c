@@ -394,12 +394,15 @@ static rv_status train(rv_train_run *run)
     return RV_OK;
 }
 
-rv_status rv_train(rv_train_result *result, rv_device *device, const char *dataset,
-                   const char *folder, const rv_train_options *options)
+rv_status rv_train_once(rv_train_result *result, rv_device *device, const char *dataset,
+                        const char *folder, const rv_train_options *options, int phase)
 {
-    rv_train_run run = {.device = device, .dataset_path = dataset, .folder = folder};
+    rv_train_run run = {.device = device,
+                        .dataset_path = dataset,
+                        .folder = folder,
+                        .options = *options,
+                        .phase = phase};
     *result = (rv_train_result){0};
-    RV_TRY(rv_train_resolve(&run.options, options));
     RV_TRY(rv_train_find_task(&run.task, run.options.loss));
     rv_status status = rv_train_prepare(&run);
     if (status == RV_OK && !run.finished_before) {
@@ -413,4 +416,15 @@ rv_status rv_train(rv_train_result *result, rv_device *device, const char *datas
     result->diverged = run.diverged;
     rv_train_release(&run);
     return status;
+}
+
+rv_status rv_train(rv_train_result *result, rv_device *device, const char *dataset,
+                   const char *folder, const rv_train_options *options)
+{
+    rv_train_options resolved;
+    *result = (rv_train_result){0};
+    RV_TRY(rv_train_resolve(&resolved, options));
+    return resolved.unfreeze_from != NULL
+               ? rv_train_phases(result, device, dataset, folder, &resolved)
+               : rv_train_once(result, device, dataset, folder, &resolved, 0);
 }

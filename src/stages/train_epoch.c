@@ -126,6 +126,7 @@ rv_status rv_train_end_epoch(rv_train_run *run)
 {
     rv_train_position *at = &run->at;
     rv_train_epoch e = {
+        .phase = run->phase,
         .epoch = (int)(at->batches / run->batches_per_epoch),
         .steps = at->steps,
         .loss = at->loss / (double)run->batches_per_epoch,

@@ -54,16 +54,10 @@ static void mark(void *payload, int node)
     ((bool *)payload)[node] = true;
 }
 
-/* A layer and all that it depends on. */
-static rv_status freeze_until(rv_train_run *run, const char *layer)
+/* All that the marked nodes up to `last` depend on. */
+static void mark_below(rv_train_run *run, int last)
 {
     const rv_graph *graph = run->graph.graph;
-    rv_value value;
-    RV_TRY(rv_graph_find(graph, &value, layer));
-    const int last = rv_graph_producer(graph, value);
-    if (last >= 0) {
-        run->frozen[last] = true;
-    }
     for (int i = last; i >= 0; i--) {
         for (int k = 0; run->frozen[i] && k < rv_graph_node(graph, i)->n_in; k++) {
             const int from = rv_graph_producer(graph, rv_graph_node_inputs(graph, i)[k]);
@@ -72,7 +66,39 @@ static rv_status freeze_until(rv_train_run *run, const char *layer)
             }
         }
     }
+}
+
+/* All that a layer depends on, and, with `itself`, the layer. */
+static rv_status freeze_down(rv_train_run *run, const char *layer, bool itself)
+{
+    rv_value value;
+    RV_TRY(rv_graph_find(run->graph.graph, &value, layer));
+    const int last = rv_graph_producer(run->graph.graph, value);
+    if (last >= 0) {
+        run->frozen[last] = true;
+        mark_below(run, last);
+        run->frozen[last] = itself;
+    }
     return RV_OK;
+}
+
+/* "a*,b*", or with "!" before it all but these. */
+static rv_status freeze_named(rv_train_run *run, const char *text)
+{
+    const bool others = text[0] == '!';
+    const size_t n = (size_t)rv_graph_node_count(run->graph.graph);
+    char pattern[MAX_NAME];
+    bool *named;
+    RV_TRY(rv_alloc(&named, n, sizeof *named, "layers"));
+    rv_status status = RV_OK;
+    for (text += others; status == RV_OK && next_part(pattern, &text);) {
+        status = for_matching(run, pattern, mark, named) > 0 ? RV_OK : fail_no_layer(pattern);
+    }
+    for (size_t i = 0; i < n; i++) {
+        run->frozen[i] = run->frozen[i] || named[i] != others;
+    }
+    free(named);
+    return status;
 }
 
 static bool learns_something(const rv_train_run *run)
@@ -88,19 +114,24 @@ static bool learns_something(const rv_train_run *run)
 rv_status rv_train_freeze(rv_train_run *run)
 {
     const rv_train_options *o = &run->options;
-    char pattern[MAX_NAME];
-    if (o->freeze == NULL && o->freeze_until == NULL) {
+    rv_value later;
+    if (o->unfreeze_from != NULL) {
+        /* For the second phase: an unknown name is told before the first. */
+        RV_TRY(rv_graph_find(run->graph.graph, &later, o->unfreeze_from));
+    }
+    if (o->freeze == NULL && o->freeze_until == NULL && o->freeze_below == NULL) {
         return RV_OK;
     }
     RV_TRY(rv_alloc(&run->frozen, (size_t)rv_graph_node_count(run->graph.graph),
                     sizeof *run->frozen, "layers"));
     if (o->freeze_until != NULL) {
-        RV_TRY(freeze_until(run, o->freeze_until));
+        RV_TRY(freeze_down(run, o->freeze_until, true));
     }
-    for (const char *text = o->freeze; text != NULL && next_part(pattern, &text);) {
-        if (for_matching(run, pattern, mark, run->frozen) == 0) {
-            return fail_no_layer(pattern);
-        }
+    if (o->freeze_below != NULL) {
+        RV_TRY(freeze_down(run, o->freeze_below, false));
+    }
+    if (o->freeze != NULL) {
+        RV_TRY(freeze_named(run, o->freeze));
     }
     return learns_something(run)
                ? RV_OK

@@ -111,6 +111,8 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
         out->learning_rate = usual_rate(out->optimizer);
     }
     RV_TRY(check("the number of epochs", out->epochs, 1, MAX_EPOCHS));
+    RV_TRY(check("the number of epochs of the second phase", out->unfreeze_epochs, 0, MAX_EPOCHS));
+    RV_TRY(check("the learning rate of the second phase", out->unfreeze_rate, 0, 1e6));
     RV_TRY(check("batch", out->batch, 1, MAX_BATCH));
     RV_TRY(check("the number of batches of an update", out->accumulate, 1, MAX_BATCH));
     RV_TRY(check("the smoothing of labels", out->smoothing, 0, 1));
@@ -134,12 +136,12 @@ rv_status rv_train_config(char **out, const rv_train_options *o, const char *dat
         o->optimizer, "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2",
         o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
         o->clip_norm, "average", o->average, "pooling", pooling_names[o->pooling]);
-    json_t *more =
-        json_pack("{s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "loss", o->loss,
-                  "schedule", o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
-                  "decay_epochs", o->decay_epochs, "plateau_patience", o->plateau_patience, "init",
-                  o->init, "smoothing", o->smoothing, "recipe", o->recipe, "validation",
-                  o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
+    json_t *more = json_pack(
+        "{s:s?, s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "freeze_below",
+        o->freeze_below, "loss", o->loss, "schedule", o->schedule, "warm_up", o->warm_up,
+        "decay_factor", o->decay_factor, "decay_epochs", o->decay_epochs, "plateau_patience",
+        o->plateau_patience, "init", o->init, "smoothing", o->smoothing, "recipe", o->recipe,
+        "validation", o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
     *out = NULL;
     if (json != NULL && more != NULL && json_object_update(json, more) == 0) {
         *out = json_dumps(json, JSON_INDENT(2));

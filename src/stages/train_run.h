@@ -28,6 +28,7 @@ typedef struct rv_diagnosis rv_diagnosis;
 
 typedef struct rv_train_run {
     rv_train_options options; /**< resolved */
+    int phase;                /**< of two, 0: there is one only */
     rv_task task;             /**< by the loss */
     const char *folder;       /**< NULL: nothing is written */
     const char *dataset_path;
@@ -92,6 +93,16 @@ RV_NODISCARD rv_status rv_train_rate(rv_rate *out, const rv_train_options *o, in
 RV_NODISCARD rv_status rv_train_config(char **out, const rv_train_options *o, const char *dataset);
 /** train_options.c: RV_ERR_USAGE names the first option in which two configurations differ. */
 RV_NODISCARD rv_status rv_train_same_config(const char *now, const char *then, const char *file);
+
+/** train.c: one training, its options resolved.
+ *  @param phase  of two, 0: there is one only */
+RV_NODISCARD rv_status rv_train_once(rv_train_result *result, rv_device *device,
+                                     const char *dataset, const char *folder,
+                                     const rv_train_options *options, int phase);
+/** train_phases.c: two, by options->unfreeze_from. */
+RV_NODISCARD rv_status rv_train_phases(rv_train_result *result, rv_device *device,
+                                       const char *dataset, const char *folder,
+                                       const rv_train_options *options);
 
 /** train_checkpoint.c: writes last.safetensors and metrics.csv. */
 RV_NODISCARD rv_status rv_train_save(rv_train_run *run);

@@ -162,6 +162,24 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     fails 2 "only a .csv list tells several labels" -q evaluate labels/best.safetensors set
 }
 
+@test "a head learns first, then more of the network" {
+    works -q "${train[@]}" -o base
+    works -q train set --model base/best.safetensors --head linear --unfreeze-from hidden1 --unfreeze-epochs 2 \
+        --batch 4 --epochs 1 -o run
+    [[ ${lines[0]} == "first phase: "* && ${lines[3]} == "second phase: "* && ${lines[6]} == "    2 "* ]]
+    [[ $output == *"4 pictures: "* && -s run/head/best.safetensors && -s run/best.safetensors ]]
+    works -q train set --model base/best.safetensors --head linear --unfreeze-from hidden1 --unfreeze-epochs 2 \
+        --batch 4 --epochs 1 -o run --resume auto --json
+    [[ $output == *'"finished": true'* ]]
+}
+
+@test "--find-rate prints losses, and draws them" {
+    works -q train set --arch mlp:8 --size 8 --batch 4 --find-rate -o rates.png
+    [[ ${lines[0]} == "learning rate  mean loss" && $output == *"falls most steeply"* ]]
+    [ "$(head -c 4 rates.png | tail -c 3)" = PNG ]
+    fails 2 "--find-rate draws a plot into -o FILE.png, not run" train set --arch mlp:8 --find-rate -o run
+}
+
 @test "train and evaluate refuse what they cannot do" {
     fails 2 "train needs a folder for the run" train set --arch mlp
     fails 2 "train needs --arch NAME, or --model FILE" train set -o run

@@ -3,6 +3,7 @@
 #include "support/assert.h"
 #include "support/scratch.h"
 
+#include <math.h>
 #include <reverie/visualize.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,4 +59,34 @@ Test(curves, damaged_lines_are_named)
               rv_error_message());
     cr_assert_null(image);
     cr_assert_eq(draw(&image, ""), RV_ERR_USAGE);
+}
+
+/* The loss of a step is noisy, the mean falls, then both rise out of the picture; the place is a third colour. */
+Test(curves, losses_by_rate_are_drawn_with_the_place_that_is_suggested)
+{
+    rv_rate_point points[60];
+    rv_image *image;
+    for (int i = 0; i < 60; i++) {
+        const double mean = i < 20 ? 2 : i < 45 ? 2 - 0.06 * (i - 20) : 0.5 + 3 * (i - 45);
+        points[i] = (rv_rate_point){1e-6 * pow(1e7, i / 59.0), mean + 0.05 * (i % 3), mean};
+    }
+    RV_ASSERT_OK(rv_visualize_rates(&image, points, 60, points[30].rate));
+    cr_assert(rv_image_width(image) == 900 && rv_image_height(image) == 480);
+    cr_assert_gt(count(image, 100, 36, 870, 400, false), 50);
+    cr_assert_gt(count(image, 100, 36, 870, 400, true), 50);
+    /* The mean is high on the left and low on the right, where the picture ends: what is beyond is left out. */
+    cr_assert_gt(count(image, 100, 36, 250, 160, true), 20);
+    cr_assert_eq(count(image, 100, 300, 250, 400, true), 0);
+    cr_assert_gt(count(image, 780, 300, 876, 400, true), 20);
+    const uint8_t *p = rv_image_pixels_const(image);
+    int green = 0;
+    for (int i = 0; i < 900 * 400; i++) {
+        green += p[3 * i + 1] > p[3 * i] + 90 && p[3 * i + 1] > p[3 * i + 2] + 20;
+    }
+    cr_assert(green > 5 && green < 400, "%d", green);
+    rv_image_destroy(image);
+    RV_ASSERT_OK(rv_visualize_rates(&image, points, 60, NAN));
+    rv_image_destroy(image);
+    RV_ASSERT_OK(rv_visualize_rates(&image, points, 0, NAN));
+    rv_image_destroy(image);
 }

@@ -1,0 +1,189 @@
+/* Two phases of transfer learning in one: the same as one behind the other, and gone on with. */
+/* SPDX-License-Identifier: MIT */
+#include <reverie/train.h>
+
+#include "base/file.h"
+#include "model/safetensors.h"
+#include "support/assert.h"
+#include "support/device.h"
+#include "support/scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { N = 96, SIDE = 8 };
+
+static rv_device *device;
+static char base[256];
+
+/* Bars upright or lying in noise, as IDX files, and a network that has learned a little from them. */
+static void build(void)
+{
+    static uint8_t pictures[16 + N * SIDE * SIDE] = {0, 0, 8, 3,    0, 0, 0, N,
+                                                     0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    static uint8_t labels[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
+    uint32_t noise = 1;
+    for (int i = 0; i < N; i++) {
+        labels[8 + i] = (uint8_t)(i % 2);
+        for (int p = 0; p < SIDE * SIDE; p++) {
+            noise = noise * 1664525u + 1013904223u;
+            const int at = i % 2 == 0 ? p % SIDE : p / SIDE;
+            pictures[16 + i * SIDE * SIDE + p] =
+                (uint8_t)((noise >> 25) + (at == i / 2 % SIDE ? 120 : 0));
+        }
+    }
+    device = rv_test_device();
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("set"), 0755));
+    rv_test_write(rv_test_path("set/train-images-idx3-ubyte"), pictures, sizeof pictures);
+    rv_test_write(rv_test_path("set/train-labels-idx1-ubyte"), labels, sizeof labels);
+    rv_train_options o = rv_train_defaults();
+    rv_train_result result;
+    o.architecture = "mlp:12,6";
+    o.epochs = 2;
+    o.batch = 8;
+    RV_ASSERT_OK(rv_train(&result, device, rv_test_path("set"), rv_test_path("base"), &o));
+    snprintf(base, sizeof base, "%s", rv_test_path("base/best.safetensors"));
+}
+
+static void destroy(void)
+{
+    rv_device_close(device);
+}
+
+TestSuite(train_phases, .init = build, .fini = destroy);
+
+static rv_train_options transfer(void)
+{
+    rv_train_options o = rv_train_defaults();
+    o.model = base;
+    o.head = "linear";
+    o.epochs = 2;
+    o.batch = 8;
+    o.learning_rate = 0.05;
+    o.seed = 3;
+    return o;
+}
+
+static rv_status run(rv_train_result *result, const char *folder, const rv_train_options *o)
+{
+    return rv_train(result, device, rv_test_path("set"), rv_test_path(folder), o);
+}
+
+static void read_weights(float *out, const char *file, const char *name, int32_t rows,
+                         int32_t columns)
+{
+    const rv_shape shape = {2, {rows, columns}};
+    rv_safetensors *s;
+    RV_ASSERT_OK(rv_safetensors_open(&s, rv_test_path(file)));
+    RV_ASSERT_OK(rv_safetensors_read(s, out, name, &shape));
+    rv_safetensors_close(s);
+}
+
+static void assert_same_files(const char *a, const char *b)
+{
+    rv_bytes first, second;
+    RV_ASSERT_OK(rv_bytes_open(&first, rv_test_path(a), 0));
+    RV_ASSERT_OK(rv_bytes_open(&second, rv_test_path(b), 0));
+    cr_assert(first.size == second.size && memcmp(first.data, second.data, first.size) == 0,
+              "%s is not %s", a, b);
+    rv_bytes_close(&first);
+    rv_bytes_close(&second);
+}
+
+typedef struct seen {
+    int n, phases[8], epochs[8];
+} seen;
+
+static void note(void *payload, const rv_train_epoch *e)
+{
+    seen *s = payload;
+    if (s->n < 8) {
+        s->phases[s->n] = e->phase;
+        s->epochs[s->n] = e->epoch;
+    }
+    s->n++;
+}
+
+Test(train_phases, they_are_the_same_as_one_behind_the_other)
+{
+    rv_train_options o = transfer();
+    rv_train_result result;
+    seen s = {0};
+    float a[64 * 12], b[64 * 12];
+    o.unfreeze_from = "hidden2";
+    o.unfreeze_epochs = 3;
+    o.on_epoch = note;
+    o.payload = &s;
+    RV_ASSERT_OK(run(&result, "two", &o));
+    cr_assert(result.finished && s.n == 5 && result.last.phase == 2 && result.last.epoch == 3);
+    static const int phases[5] = {1, 1, 2, 2, 2}, epochs[5] = {1, 2, 1, 2, 3};
+    cr_assert_arr_eq(s.phases, phases, sizeof phases);
+    cr_assert_arr_eq(s.epochs, epochs, sizeof epochs);
+    /* The head first, with all else as it was; then hidden2 too. */
+    read_weights(a, "base/best.safetensors", "hidden2.weight", 6, 12);
+    read_weights(b, "two/head/best.safetensors", "hidden2.weight", 6, 12);
+    cr_assert_arr_eq(a, b, 72 * sizeof *a);
+    read_weights(b, "two/last.safetensors", "hidden2.weight", 6, 12);
+    cr_assert_arr_neq(a, b, 72 * sizeof *a);
+    read_weights(a, "base/best.safetensors", "hidden1.weight", 12, 64);
+    read_weights(b, "two/last.safetensors", "hidden1.weight", 12, 64);
+    cr_assert_arr_eq(a, b, sizeof a);
+    /* By hand. */
+    o = transfer();
+    o.freeze = "!head/*";
+    RV_ASSERT_OK(run(&result, "one", &o));
+    assert_same_files("one/best.safetensors", "two/head/best.safetensors");
+    char head[256];
+    snprintf(head, sizeof head, "%s", rv_test_path("one/best.safetensors"));
+    o.model = head;
+    o.head = o.freeze = NULL;
+    o.freeze_below = "hidden2";
+    o.epochs = 3;
+    o.learning_rate = 0.1 * o.learning_rate;
+    RV_ASSERT_OK(run(&result, "other", &o));
+    assert_same_files("other/best.safetensors", "two/best.safetensors");
+}
+
+Test(train_phases, they_go_on_from_either)
+{
+    rv_train_options o = transfer();
+    rv_train_result result;
+    o.unfreeze_from = "hidden1";
+    o.unfreeze_rate = 0.02;
+    RV_ASSERT_OK(run(&result, "whole", &o));
+    o.max_steps = 5; /* of each phase */
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    cr_assert_not(result.finished);
+    cr_assert_not(rv_path_exists(rv_test_path("parts/last.safetensors")));
+    o.resume = true;
+    o.max_steps = 15; /* in the second epoch of nine steps */
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    o.max_steps = 0;
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    cr_assert(result.finished);
+    assert_same_files("parts/best.safetensors", "whole/best.safetensors");
+    RV_ASSERT_OK(run(&result, "parts", &o));
+    cr_assert(result.finished && result.last.epoch == 0 && result.best.epoch > 0);
+}
+
+Test(train_phases, what_is_wrong_is_said_before_the_first)
+{
+    rv_train_options o = transfer();
+    rv_train_result result;
+    o.unfreeze_from = "hiden2";
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_NOT_FOUND, "'hiden2'");
+    o.unfreeze_from = "hidden2";
+    o.head = NULL;
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "trains a new head (--head)");
+    o.head = "linear";
+    o.unfreeze_rate = -1;
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "rate of the second phase");
+    o.unfreeze_rate = 0;
+    o.freeze = "!hed/*";
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "'hed/*'");
+    o.freeze = NULL;
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("taken"), 0755));
+    rv_test_write(rv_test_path("taken/last.safetensors"), "x", 1);
+    RV_ASSERT_FAILS(run(&result, "taken", &o), RV_ERR_USAGE, "holds a run already");
+    cr_assert_not(rv_path_exists(rv_test_path("taken/head")));
+}
