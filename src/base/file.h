@@ -49,6 +49,8 @@ RV_NODISCARD rv_status rv_path_join(char **out, const char *folder, const char *
 const char *rv_path_base(const char *path);      /**< part after the last slash; borrowed */
 const char *rv_path_extension(const char *path); /**< with the dot, "" if none; borrowed */
 RV_NODISCARD rv_status rv_path_folder(char **out, const char *path); /**< "." if there is none */
+/** From the root, without links; freed with free(). RV_ERR_NOT_FOUND, RV_ERR_IO. */
+RV_NODISCARD rv_status rv_path_absolute(char **out, const char *path);
 bool rv_path_exists(const char *path);
 bool rv_path_is_folder(const char *path);
 bool rv_path_is_special(const char *path);            /**< a pipe, device or socket */
@@ -65,6 +67,10 @@ RV_NODISCARD rv_status rv_folder_list(char ***out, size_t *n, const char *path);
  *  tree has too, then where it was to be installed.
  *  @return RV_ERR_NOT_FOUND names the last of these. */
 RV_NODISCARD rv_status rv_installed_file(char **out, const char *name);
+
+/** Path of `name` in Reverie's folder under XDG_DATA_HOME or ~/.local/share, which may not be there yet; freed with
+ *  free(). RV_ERR_NOT_FOUND where neither that nor HOME is set. */
+RV_NODISCARD rv_status rv_data_folder(char **out, const char *name);
 
 /** Whether the user wants nothing kept between runs: REVERIE_CACHE=off. */
 bool rv_cache_is_off(void);

@@ -46,6 +46,14 @@ rv_status rv_path_folder(char **out, const char *path)
     return rv_format(out, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+rv_status rv_path_absolute(char **out, const char *path)
+{
+    *out = realpath(path, NULL);
+    return *out != NULL ? RV_OK
+                        : rv_fail(errno == ENOENT ? RV_ERR_NOT_FOUND : RV_ERR_IO,
+                                  "cannot open %s: %s", path, strerror(errno));
+}
+
 bool rv_path_exists(const char *path)
 {
     struct stat info;
@@ -102,6 +110,19 @@ bool rv_cache_is_off(void)
 {
     const char *wish = getenv("REVERIE_CACHE");
     return wish != NULL && strcmp(wish, "off") == 0;
+}
+
+rv_status rv_data_folder(char **out, const char *name)
+{
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    *out = NULL;
+    if (data != NULL && data[0] == '/') { /* the XDG specification: relative paths are ignored */
+        return rv_format(out, "%s/reverie/%s", data, name);
+    }
+    return home != NULL && home[0] == '/'
+               ? rv_format(out, "%s/.local/share/reverie/%s", home, name)
+               : rv_fail(RV_ERR_NOT_FOUND, "neither XDG_DATA_HOME nor HOME is set");
 }
 
 rv_status rv_cache_folder(char **out, const char *name)

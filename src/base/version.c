@@ -13,6 +13,9 @@ const char *rv_version_features(void)
 #ifdef RV_HAVE_CLBLAST
                                    ", CLBlast"
 #endif
+#ifdef RV_HAVE_CURL
+                                   ", libcurl"
+#endif
 #ifdef RV_HAVE_TIFF
                                    ", TIFF"
 #endif
