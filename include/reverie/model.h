@@ -74,18 +74,22 @@ typedef struct rv_model_options {
     const char *
         preprocess; /**< NULL, or `preprocessing` by a name that rv_preprocessing_find() knows; an ONNX file
                                  that does not show its own needs one of them */
+    bool
+        untrained; /**< the built-in architecture of that name, though a model of it was fetched; default false */
 } rv_model_options;
 #define RV_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(rv_model_options), NULL, NULL, 0, RV_POOLING_AS_MADE, NULL, NULL, 0, 0, 0, 0, NULL, \
-            NULL, NULL                                                                             \
+            NULL, NULL, false                                                                      \
     }
 
-/** Opens a model: "patches"; "builtin", the network that comes with Reverie; one of the built-in architectures of
- *  rv_model_list(), of which "mlp:300,100" says the units of its hidden layers; all else is the path of a .yaml that
- *  lists the layers of an architecture (docs/guide/models.md), of a .caffemodel or .prototxt, of an .onnx, or of a
- *  .safetensors: one that Reverie wrote, one of torchvision's VGG networks and SqueezeNets, whose layers are then named
- *  as in Caffe's files, or one that a prototxt describes. labels.txt, synset_words.txt or synset.txt beside it names the
+/** Opens a model: "patches"; "builtin", the network that comes with Reverie; the name of a model that was fetched or
+ *  added (<reverie/zoo.h>), unless the options ask for an architecture: by `untrained`, `weights`, `graph`, channels or
+ *  classes; one of the built-in architectures of rv_model_list(), of which "mlp:300,100" says the units of its hidden
+ *  layers; all else is the path of a .yaml that lists the layers of an architecture (docs/guide/models.md), of a
+ *  .caffemodel or .prototxt, of an .onnx, or of a .safetensors: one that Reverie wrote, one of torchvision's VGG networks
+ *  and SqueezeNets, whose layers are then named as in Caffe's files, or one that a prototxt describes. labels.txt,
+ *  synset_words.txt or synset.txt beside it names the
  *  classes.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:

@@ -26,6 +26,7 @@
 #include <reverie/train.h>
 #include <reverie/tune.h>
 #include <reverie/visualize.h>
+#include <reverie/zoo.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -247,6 +247,7 @@ static int open_model(const cli *c, rv_model **out, const settings *s, const cha
     }
     rv_model_options options = cli_model_options(c, &s->files, RV_POOLING_AS_MADE);
     options.width = options.height = s->model == NULL ? size : 0;
+    options.untrained = s->model == NULL;
     return cli_status(rv_model_open(out, name != NULL ? name : usual, &options));
 }
 

@@ -1,5 +1,6 @@
 /* reverie models: the networks that have a name, and the layers of one. */
 /* SPDX-License-Identifier: MIT */
+#include "base/terminal.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -9,10 +10,62 @@
 typedef struct settings {
     char *architecture, *output, *graphviz;
     char *until, *labels, *licence, *provenance;
-    bool half, features, overwrite;
+    char *pins, *name;
+    bool half, features, overwrite, link;
     int size, channels, classes;
     cli_model_files files;
 } settings;
+
+static json_t *zoo_json(const rv_zoo_entry *e)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:b}", "name", cli_json_text(e->name), "summary",
+                     cli_json_text(e->summary), "licence",
+                     e->licence != NULL ? cli_json_text(e->licence) : json_null(), "file",
+                     e->path != NULL ? cli_json_text(e->path) : json_null(), "bytes",
+                     (json_int_t)e->bytes, "added", e->added);
+}
+
+enum { ZOO_COLUMNS = 5 };
+
+static void fill_zoo_row(char **cells, const rv_zoo_entry *e)
+{
+    cells[0] = cli_format("%s", e->name);
+    cells[1] = cli_format("%.1f MB", (double)e->bytes / 1e6);
+    cells[2] = cli_format("%s", e->path != NULL ? "yes" : "");
+    cells[3] = cli_format("%s", e->licence != NULL ? e->licence : "");
+    cells[4] = cli_format("%s", e->summary);
+}
+
+/* What can be fetched, or was, or was added. */
+static int list_zoo(cli *c)
+{
+    static const char *const heading[] = {"name", "size", "here", "licence", "what it is"};
+    rv_zoo_entry *entries;
+    size_t n;
+    int code = cli_status(rv_zoo_list(&entries, &n));
+    char **cells = code == CLI_DONE ? calloc(n * ZOO_COLUMNS, sizeof *cells) : NULL;
+    if (cells == NULL) {
+        code = code == CLI_DONE ? cli_out_of_memory() : code;
+        goto cleanup;
+    }
+    json_t *models = json_array();
+    for (size_t i = 0; i < n; i++) {
+        fill_zoo_row(&cells[ZOO_COLUMNS * i], &entries[i]);
+        json_array_append_new(models, zoo_json(&entries[i]));
+    }
+    cli_json_set(c, "zoo", models);
+    if (!c->globals.json) {
+        printf("\nTrained by others; `reverie models fetch NAME` gets what is not here:\n\n");
+        code = cli_print_table("lrlll", heading, cells, n);
+    }
+    for (size_t i = 0; i < ZOO_COLUMNS * n; i++) {
+        free(cells[i]);
+    }
+cleanup:
+    free(cells);
+    rv_zoo_list_free(entries, n);
+    return code;
+}
 
 static int list(cli *c)
 {
@@ -38,12 +91,15 @@ static int list(cli *c)
         free(cells[i]);
     }
     free(cells);
+    if (code == CLI_DONE) {
+        code = list_zoo(c);
+    }
     char *builtin = NULL;
     const bool missing = rv_model_find_builtin(&builtin) != RV_OK;
     cli_json_set(c, "builtin_file", missing ? json_null() : cli_json_text(builtin));
     free(builtin);
     if (!c->globals.json && code == CLI_DONE) {
-        printf("Any other MODEL is the path of a .caffemodel, .prototxt or .safetensors, or "
+        printf("\nAny other MODEL is the path of a .caffemodel, .prototxt or .safetensors, or "
                "of a .yaml that lists layers.\n");
     }
     if (!c->globals.json && code == CLI_DONE && missing) {
@@ -176,6 +232,7 @@ static int info(cli *c, const settings *s, const char *name)
     options.width = options.height = s->size;
     options.channels = s->channels;
     options.classes = s->classes;
+    options.untrained = s->architecture != NULL;
     int code = cli_status(rv_model_open(&model, name, &options));
     if (code != CLI_DONE) {
         return code;
@@ -200,19 +257,25 @@ static int info(cli *c, const settings *s, const char *name)
     return cli_json_print(c, code);
 }
 
+static rv_model_save_options save_options(const settings *s)
+{
+    rv_model_save_options options = RV_MODEL_SAVE_OPTIONS_INIT;
+    options.half = s->half;
+    options.features = s->features;
+    options.until = s->until;
+    options.labels = s->labels;
+    options.licence = s->licence;
+    options.provenance = s->provenance;
+    options.overwrite = s->overwrite;
+    return options;
+}
+
 static int convert(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
     int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
     if (code == CLI_DONE) {
-        rv_model_save_options options = RV_MODEL_SAVE_OPTIONS_INIT;
-        options.half = s->half;
-        options.features = s->features;
-        options.until = s->until;
-        options.labels = s->labels;
-        options.licence = s->licence;
-        options.provenance = s->provenance;
-        options.overwrite = s->overwrite;
+        const rv_model_save_options options = save_options(s);
         code = cli_status(rv_model_save(model, s->output, &options));
         rv_model_close(model);
     }
@@ -222,10 +285,93 @@ static int convert(cli *c, const settings *s, const char *name)
     return cli_json_print(c, code);
 }
 
+/* What fetch and add do to a file: features are for style transfer, which 16 bits serve as well. */
+static bool converts(const settings *s, rv_model_save_options *out)
+{
+    *out = save_options(s);
+    out->half = s->half || s->features;
+    return s->half || s->features || s->until != NULL || s->labels != NULL;
+}
+
+static rv_status fetch_one(const cli *c, const settings *s, const char *name, char **path)
+{
+    rv_model_save_options save;
+    rv_fetch_options options = RV_FETCH_OPTIONS_INIT;
+    options.pins = s->pins;
+    options.convert = converts(s, &save) ? &save : NULL;
+    options.overwrite = s->overwrite;
+    options.events = &c->events;
+    return rv_zoo_fetch(path, name, &options);
+}
+
+static rv_status add_one(const cli *c, const settings *s, const char *file, char **name)
+{
+    rv_model_save_options save;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    options.name = s->name;
+    options.graph = s->files.graph;
+    options.preprocess = s->files.preprocess;
+    options.convert = converts(s, &save) ? &save : NULL;
+    options.link = s->link;
+    options.overwrite = s->overwrite;
+    options.events = &c->events;
+    return rv_zoo_add(name, file, &options);
+}
+
+/* "vgg19: /home/me/.local/share/reverie/models/vgg19/vgg19-7.onnx" */
+static void print_stored(cli *c, json_t *models, const char *name, const char *path)
+{
+    json_array_append_new(
+        models, json_pack("{s:o, s:o}", "name", cli_json_text(name), "file", cli_json_text(path)));
+    if (!c->globals.json) {
+        rv_terminal_finish(stderr);
+        printf("%s: %s\n", name, path);
+    }
+}
+
+/* fetch NAME..., add FILE...: one that fails keeps none of the others back. */
+static int store_all(cli *c, const settings *s, const cli_list *words)
+{
+    const bool is_add = strcmp(words->items[0], "add") == 0;
+    cli_files files = {.n = words->n - 1, .failed = json_array()};
+    json_t *models = json_array();
+    for (size_t i = 1; i < words->n && files.code != CLI_INTERRUPTED; i++) {
+        char *name = NULL, *path = NULL;
+        rv_status status = is_add ? add_one(c, s, words->items[i], &name)
+                                  : fetch_one(c, s, words->items[i], &path);
+        if (status == RV_OK && is_add) {
+            status = rv_zoo_find(&path, name);
+        }
+        cli_files_count(&files, words->items[i], status);
+        if (status == RV_OK) {
+            print_stored(c, models, is_add ? name : words->items[i], path);
+        }
+        free(name);
+        free(path);
+    }
+    cli_json_set(c, "models", models);
+    return cli_files_end(c, &files);
+}
+
 static int run(cli *c, const void *given, const cli_list *words)
 {
     const settings *s = given;
     const bool is_list = strcmp(words->items[0], "list") == 0;
+    const bool is_add = strcmp(words->items[0], "add") == 0;
+    if (is_add || strcmp(words->items[0], "fetch") == 0) {
+        if (words->n < 2) {
+            return is_add ? cli_usage("models add needs a file: reverie models add FILE...")
+                          : cli_usage("models fetch needs a name: reverie models fetch NAME... "
+                                      "(reverie models list prints all)");
+        }
+        if (s->name != NULL && (!is_add || words->n > 2)) {
+            return cli_usage("--name is for one file that is added");
+        }
+        return store_all(c, s, words);
+    }
+    if (words->n > 2) {
+        return cli_usage("models %s has no use for '%s'", words->items[0], words->items[2]);
+    }
     if (strcmp(words->items[0], "convert") == 0) {
         return words->n == 2 && s->output != NULL
                    ? convert(c, s, words->items[1])
@@ -255,16 +401,17 @@ static const cli_option options[] = {
     {.name = "half",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, half),
-     .help = "convert to weights of 16 bits: half the size"},
+     .help = "convert to weights of 16 bits: half the size; also what fetch and add store"},
     {.name = "features",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, features),
-     .help = "convert without what comes after the convolutions: all that style transfer needs"},
+     .help = "convert without what comes after the convolutions: all that style transfer needs; "
+             "for fetch and add also --half, and of VGG networks only up to relu5_1"},
     {.name = "until",
      .kind = CLI_TEXT,
      .offset = offsetof(settings, until),
      .argument = "LAYER",
-     .help = "convert only what this layer needs"},
+     .help = "convert only what this layer needs; likewise for fetch and add"},
     {.name = "labels",
      .kind = CLI_FILE,
      .offset = offsetof(settings, labels),
@@ -286,7 +433,23 @@ static const cli_option options[] = {
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
-     .help = "let convert and --graphviz replace FILE"},
+     .help = "let convert and --graphviz replace FILE, fetch and add a model of that name"},
+    {.name = "name",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, name),
+     .argument = "NAME",
+     .otherwise = "that of the file",
+     .help = "short name of what add takes"},
+    {.name = "link",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, link),
+     .help = "let add note where FILE is instead of copying it"},
+    {.name = "pins",
+     .kind = CLI_FILE,
+     .offset = offsetof(settings, pins),
+     .argument = "TSV",
+     .help = "models of your own for fetch: lines of name, SHA-256, bytes and URLs, with tabs "
+             "between"},
     {.name = "graphviz",
      .kind = CLI_FILE,
      .offset = offsetof(settings, graphviz),
@@ -323,34 +486,41 @@ static const cli_option options[] = {
      .help = "that an architecture ends in"},
 };
 
-static const char *const actions[] = {"list", "info", "convert", NULL};
+static const char *const actions[] = {"list", "info", "fetch", "add", "convert", NULL};
 
 const cli_command cli_models = {
     .name = "models",
-    .summary = "list the networks with a name, or the layers of one",
-    .arguments = "list | info MODEL|--arch NAME | convert MODEL -o FILE",
+    .summary = "list, fetch, add and convert networks, or show the layers of one",
+    .arguments =
+        "list | info MODEL|--arch NAME | fetch NAME... | add FILE... | convert MODEL -o FILE",
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
         "width), number of parameters, multiply-adds of a forward pass, and memory of the output "
         "of one "
         "picture. "
+        "`fetch` downloads models that others trained, goes on where an earlier attempt ended, and "
+        "holds each to its SHA-256. `add` takes a file that you have: both make the short name a "
+        "MODEL of every command. They lie in XDG_DATA_HOME/reverie/models, else in "
+        "~/.local/share/reverie/models. "
         "`convert` writes a network with its weights and classes as Reverie's own .safetensors, "
         "which "
         "any reader of that format opens.\n\n"
-        "MODEL is a name from the list, or the path of a .caffemodel, .prototxt or .safetensors, "
+        "MODEL is a name from the lists, or the path of a .caffemodel, .prototxt or .safetensors, "
         "or "
         "of a .yaml that lists layers.",
     .example =
         "reverie models list\nreverie models info vgg19\n"
         "reverie models info --arch vgg-s --size 32 --classes 10\n"
+        "reverie models fetch vgg19 --features\n"
+        "reverie models add VGG_ILSVRC_19_layers.caffemodel --graph deploy.prototxt --name vgg19\n"
         "reverie models info samples/networks/residual.yaml\n"
         "reverie models info squeezenet.caffemodel --graph deploy.prototxt\n"
         "reverie models convert vgg19.caffemodel -o vgg19.safetensors --until relu5_1 --half",
     .actions = actions,
     .min_words = 1,
-    .max_words = 2,
-    .missing = "'list', 'info' or 'convert'",
+    .max_words = SIZE_MAX,
+    .missing = "'list', 'info', 'fetch', 'add' or 'convert'",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

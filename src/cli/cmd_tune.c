@@ -106,8 +106,9 @@ static int run(cli *c, const void *given, const cli_list *words)
     if (s->model != NULL && s->architecture != NULL) {
         return cli_usage("--arch and --model exclude each other");
     }
-    int code = cli_open_model(c, &model, name != NULL ? name : usual[s->purpose], &s->files,
-                              RV_POOLING_AS_MADE);
+    rv_model_options open = cli_model_options(c, &s->files, RV_POOLING_AS_MADE);
+    open.untrained = s->model == NULL;
+    int code = cli_status(rv_model_open(&model, name != NULL ? name : usual[s->purpose], &open));
     if (code == CLI_DONE) {
         code = cli_open_device(c);
     }

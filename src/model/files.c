@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "model/internal.h"
+#include "model/pins.h"
 
 #include <reverie/image.h>
 #include <stdlib.h>
@@ -146,6 +147,13 @@ static rv_status fail_missing(const char *path)
 {
     const char *names[16];
     size_t n;
+    const rv_pin *pin = rv_pin_find(path);
+    if (pin != NULL) {
+        return rv_fail(
+            RV_ERR_NOT_FOUND,
+            "the model '%s' is not here yet; to fetch its %.0f MB: reverie models fetch %s", path,
+            (double)pin->bytes / 1e6, path);
+    }
     if (strchr(path, '/') != NULL || rv_path_extension(path)[0] != '\0') {
         return rv_fail(RV_ERR_NOT_FOUND, "there is no file %s", path);
     }

@@ -6,7 +6,10 @@
 #include "base/memory.h"
 #include "model/internal.h"
 #include "model/own.h"
+#include "model/pins.h"
+#include "model/shelf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,8 +252,58 @@ static rv_status apply_weights(const rv_model *model, rv_graph *graph, bool copy
                : RV_OK;
 }
 
+/* What helps where an architecture has no weights. */
+static void warn_random(const rv_model *model, const char *name, const rv_model_options *options)
+{
+    char hint[128] = "";
+    if (strcmp(name, "vgg-s") == 0) {
+        snprintf(hint, sizeof hint, "; the trained ones are 'builtin'");
+    } else if (rv_pin_find(name) != NULL) {
+        snprintf(hint, sizeof hint, "; for trained ones: reverie models fetch %s", name);
+    }
+    rv_log(options->events, RV_LOG_WARNING,
+           "%s: no weights, so they are drawn at random (seed %u)%s", model->name,
+           (unsigned)model->seed, hint);
+}
+
+static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options);
+
+/* A model that was fetched or added, where the name is of one, and of an architecture with other weights where it is
+ * of that too. *done stays false where it is not. */
+static rv_status open_stored(bool *done, rv_model *model, const char *name,
+                             const rv_model_options *options)
+{
+    rv_shelf_item item;
+    rv_model_options own = *options;
+    *done = false;
+    if (options->untrained || options->graph != NULL || options->weights != NULL ||
+        asks_for_shape(options)) {
+        return RV_OK;
+    }
+    rv_status status = rv_shelf_read(&item, name);
+    if (status == RV_ERR_NOT_FOUND) {
+        return RV_OK;
+    }
+    *done = true;
+    if (status == RV_OK) {
+        const rv_pin *pin = item.sha256 != NULL ? rv_pin_find_hash(item.sha256) : NULL;
+        if (own.preprocessing == NULL && own.preprocess == NULL) {
+            own.preprocessing = pin != NULL ? pin->preprocessing : NULL;
+            own.preprocess = item.preprocess;
+        }
+        status = open_model(model, item.file, &own);
+        rv_shelf_release(&item);
+    }
+    return status;
+}
+
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options)
 {
+    bool done;
+    RV_TRY(open_stored(&done, model, name, options));
+    if (done) {
+        return RV_OK;
+    }
     if (strcmp(name, "patches") == 0) {
         model->kind = RV_MODEL_PATCHES;
         if (asks_for_shape(options) || asks_for_size(options)) {
@@ -288,10 +341,7 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     if (has_weights(model)) {
         return apply_weights(model, model->graph.graph, false);
     }
-    rv_log(options->events, RV_LOG_WARNING,
-           "%s: no weights, so they are drawn at random (seed %u)%s", model->name,
-           (unsigned)model->seed,
-           strcmp(name, "vgg-s") == 0 ? "; the trained ones are 'builtin'" : "");
+    warn_random(model, name, options);
     return RV_OK;
 }
 

@@ -21,6 +21,7 @@ static rv_status open_model(rv_train_run *run)
     options.pooling = o->pooling;
     options.task = &run->task;
     if (o->architecture != NULL) {
+        options.untrained = true;
         rv_dataset_size(run->dataset, &options.width, &options.height);
         options.width = o->size > 0 ? o->size : options.width;
         options.height = o->size > 0 ? o->size : options.height;

@@ -100,6 +100,56 @@ END
     works -q classify tiny.safetensors good.png --top 1
 }
 
+@test "models list prints what can be fetched, with size and licence" {
+    works models list
+    [[ $output =~ vgg19\ +574\.7\ MB\ +Apache-2\.0 ]]
+    works models list --json
+    [[ $output == *'"zoo": ['*'"name": "alexnet"'*'"licence": "BSD-3-Clause"'*'"bytes": 243863787'* ]]
+}
+
+@test "architectures without weights name the command that fetches them" {
+    works models info vgg19
+    [[ $stderr == *"drawn at random (seed 0); for trained ones: reverie models fetch vgg19" ]]
+    fails 1 "to fetch its 28 MB: reverie models fetch googlenet" models info googlenet
+    fails 1 "the nearest is 'vgg19'" models fetch vg19
+    fails 2 "needs a name" models fetch
+    fails 2 "needs a file" models add
+    fails 2 "--name is for one file" models fetch vgg19 --name other
+}
+
+@test "models fetch without a network says so in one line" {
+    hash=$(printf '%064d' 1)
+    printf 'tiny\t%s\t1234\thttp://127.0.0.1:9/tiny.safetensors\n' "$hash" >pins.tsv
+    reason="is there a network?"
+    [[ $("$REVERIE" --version) == *libcurl* ]] || reason="built without libcurl"
+    no_proxy='*' fails 1 "$reason" -q models fetch --pins pins.tsv tiny
+    [ ! -e "$XDG_DATA_HOME/reverie/models/tiny" ]
+    printf 'tiny\n' >pins.tsv
+    fails 1 "pins.tsv:1: something is missing" -q models fetch --pins pins.tsv tiny
+}
+
+@test "models add makes a file a model of every command" {
+    export XDG_DATA_HOME=$PWD/data
+    works -q models convert tiny.prototxt -o some.safetensors
+    works models add some.safetensors
+    [ "$output" = "some: $PWD/data/reverie/models/some/some.safetensors" ]
+    rm some.safetensors
+    works models info some
+    [[ $output == *conv1*1x8x32x32* ]]
+    [[ $stderr != *random* ]]
+    works models list --json
+    [[ $output == *'"added": true'* ]]
+    fails 1 "cannot open none.safetensors" -q models info none.safetensors
+    printf '<html>' >page.onnx
+    run --separate-stderr "$REVERIE" -q models add page.onnx data/reverie/models/some/some.safetensors
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"page.onnx is a web page"*"a model 'some' already"*"2 of 2 files failed" ]]
+    works models add data/reverie/models/some/some.safetensors --name half --half --json
+    [[ $output == *'"name": "half"'* ]]
+    needs_device
+    works -q classify half good.png --top 1
+}
+
 @test "classify prints the likeliest classes, and JSON with the promised keys" {
     works -q classify tiny.prototxt good.png other.png --top 3
     [ ${#lines[@]} -eq 8 ]

@@ -1,0 +1,28 @@
+/* The folder where models lie that were fetched or added: a folder of the name of each, with a model.json. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_MODEL_SHELF_H
+#define RV_MODEL_SHELF_H
+
+#include <reverie/status.h>
+#include <stdbool.h>
+
+/** What model.json says; owned; NULL: it does not say. */
+typedef struct rv_shelf_item {
+    char *file; /**< whole path; within the folder of the model, model.json has its name only */
+    char *summary, *licence;
+    char *sha256;     /**< of the file as it came, where it still is that */
+    char *preprocess; /**< a name that rv_preprocessing_find() knows */
+} rv_shelf_item;
+
+/** Whether a model can have that name: letters, digits and . _ + - behind one of the first two; nothing that has a
+ *  meaning of its own, or ends like a file. */
+bool rv_shelf_is_name(const char *name);
+/** Folder of a model, or with NULL of all; freed with free(). */
+RV_NODISCARD rv_status rv_shelf_folder(char **out, const char *name);
+/** @return RV_ERR_NOT_FOUND: there is no such model; RV_ERR_FORMAT: its model.json is damaged. */
+RV_NODISCARD rv_status rv_shelf_read(rv_shelf_item *out, const char *name);
+/** Makes model.json, which makes the model be there. */
+RV_NODISCARD rv_status rv_shelf_write(const char *name, const rv_shelf_item *item);
+void rv_shelf_release(rv_shelf_item *item);
+
+#endif

@@ -1,0 +1,150 @@
+/* Adding files to the user's models. */
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+#include "model/shelf.h"
+#include "model/zoo.h"
+#include "support/assert.h"
+#include "support/scratch.h"
+
+#include <reverie/reverie.h>
+#include <stdlib.h>
+
+static char made[512];
+
+static void begin(void)
+{
+    rv_model *model;
+    setenv("XDG_DATA_HOME", rv_test_path("data"), 1);
+    RV_ASSERT_OK(rv_model_open(&model, "lenet", NULL));
+    snprintf(made, sizeof made, "%s", rv_test_path("made here.safetensors"));
+    RV_ASSERT_OK(rv_model_save(model, made, NULL));
+    rv_model_close(model);
+}
+
+TestSuite(zoo_add, .init = begin);
+
+/* Opens as a model with weights that is called `name` in its file. */
+static void check_opens(const char *name)
+{
+    rv_model *model;
+    RV_ASSERT_OK(rv_model_open(&model, name, NULL));
+    cr_assert_str_eq(rv_model_name(model), "lenet");
+    cr_assert(!rv_model_is_random(model));
+    rv_model_close(model);
+}
+
+Test(zoo_add, a_file_is_copied_and_called_by_its_name)
+{
+    char *name;
+    RV_ASSERT_OK(rv_zoo_add(&name, made, NULL));
+    cr_assert_str_eq(name, "made-here");
+    free(name);
+    cr_assert_eq(remove(made), 0);
+    check_opens("made-here");
+}
+
+Test(zoo_add, a_taken_name_is_kept_unless_told_otherwise)
+{
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    options.name = "mine";
+    RV_ASSERT_OK(rv_zoo_add(NULL, made, &options));
+    RV_ASSERT_FAILS(rv_zoo_add(NULL, made, &options), RV_ERR_USAGE, "a model 'mine' already");
+    options.overwrite = true;
+    RV_ASSERT_OK(rv_zoo_add(NULL, made, &options));
+    check_opens("mine");
+    static const char *const none[] = {"builtin", "a/b", "..", "", "x.onnx", "-x", "mlp:3"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        options.name = none[i];
+        RV_ASSERT_FAILS(rv_zoo_add(NULL, made, &options), RV_ERR_USAGE, "cannot be called");
+    }
+}
+
+Test(zoo_add, a_link_stays_where_it_is)
+{
+    char *path;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    options.name = "mine";
+    options.link = true;
+    RV_ASSERT_OK(rv_zoo_add(NULL, made, &options));
+    RV_ASSERT_OK(rv_zoo_find(&path, "mine"));
+    cr_assert(rv_path_same_file(path, made));
+    free(path);
+    check_opens("mine");
+    cr_assert_eq(remove(made), 0);
+    rv_model *model;
+    RV_ASSERT_FAILS(rv_model_open(&model, "mine", NULL), RV_ERR_NOT_FOUND, made);
+}
+
+Test(zoo_add, converting_leaves_the_file_alone)
+{
+    char *path;
+    rv_model_save_options save = RV_MODEL_SAVE_OPTIONS_INIT;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    save.half = true;
+    options.name = "mine";
+    options.convert = &save;
+    RV_ASSERT_OK(rv_zoo_add(NULL, made, &options));
+    cr_assert(rv_path_exists(made));
+    RV_ASSERT_OK(rv_zoo_find(&path, "mine"));
+    cr_assert_str_eq(path, rv_test_path("data/reverie/models/mine/mine.safetensors"));
+    free(path);
+    check_opens("mine");
+}
+
+Test(zoo_add, weights_take_graph_and_class_names_along)
+{
+    static const char net[] =
+        "input: 'data' input_shape { dim: 1 dim: 3 dim: 4 dim: 4 }\n"
+        "layer { name: 'dots' type: 'Convolution' bottom: 'data' top: 'dots'\n"
+        "  convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }\n";
+    /* a layer: name, type, and a blob of 2x3x1x1 zeros */
+    static const char weights[58] = "\xa2\x06\x37\n\x04"
+                                    "dots\x12\x0b"
+                                    "Convolution:\"\x3a\x06\n\x04\x02\x03\x01\x01*\x18";
+    rv_model *model;
+    rv_test_write(rv_test_path("net.prototxt"), net, sizeof net - 1);
+    rv_test_write(rv_test_path("other.prototxt"), net, sizeof net - 1);
+    rv_test_write(rv_test_path("labels.txt"), "one\ntwo\n", 8);
+    rv_test_write(rv_test_path("net.caffemodel"), weights, sizeof weights);
+    RV_ASSERT_OK(rv_zoo_add(NULL, rv_test_path("net.caffemodel"), NULL));
+    RV_ASSERT_OK(rv_model_open(&model, "net", NULL));
+    cr_assert_eq(rv_model_label_count(model), 2);
+    rv_model_close(model);
+    cr_assert_eq(rv_test_count_files(rv_test_path("data/reverie/models/net")), 4);
+}
+
+Test(zoo_add, what_is_no_model_is_told_by_its_content)
+{
+    static const struct {
+        const char *name, *content;
+        rv_status status;
+        const char *words;
+    } cases[] = {
+        {"a.onnx", "version https://git-lfs.github.com/spec/v1\noid", RV_ERR_UNSUPPORTED,
+         "Git LFS"},
+        {"a.onnx", "<!DOCTYPE html><html>", RV_ERR_UNSUPPORTED, "a web page"},
+        {"a.caffemodel", "\x1f\x8b\x08", RV_ERR_UNSUPPORTED, "gzip"},
+        {"a.prototxt", "name: 'x'", RV_ERR_UNSUPPORTED, "holds no weights"},
+        {"a.caffemodel", "\x08\x07\x12\x07pytorch", RV_ERR_USAGE, "is a .onnx by its content"},
+        {"a.safetensors", "", RV_ERR_FORMAT, "is empty"},
+        {"vgg19-7.onnx", "\x08\x07\x12\x07pytorch", RV_ERR_FORMAT,
+         "instead of 692f9f927f1df1b89033787a77a73eac59fd9b3344f9ecdf0b13221e41c2046f"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = rv_test_path(cases[i].name);
+        rv_test_write(path, cases[i].content, strlen(cases[i].content));
+        RV_ASSERT_FAILS(rv_zoo_add(NULL, path, NULL), cases[i].status, cases[i].words);
+        cr_assert(strstr(rv_error_message(), cases[i].name) != NULL, "%s", rv_error_message());
+    }
+    RV_ASSERT_FAILS(rv_zoo_add(NULL, rv_test_path("none.onnx"), NULL), RV_ERR_NOT_FOUND,
+                    "none.onnx");
+    cr_assert(!rv_path_exists(rv_test_path("data/reverie")));
+}
+
+Test(zoo_add, a_damaged_note_is_named)
+{
+    rv_model *model;
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("data/reverie/models/bad"), 0755));
+    rv_test_write(rv_test_path("data/reverie/models/bad/model.json"), "{\"file\": \"../x\"}", 16);
+    RV_ASSERT_FAILS(rv_model_open(&model, "bad", NULL), RV_ERR_FORMAT, "bad/model.json is damaged");
+}
