@@ -288,6 +288,7 @@ void rv_colours_give_profile(rv_colours *colours, rv_image *image)
 }
 
 /* For samples of 8 and of 16 bits. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): types take no parentheses */
 #define DEFINE_PLAIN(type, bits)                                                         \
     static void grey_##bits(type *to, const type *from, size_t width, bool alpha)        \
     {                                                                                    \
@@ -314,6 +315,7 @@ void rv_colours_give_profile(rv_colours *colours, rv_image *image)
 
 DEFINE_PLAIN(uint8_t, 8)
 DEFINE_PLAIN(uint16_t, 16)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 void rv_colours_row(const rv_colours *colours, void *to, const void *from, size_t width)
 {

@@ -102,7 +102,10 @@ static void draw_marks(const frame *f, const axis *a, bool vertical)
     const int s = f->scale, most = vertical ? Y_MARKS : X_MARKS;
     double step = rv_plot_step(a->high - a->low, most);
     step = a->log && step < 1 && a->high - a->low > 2 ? 1 : step;
-    for (double v = ceil(a->low / step) * step; v <= a->high + 1e-9 * step; v += step) {
+    const double first = ceil(a->low / step);
+    const int marks = (int)floor(a->high / step - first + 1e-9) + 1;
+    for (int i = 0; i < marks; i++) {
+        const double v = (first + i) * step;
         char text[32];
         const int at =
             (int)lround(a->first + (a->last - a->first) * (v - a->low) / (a->high - a->low));

@@ -32,16 +32,18 @@ setup() {
 @test "a killed run goes on to the same files" {
     needs_device
     make png photos/dogs/c.png 64 48
-    works augment photos -o whole --copies 40
-    "$REVERIE" -q augment photos -o more --copies 40 &
-    pid=$!
-    for ((i = 0; i < 200; i++)); do
-        [ ! -e more/cats/a__aug3.jpg ] || break
-        sleep 0.02
+    works augment photos -o whole --copies 500
+    "$REVERIE" -q augment photos -o more --copies 500 3>&- &
+    local pid=$! i status=0
+    for ((i = 0; i < 3000; i++)); do
+        ! compgen -G 'more/*/*.jpg' >/dev/null || break
+        sleep 0.01
     done
     kill -KILL $pid || true
-    wait $pid || true
-    works augment photos -o more --copies 40
+    wait $pid || status=$?
+    [ "$status" -eq 137 ] || skip "it was done before it could be killed"
+    works augment photos -o more --copies 500
+    [[ $stderr == *" of 1,500 copies written in "*"the others were there" && $stderr != *" 0 of 1,500 "* ]]
     diff -r whole more
 }
 

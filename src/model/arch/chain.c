@@ -32,11 +32,12 @@ rv_status rv_chain_layer(rv_layer **out, rv_chain *c, const char *op, const char
 rv_status rv_chain_conv(rv_chain *c, const char *name, int channels, int kernel, int stride)
 {
     rv_layer *layer;
+    const int pads = kernel / 2;
     RV_TRY(rv_chain_layer(&layer, c, "conv", "%s", name));
     rv_layer_set(layer, RV_SET_INT("num_output", channels));
     rv_layer_set(layer, RV_SET_INT("kernel", kernel));
     rv_layer_set(layer, RV_SET_INT("stride", stride));
-    rv_layer_set(layer, RV_SET_INT("pads", kernel / 2));
+    rv_layer_set(layer, RV_SET_INT("pads", pads));
     rv_layer_set(layer, RV_SET_INT("bias", 0));
     return RV_OK;
 }
