@@ -311,7 +311,7 @@ rv_status rv_patch_terms_learn(const rv_patch_terms *p, const rv_term_source *so
                                uint32_t seed)
 {
     learning l = {.scale = scale, .seed = seed, .n_levels = p->n_levels};
-    const size_t n = (size_t)(p->n_levels * scale->n_styles);
+    const size_t n = (size_t)p->n_levels * (size_t)scale->n_styles;
     rv_status status = rv_alloc(&l.pictures, n, sizeof *l.pictures, "styles");
     if (status == RV_OK) {
         status = rv_alloc(&l.banks, (size_t)p->n_levels, sizeof *l.banks, "filters");
