@@ -74,6 +74,7 @@ static rv_status read_item(rv_shelf_item *out, const char *folder, const char *p
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && status == RV_OK; i++) {
         status = copy_text(texts[i], json, keys[i]);
     }
+    out->converted = json_is_true(json_object_get(json, "converted"));
     json_decref(json);
     return status;
 }
@@ -113,17 +114,23 @@ static rv_status write_json(const char *path, const char *text)
     return rv_output_commit(output);
 }
 
-rv_status rv_shelf_write(const char *name, const rv_shelf_item *item)
+/* Name of a file that is in the folder itself; NULL where it is not. */
+static const char *name_in(const char *folder, const char *file)
 {
-    char *folder = NULL, *path = NULL;
-    RV_TRY(rv_shelf_folder(&folder, name));
     const size_t n = strlen(folder);
-    const bool inside = strncmp(item->file, folder, n) == 0 && item->file[n] == '/' &&
-                        strchr(item->file + n + 1, '/') == NULL;
+    const bool inside =
+        strncmp(file, folder, n) == 0 && file[n] == '/' && strchr(file + n + 1, '/') == NULL;
+    return inside ? file + n + 1 : NULL;
+}
+
+static rv_status write_item(const char *folder, const rv_shelf_item *item)
+{
+    char *path = NULL;
+    const char *name = name_in(folder, item->file);
     json_t *json =
-        json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "file", inside ? item->file + n + 1 : item->file,
+        json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:b}", "file", name != NULL ? name : item->file,
                   "summary", item->summary, "licence", item->licence, "sha256", item->sha256,
-                  "preprocess", item->preprocess);
+                  "preprocess", item->preprocess, "converted", item->converted);
     char *text = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
     rv_status status =
@@ -134,6 +141,21 @@ rv_status rv_shelf_write(const char *name, const rv_shelf_item *item)
     }
     free(text);
     free(path);
+    return status;
+}
+
+rv_status rv_shelf_write(const char *name, const rv_shelf_item *item)
+{
+    char *folder;
+    rv_shelf_item old;
+    RV_TRY(rv_shelf_folder(&folder, name));
+    const bool had = rv_shelf_read(&old, name) == RV_OK;
+    const rv_status status = write_item(folder, item);
+    if (had && status == RV_OK && strcmp(old.file, item->file) != 0 &&
+        name_in(folder, old.file) != NULL) {
+        (void)remove(old.file);
+    }
+    rv_shelf_release(&old);
     free(folder);
     return status;
 }

@@ -10,8 +10,9 @@
 typedef struct rv_shelf_item {
     char *file; /**< whole path; within the folder of the model, model.json has its name only */
     char *summary, *licence;
-    char *sha256;     /**< of the file as it came, where it still is that */
+    char *sha256;     /**< of the file as it came */
     char *preprocess; /**< a name that rv_preprocessing_find() knows */
+    bool converted;   /**< `file` was made from what came */
 } rv_shelf_item;
 
 /** Whether a model can have that name: letters, digits and . _ + - behind one of the first two; nothing that has a
@@ -21,7 +22,7 @@ bool rv_shelf_is_name(const char *name);
 RV_NODISCARD rv_status rv_shelf_folder(char **out, const char *name);
 /** @return RV_ERR_NOT_FOUND: there is no such model; RV_ERR_FORMAT: its model.json is damaged. */
 RV_NODISCARD rv_status rv_shelf_read(rv_shelf_item *out, const char *name);
-/** Makes model.json, which makes the model be there. */
+/** Makes model.json, which makes the model be there. The file that it had before goes, where that is in its folder. */
 RV_NODISCARD rv_status rv_shelf_write(const char *name, const rv_shelf_item *item);
 void rv_shelf_release(rv_shelf_item *item);
 

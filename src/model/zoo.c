@@ -11,7 +11,6 @@
 #include "model/pins.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,33 +32,38 @@ static uint64_t file_bytes(const char *path)
     return size;
 }
 
-/* What lies in the folder of a model, where anything does. */
+/* What lies in the folder of a model, where anything does: it may be something else than what can be fetched. */
 static rv_status fill_from_shelf(rv_zoo_entry *e, const char *name)
 {
     rv_shelf_item item;
     if (rv_shelf_read(&item, name) != RV_OK) {
         return RV_OK;
     }
-    rv_status status = rv_strdup(&e->path, item.file);
     e->bytes = file_bytes(item.file);
-    if (status == RV_OK && e->name == NULL) {
-        e->added = true;
-        status = rv_strdup(&e->name, name);
-        status = status == RV_OK ? rv_strdup(&e->summary, item.summary != NULL ? item.summary : "")
-                                 : status;
-        status = status == RV_OK ? copy_text(&e->licence, item.licence) : status;
-    }
+    e->path = item.file;
+    e->licence = item.licence;
+    e->summary = item.summary;
+    item.file = item.licence = item.summary = NULL;
     rv_shelf_release(&item);
-    return status;
+    return rv_strdup(&e->name, name);
 }
 
 static rv_status fill(rv_zoo_entry *e, const rv_pin *pin)
 {
-    e->bytes = pin->bytes;
-    RV_TRY(rv_strdup(&e->name, pin->name));
-    RV_TRY(rv_strdup(&e->summary, pin->summary));
-    RV_TRY(copy_text(&e->licence, pin->licence));
-    return fill_from_shelf(e, pin->name);
+    RV_TRY(fill_from_shelf(e, pin->name));
+    if (e->name == NULL) {
+        e->bytes = pin->bytes;
+        RV_TRY(rv_strdup(&e->name, pin->name));
+        RV_TRY(copy_text(&e->licence, pin->licence));
+    }
+    return e->summary == NULL ? rv_strdup(&e->summary, pin->summary) : RV_OK;
+}
+
+static rv_status fill_added(rv_zoo_entry *e, const char *name)
+{
+    RV_TRY(fill_from_shelf(e, name));
+    e->added = true;
+    return e->name != NULL && e->summary == NULL ? rv_strdup(&e->summary, "") : RV_OK;
 }
 
 static rv_status list_all(rv_zoo_entry *list, size_t *n, char *const *names, size_t n_names)
@@ -72,7 +76,7 @@ static rv_status list_all(rv_zoo_entry *list, size_t *n, char *const *names, siz
     }
     for (size_t i = 0; i < n_names; i++) {
         if (rv_pin_find(names[i]) == NULL) {
-            RV_TRY(fill_from_shelf(&list[*n], names[i]));
+            RV_TRY(fill_added(&list[*n], names[i]));
             *n += list[*n].name != NULL;
         }
     }
@@ -197,17 +201,11 @@ rv_status rv_zoo_store(const rv_stored *s, const rv_model_save_options *wanted,
         status = convert(s, path, wanted, events);
     }
     if (status == RV_OK) {
-        char *const before = s->item->file;
+        free(s->item->file);
         s->item->file = path;
+        s->item->converted = true;
         path = NULL;
-        free(s->item->sha256);
-        free(s->item->preprocess);
-        s->item->sha256 = s->item->preprocess = NULL;
         status = rv_shelf_write(s->name, s->item);
-        if (status == RV_OK && s->remove && strcmp(before, s->item->file) != 0) {
-            (void)remove(before);
-        }
-        free(before);
     }
     free(folder);
     free(name);

@@ -18,7 +18,6 @@ typedef struct rv_stored {
     const char *graph;                     /**< as in rv_model_options */
     const char *until;      /**< last layer of its features; NULL: the last before the classifier */
     const char *provenance; /**< for the file that converting makes */
-    bool remove;            /**< `file` is no longer needed once it is converted */
 } rv_stored;
 
 /** Notes the model, so that it is there; then converts it where that is asked for. */

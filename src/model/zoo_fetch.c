@@ -217,8 +217,7 @@ static rv_status store(const rv_pin *pin, rv_shelf_item *item, const rv_fetch_op
                               .item = item,
                               .preprocessing = pin->preprocessing,
                               .until = pin->until,
-                              .provenance = provenance,
-                              .remove = true};
+                              .provenance = provenance};
     const rv_status status = rv_zoo_store(&stored, o->convert, o->events);
     free(provenance);
     return status;
@@ -261,24 +260,40 @@ static rv_status fetch_pin(rv_shelf_item *item, const rv_pin *pin, const rv_fetc
     return status;
 }
 
-/* What is there already serves, unless it is to be converted and has not been. */
-static bool serves(const rv_shelf_item *item, const rv_pin *pin, const rv_fetch_options *o)
+/* Whether what is there is to stay; *out then says whether it serves. */
+static bool stays(rv_status *out, const rv_shelf_item *item, const rv_pin *pin,
+                  const rv_fetch_options *o)
 {
-    return !o->overwrite && rv_path_exists(item->file) &&
-           (o->convert == NULL || item->sha256 == NULL || strcmp(item->sha256, pin->sha256) != 0);
+    *out = RV_OK;
+    if (o->overwrite || !rv_path_exists(item->file)) {
+        return false;
+    }
+    if (item->sha256 == NULL || strcmp(item->sha256, pin->sha256) != 0) {
+        *out =
+            rv_fail(RV_ERR_USAGE,
+                    "there is another model '%s', which was added; --overwrite puts the one that "
+                    "is fetched in its place",
+                    pin->name);
+        return true;
+    }
+    if (o->convert != NULL && !item->converted) {
+        return false;
+    }
+    rv_log(o->events, RV_LOG_INFO, "%s is there already%s; --overwrite fetches it again", pin->name,
+           item->converted ? ", converted" : "");
+    return true;
 }
 
 static rv_status fetch_unless_there(rv_shelf_item *item, const rv_pin *pin,
                                     const rv_fetch_options *o)
 {
     if (rv_shelf_read(item, pin->name) == RV_OK) {
-        if (serves(item, pin, o)) {
-            rv_log(o->events, RV_LOG_INFO, "%s is there already; --overwrite fetches it again",
-                   pin->name);
-            return RV_OK;
+        rv_status status;
+        if (stays(&status, item, pin, o)) {
+            return status;
         }
-        if (!o->overwrite && o->convert != NULL && rv_path_exists(item->file)) {
-            return store(pin, item, o);
+        if (!o->overwrite && rv_path_exists(item->file)) {
+            return store(pin, item, o); /* converted from what is there */
         }
         rv_shelf_release(item);
     }

@@ -128,6 +128,37 @@ END
     fails 1 "pins.tsv:1: something is missing" -q models fetch --pins pins.tsv tiny
 }
 
+@test "Ctrl-C keeps what was fetched, and the same command goes on from there" {
+    [[ $("$REVERIE" --version) == *libcurl* ]] || skip "built without libcurl"
+    perl -MIO::Socket::INET -e 1 || skip "there is no perl to serve a file"
+    export XDG_DATA_HOME=$PWD/data no_proxy='*'
+    works -q models convert tiny.prototxt -o tiny.safetensors
+    perl "$BATS_TEST_DIRNAME/serve.pl" tiny.safetensors >port 3>&- &
+    server=$!
+    until [ -s port ]; do sleep 0.1; done
+    read -r hash _ < <(sha256sum tiny.safetensors)
+    printf 'tiny\t%s\t%d\thttp://127.0.0.1:%d/net.safetensors\n' "$hash" "$(wc -c <tiny.safetensors)" \
+        "$(cat port)" >pins.tsv
+    part=data/reverie/models/tiny/net.safetensors.part
+    env --default-signal=INT "$REVERIE" models fetch --pins pins.tsv tiny --progress json 2>said 3>&- &
+    pid=$!
+    for ((i = 0; i < 300; i++)); do [ ! -s $part ] || break; sleep 0.1; done
+    kill -s INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    cat said
+    [ "$code" -eq 130 ]
+    grep -q '"task": "tiny, MB".*"fraction": 0.[0-9]*[1-9]' said
+    grep -q '^reverie: tiny: 0.0 of 0.0 MB are kept, and the same command goes on from there$' said
+    [ -s $part ]
+    works models fetch --pins pins.tsv tiny
+    kill "$server"
+    cmp tiny.safetensors data/reverie/models/tiny/net.safetensors
+    [ ! -e $part ]
+    works models info tiny
+    [[ $output == *conv1*1x8x32x32* && $stderr != *random* ]]
+}
+
 @test "models add makes a file a model of every command" {
     export XDG_DATA_HOME=$PWD/data
     works -q models convert tiny.prototxt -o some.safetensors

@@ -287,6 +287,28 @@ Test(zoo, features_are_all_that_is_kept_where_they_are_asked_for)
     rv_model_close(model);
 }
 
+Test(zoo, what_was_added_by_that_name_is_kept)
+{
+    rv_test_page page = {.path = "/net.safetensors", .bytes = f.bytes.data, .size = f.bytes.size};
+    rv_add_options add = RV_ADD_OPTIONS_INIT;
+    rv_model_save_options save = RV_MODEL_SAVE_OPTIONS_INIT;
+    rv_test_serve(&page, 1);
+    pin(rv_test_url("/net.safetensors"), NULL);
+    RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
+    save.half = true;
+    f.options.convert = &save;
+    RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
+    add.name = "tiny";
+    add.overwrite = true;
+    RV_ASSERT_OK(rv_zoo_add(NULL, in("tiny/tiny.safetensors"), &add));
+    RV_ASSERT_FAILS(rv_zoo_fetch(NULL, "tiny", &f.options), RV_ERR_USAGE, "which was added");
+    f.options.convert = NULL;
+    f.options.overwrite = true;
+    RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
+    rv_test_serve_end();
+    check_there(); /* and nothing else */
+}
+
 Test(zoo, an_architecture_stays_within_reach_behind_a_model_of_its_name)
 {
     rv_test_page page = {.path = "/net.safetensors", .bytes = f.bytes.data, .size = f.bytes.size};
