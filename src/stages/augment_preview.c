@@ -47,7 +47,7 @@ static rv_status put(const sheet *s, rv_augmenter *augmenter, rv_source picture,
     const rv_status status = run_one(&small, augmenter, &levels, draw.job);
     rv_levels_release(&levels);
     RV_TRY(status);
-    const size_t width = (size_t)rv_image_width(s->image), step = (size_t)(s->cell + GAP);
+    const size_t width = (size_t)rv_image_width(s->image), step = (size_t)s->cell + GAP;
     const size_t top = GAP + (size_t)row * step + (size_t)(s->cell - small.height) / 2,
                  left = GAP + (size_t)column * step + (size_t)(s->cell - small.width) / 2;
     uint8_t *to = rv_image_pixels(s->image);
