@@ -353,12 +353,13 @@ static bool is_halved(const rv_stored_tensor *t, bool half)
 
 static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes, bool half)
 {
+    const size_t end = start + bytes;
     json_t *shape = json_array();
     for (int i = 0; i < t->shape.rank; i++) {
         json_array_append_new(shape, json_integer(t->shape.dim[i]));
     }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", half ? "F16" : "F32", "shape", shape,
-                     "data_offsets", (json_int_t)start, (json_int_t)(start + bytes));
+                     "data_offsets", (json_int_t)start, (json_int_t)end);
 }
 
 /* The header, padded with spaces so that values lie at a multiple of ALIGNMENT; freed with free(). */
