@@ -84,6 +84,7 @@ struct rv_onnx {
     size_t n_nodes, nodes_capacity;
     rv_onnx_tensor **tensors; /* single blocks, since others point to them */
     size_t n_tensors, tensors_capacity;
+    size_t n_computed; /* values of tensors that are not in the file */
     rv_onnx_input *inputs;
     size_t n_inputs, inputs_capacity;
     rv_names outputs;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Values that are computed or stored one by one; those of weights lie in the file as they are. */
+/* Values, in all, that are computed or stored one by one; those of weights lie in the file as they are. */
 enum { MAX_COMPUTED = 1 << 24 };
 
 /* Field numbers of TensorProto and of its entries for external data. */
@@ -125,18 +125,29 @@ void rv_onnx_tensor_destroy(rv_onnx_tensor *t)
     }
 }
 
+/* Memory for values that do not lie in the file. */
+static rv_status make_values(rv_onnx_tensor *t, rv_onnx *o)
+{
+    if (t->count > MAX_COMPUTED - o->n_computed) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "constants of more than %d values, with '%.100s'",
+                       MAX_COMPUTED, t->name);
+    }
+    o->n_computed += t->count;
+    return rv_alloc(&t->values, t->count + 1, sizeof *t->values, t->name);
+}
+
 rv_status rv_onnx_tensor_make(rv_onnx_tensor **out, rv_onnx *o, const char *name, int64_t type,
                               const rv_onnx_shape *shape)
 {
     size_t count;
-    if (!rv_onnx_count(&count, shape) || count > MAX_COMPUTED) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "a constant of more than %d values", MAX_COMPUTED);
+    if (!rv_onnx_count(&count, shape)) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "a constant of too many values");
     }
     RV_TRY(add_tensor(out, o, name));
     (*out)->type = type;
     (*out)->shape = *shape;
     (*out)->count = count;
-    return rv_alloc(&(*out)->values, count + 1, sizeof(double), name);
+    return make_values(*out, o);
 }
 
 rv_status rv_onnx_tensor_view(rv_onnx_tensor **out, rv_onnx *o, const char *name,
@@ -377,7 +388,7 @@ static rv_status read_field(rv_onnx_tensor *t, source *s, const rv_proto *m,
 }
 
 /* Values that stand one by one in the message, once their number is known. */
-static rv_status decode_values(rv_onnx_tensor *t, const source *s, rv_proto m)
+static rv_status decode_values(rv_onnx_tensor *t, rv_onnx *o, const source *s, rv_proto m)
 {
     size_t n = 0, bytes;
     if (s->n_values != t->count) {
@@ -385,11 +396,7 @@ static rv_status decode_values(rv_onnx_tensor *t, const source *s, rv_proto m)
         return rv_fail(RV_ERR_FORMAT, "tensor '%.100s' is %s, but %zu values are there", t->name,
                        rv_onnx_shape_text(text, &t->shape), s->n_values);
     }
-    if (t->count > MAX_COMPUTED) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "tensor '%.100s' stores %zu values one by one", t->name,
-                       t->count);
-    }
-    RV_TRY(rv_alloc(&t->values, t->count + 1, sizeof *t->values, t->name));
+    RV_TRY(make_values(t, o));
     for (;;) {
         rv_proto_field f;
         RV_TRY(rv_proto_next(&f, &m));
@@ -478,7 +485,7 @@ static rv_status locate(rv_onnx_tensor *t, rv_onnx *o, const source *s, const rv
     }
     if (s->raw == NULL) {
         t->raw = find_packed(t, bytes, *message);
-        return t->raw != NULL ? RV_OK : decode_values(t, s, *message);
+        return t->raw != NULL ? RV_OK : decode_values(t, o, s, *message);
     }
     if (s->raw->size != bytes) {
         return rv_fail(RV_ERR_FORMAT, "tensor '%.100s' is %s, which takes %zu bytes, not %zu",

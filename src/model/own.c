@@ -395,10 +395,13 @@ static rv_status apply(const rv_safetensors *weights, const rv_network *network,
     if (!rv_safetensors_has(weights, name)) {
         status = find_other_name(&name, weights, network, param);
     }
+    if (status == RV_OK) {
+        status = rv_safetensors_read(weights, NULL, name, &param->shape);
+    }
     if (status == RV_OK && copy) {
         status = rv_alloc(&values, count, sizeof *values, name);
     }
-    if (status == RV_OK) {
+    if (status == RV_OK && copy) {
         status = rv_safetensors_read(weights, values, name, &param->shape);
     }
     if (status == RV_OK && copy) {

@@ -56,6 +56,9 @@ static bool locate(const rv_safetensors *f, json_t *entry, size_t *start, size_t
             return false;
         }
     }
+    if (!json_is_integer(json_array_get(ends, 0)) || !json_is_integer(json_array_get(ends, 1))) {
+        return false;
+    }
     const json_int_t first = json_integer_value(json_array_get(ends, 0));
     const json_int_t end = json_integer_value(json_array_get(ends, 1));
     if (first < 0 || end < first || (uint64_t)end > f->n_values || (uint64_t)(end - first) != n) {
@@ -155,6 +158,9 @@ static rv_status parse(rv_safetensors *f, const uint8_t *data, size_t size)
     }
     if (size < LENGTH_BYTES || length > size - LENGTH_BYTES || length > max_header) {
         return rv_fail(RV_ERR_FORMAT, "%s: no safetensors file, or cut off in its header", f->name);
+    }
+    if (length == 0 || data[LENGTH_BYTES] != '{') {
+        return rv_fail(RV_ERR_FORMAT, "%s: its header does not begin with '{'", f->name);
     }
     f->values = data + LENGTH_BYTES + length;
     f->n_values = size - LENGTH_BYTES - (size_t)length;
