@@ -99,8 +99,9 @@ static int list(cli *c)
     cli_json_set(c, "builtin_file", missing ? json_null() : cli_json_text(builtin));
     free(builtin);
     if (!c->globals.json && code == CLI_DONE) {
-        printf("\nAny other MODEL is the path of a .caffemodel, .prototxt or .safetensors, or "
-               "of a .yaml that lists layers.\n");
+        printf(
+            "\nAny other MODEL is the path of a .caffemodel, .prototxt, .onnx or .safetensors, or "
+            "of a .yaml that lists layers.\n");
     }
     if (!c->globals.json && code == CLI_DONE && missing) {
         printf("builtin: %s.\n", rv_error_message());
@@ -506,7 +507,8 @@ const cli_command cli_models = {
         "`convert` writes a network with its weights and classes as Reverie's own .safetensors, "
         "which "
         "any reader of that format opens.\n\n"
-        "MODEL is a name from the lists, or the path of a .caffemodel, .prototxt or .safetensors, "
+        "MODEL is a name from the lists, or the path of a .caffemodel, .prototxt, .onnx or "
+        ".safetensors, "
         "or "
         "of a .yaml that lists layers.",
     .example =

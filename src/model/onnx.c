@@ -36,7 +36,7 @@ static void mark_needed(rv_onnx *o)
     }
 }
 
-static int count_readers(const rv_onnx *o, const char *name)
+int rv_onnx_readers(const rv_onnx *o, const char *name)
 {
     int n = 0;
     for (size_t i = 0; i < o->outputs.n; i++) {
@@ -345,7 +345,7 @@ static rv_status import(rv_onnx_importer *im, rv_shape *input)
         for (size_t k = 0; k < o->nodes[i].outputs.n; k++) {
             rv_onnx_value *v = rv_onnx_find(im, o->nodes[i].outputs.list[k]);
             if (v != NULL) {
-                v->n_readers = count_readers(o, v->name);
+                v->n_readers = rv_onnx_readers(o, v->name);
             }
         }
     }

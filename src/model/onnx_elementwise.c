@@ -112,8 +112,9 @@ static rv_status add_dropout(rv_onnx_importer *im, const rv_onnx_node *node)
         RV_TRY(rv_onnx_number(&ratio, im, node, 1, 0.5));
     }
     RV_TRY(rv_onnx_number(&training, im, node, 2, 0));
-    if (training != 0 || (node->outputs.n > 1 && node->outputs.list[1][0] != '\0')) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "in training, or its mask");
+    RV_TRY(rv_onnx_single_output(im, node));
+    if (training != 0) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "in training");
     }
     return add_with(im, node, "dropout", "ratio", ratio);
 }

@@ -132,6 +132,17 @@ rv_status rv_onnx_numbers(int64_t *out, size_t *n, const rv_onnx_importer *im,
     return RV_OK;
 }
 
+rv_status rv_onnx_single_output(const rv_onnx_importer *im, const rv_onnx_node *node)
+{
+    for (size_t i = 1; i < node->outputs.n; i++) {
+        if (node->outputs.list[i][0] != '\0' &&
+            rv_onnx_readers(im->onnx, node->outputs.list[i]) > 0) {
+            return rv_fail(RV_ERR_UNSUPPORTED, "its output %zu", i);
+        }
+    }
+    return RV_OK;
+}
+
 rv_status rv_onnx_axis(int *out, int64_t axis, int rank)
 {
     if (axis < -rank || axis >= rank + (rank == 0)) {

@@ -60,6 +60,11 @@ RV_NODISCARD rv_status rv_onnx_numbers(int64_t *out, size_t *n, const rv_onnx_im
 const rv_shape *rv_onnx_physical(const rv_onnx_importer *im, const rv_onnx_value *v);
 /** Whether `v` is read as the trial graph has it. */
 bool rv_onnx_is_direct(const rv_onnx_importer *im, const rv_onnx_value *v);
+/** How many nodes that are needed take the value, the graph's outputs included. */
+int rv_onnx_readers(const rv_onnx *onnx, const char *name);
+/** RV_ERR_UNSUPPORTED where anything reads an output of the node beside the first: converters list masks that nobody
+ *  wants. */
+RV_NODISCARD rv_status rv_onnx_single_output(const rv_onnx_importer *im, const rv_onnx_node *node);
 /** An axis counted from the front. RV_ERR_UNSUPPORTED: beyond the rank. */
 RV_NODISCARD rv_status rv_onnx_axis(int *out, int64_t axis, int rank);
 

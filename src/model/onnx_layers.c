@@ -178,23 +178,13 @@ static rv_status add_pad(rv_onnx_importer *im, const rv_onnx_node *node)
 
 /* --- pooling --------------------------------------------------------------------------------- */
 
-static rv_status check_single_output(const rv_onnx_node *node)
-{
-    for (size_t i = 1; i < node->outputs.n; i++) {
-        if (node->outputs.list[i][0] != '\0') {
-            return rv_fail(RV_ERR_UNSUPPORTED, "its output %zu", i);
-        }
-    }
-    return RV_OK;
-}
-
 static rv_status add_pool(rv_onnx_importer *im, const rv_onnx_node *node, bool max)
 {
     const rv_onnx_value *x;
     window w;
     int64_t ceil_mode, include;
     rv_layer *layer;
-    RV_TRY(check_single_output(node));
+    RV_TRY(rv_onnx_single_output(im, node));
     RV_TRY(rv_onnx_maps(&x, im, node, 0));
     RV_TRY(rv_onnx_ints(w.kernel, 2, node, "kernel_shape", 0));
     RV_TRY(read_window(&w, node, &x->shape));
@@ -392,6 +382,7 @@ static rv_status add_batch_norm(rv_onnx_importer *im, const rv_onnx_node *node)
         (x->shape.rank != 2 && x->shape.rank != 4)) {
         return rv_fail(RV_ERR_UNSUPPORTED, training != 0 ? "in training" : "not per channel");
     }
+    RV_TRY(rv_onnx_single_output(im, node));
     const int64_t channels = x->shape.dim[1];
     for (size_t i = 0; i < 4; i++) {
         RV_TRY(rv_onnx_constant(&t[i], im, node, 1 + i, params[i], false));

@@ -74,7 +74,7 @@ static bool is_torch_name(const char *name)
 /* Whether the file computes with the picture before any layer: then it prepares it itself, from values unknown. */
 static bool prepares_itself(const rv_onnx *o, const char *input)
 {
-    static const char *const ops[] = {"Sub", "Add", "Mul", "Div", "BatchNormalization"};
+    static const char *const ops[] = {"Sub", "Add", "Mul", "Div"};
     for (size_t i = 0; i < o->n_nodes; i++) {
         const rv_onnx_node *node = &o->nodes[i];
         for (size_t k = 0; node->needed && k < node->inputs.n; k++) {

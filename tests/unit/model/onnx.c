@@ -226,6 +226,14 @@ Test(onnx, identity_dropout_and_what_keeps_the_order_change_nothing)
           0, 0.1f, 0.2f, 0.3f);
 }
 
+Test(onnx, outputs_that_nobody_reads_do_no_harm)
+{
+    GIVES(SMALL "Dropout - x,- a,mask\nMaxPool - a b,places kernel_shape=1,2\nRelu - b y", 0.1f,
+          0.3f);
+    refuses(HEAD "Dropout d x a,mask\nAdd - a,mask y", RV_ERR_UNSUPPORTED,
+            "'d' (Dropout: its output 1)");
+}
+
 Test(onnx, pictures_with_channels_last_are_turned)
 {
     rv_network *network;

@@ -231,7 +231,7 @@ Test(onnx_vectors, what_is_not_run_is_refused_with_the_reason)
         {"constant_pad", "padding with 1.2"},
         {"conv_with_autopad_same", NULL},
         {"convtranspose", "'Y' (ConvTranspose)"},
-        {"dropout_default_mask", "its mask"},
+        {"dropout_default_mask", "its output 1"},
         {"gemm_all_attributes", "transA"},
         {"gemm_default_matrix_bias", "a bias of its own for each picture"},
         {"gridsample", "'Y' (GridSample)"},
