@@ -54,6 +54,18 @@ typedef struct rv_stylize_options {
                           is more than `size`; 0: as `size`; RV_OUTPUT_PHOTO: as the photo; default 0 */
     double detail;    /**< share of that detail, 0 to 1; default 1 */
     rv_preset preset; /**< default RV_PRESET_DEFAULT */
+    double
+        time_limit; /**< seconds in which the picture is to be there: the iterations end early for it, each
+                         scale having its share of the time; 0: none; default 0 */
+    /** Takes the picture so far, of `size` and 8 bits, after the first iteration and then every preview_seconds;
+     *  borrowed. Default NULL. */
+    void (*preview)(void *payload, const rv_image *picture);
+    void *preview_payload;
+    double preview_seconds; /**< default 2 */
+    /* Where rv_stylizer_run() has a file for the state: */
+    int save_every; /**< iterations of a scale after which it is kept; 0: only when the run is
+                         cancelled; default 0 */
+    bool resume;    /**< go on from that file where it is there; default false */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -62,7 +74,8 @@ enum { RV_OUTPUT_PHOTO = -1 };
 #define RV_STYLIZE_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
-            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT                    \
+            0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT, 0.0, NULL, NULL,  \
+            2.0, 0, false                                                                          \
     }
 
 /** What came out beside the picture. */
@@ -70,6 +83,7 @@ typedef struct rv_stylize_result {
     int iterations; /**< done, over all scales */
     double loss;    /**< of the last scale, at the end */
     double seconds; /**< of the whole call */
+    double rate;    /**< seconds that an iteration took for each pixel; 0: not known */
     int styled_width,
         styled_height;   /**< what the model saw: the picture itself, unless it was enlarged */
     char settings[1024]; /**< the options that shaped the picture, defaults resolved: "key=value"
@@ -93,6 +107,29 @@ RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *resu
                                          const double *style_weights, int n_styles,
                                          const rv_stylize_options *options);
 
+/** Many photos in the style of the same pictures: the model is made ready once, and what it finds in the styles is kept
+ *  from photo to photo. */
+typedef struct rv_stylizer rv_stylizer;
+
+/** Parameters and errors are those of rv_stylize(); all of them outlive *out. */
+RV_API RV_NODISCARD rv_status rv_stylizer_create(rv_stylizer **out, rv_device *device,
+                                                 const rv_model *model,
+                                                 const rv_image *const *styles,
+                                                 const double *style_weights, int n_styles,
+                                                 const rv_stylize_options *options);
+RV_API void rv_stylizer_destroy(rv_stylizer *stylizer); /**< NULL is fine */
+
+/** Styles one photo as rv_stylize() does.
+ *  @param state  a file that keeps where the run is, so that another one, with options.resume, goes on there and gives
+ *                the same picture to the byte, as if there had been one run. It is written when the call is cancelled,
+ *                and with options.save_every; whoever has written the picture removes it. That other run may have other
+ *                weights of content, style and variation, output_size and detail. NULL: none.
+ *  @return also RV_ERR_USAGE: the state was left by a run with other options or pictures; RV_ERR_FORMAT: it is
+ *          damaged. That it cannot be written is a warning. */
+RV_API RV_NODISCARD rv_status rv_stylizer_run(rv_image **out, rv_stylize_result *result,
+                                              rv_stylizer *stylizer, const rv_image *photo,
+                                              const char *state);
+
 /** What a call of rv_stylize() would take. */
 typedef struct rv_stylize_estimate {
     int width, height; /**< of the result */
@@ -111,6 +148,14 @@ RV_API RV_NODISCARD rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_de
                                                  const rv_image *const *styles,
                                                  const double *style_weights, int n_styles,
                                                  const rv_stylize_options *options);
+
+/** The same by the speed of a call that was made, for other options: nothing is run. */
+RV_API RV_NODISCARD rv_status rv_stylize_foresee_after(rv_stylize_estimate *out, rv_device *device,
+                                                       const rv_model *model, const rv_image *photo,
+                                                       const rv_image *const *styles,
+                                                       const double *style_weights, int n_styles,
+                                                       const rv_stylize_options *options,
+                                                       const rv_stylize_result *made);
 
 #ifdef __cplusplus
 }

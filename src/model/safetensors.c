@@ -444,6 +444,9 @@ rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors
     for (int i = 0; i < LENGTH_BYTES; i++) {
         prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
     }
+    if (options->unsynced) {
+        rv_output_leave_unsynced(output);
+    }
     FILE *stream = rv_output_stream(output);
     fwrite(prefix, 1, sizeof prefix, stream);
     fwrite(header, 1, length, stream);

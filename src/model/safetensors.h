@@ -45,7 +45,8 @@ typedef struct rv_stored_text {
 typedef struct rv_store_options {
     bool
         half; /**< values as F16, rounded to the nearest, but those of vectors as F32; else all as F32 */
-    bool keep; /**< an existing file is RV_ERR_USAGE; else it is replaced */
+    bool keep;     /**< an existing file is RV_ERR_USAGE; else it is replaced */
+    bool unsynced; /**< as rv_output_leave_unsynced() */
 } rv_store_options;
 
 /** Writes a file, complete or not at all.

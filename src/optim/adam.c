@@ -2,10 +2,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
-#include "optim/optim.h"
+#include "optim/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+/* Of a memory that is restored: a double tells each from the next. */
+#define MAX_STEPS 1e15
 
 struct rv_adam {
     rv_device *device;
@@ -58,6 +61,18 @@ void rv_adam_destroy(rv_adam *adam)
 uint64_t rv_adam_bytes(size_t n)
 {
     return 2 * (uint64_t)n * sizeof(float);
+}
+
+void rv_adam_list(const rv_adam *adam, rv_memory *out)
+{
+    rv_memory_array(out, adam->m, (size_t)adam->n);
+    rv_memory_array(out, adam->v, (size_t)adam->n);
+    rv_memory_number(out, (double)adam->step);
+}
+
+rv_status rv_adam_restore(rv_adam *adam, rv_memory *memory)
+{
+    return rv_memory_take(memory, 0, MAX_STEPS, &adam->step);
 }
 
 rv_status rv_adam_step(rv_adam *adam, rv_buffer *x, const rv_buffer *gradient)

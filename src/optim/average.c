@@ -2,15 +2,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
-#include "optim/optim.h"
-#include "optim/vector.h"
+#include "optim/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+/* Of a memory that is restored: a double tells each from the next. */
+#define MAX_UPDATES 1e15
+
 struct rv_average {
     rv_vectors *vectors;
     rv_buffer *sum;
+    size_t n;
     float decay;
     int64_t updates;
 };
@@ -20,6 +23,7 @@ rv_status rv_average_create(rv_average **out, rv_device *device, size_t n, float
     *out = NULL;
     rv_average *a;
     RV_TRY(rv_alloc(&a, 1, sizeof *a, "average"));
+    a->n = n;
     a->decay = decay;
     rv_status status = rv_vectors_create(&a->vectors, device, n);
     if (status == RV_OK) {
@@ -45,6 +49,17 @@ void rv_average_destroy(rv_average *average)
 uint64_t rv_average_bytes(size_t n)
 {
     return rv_vectors_bytes() + (uint64_t)n * sizeof(float);
+}
+
+void rv_average_list(const rv_average *average, rv_memory *out)
+{
+    rv_memory_array(out, average->sum, average->n);
+    rv_memory_number(out, (double)average->updates);
+}
+
+rv_status rv_average_restore(rv_average *average, rv_memory *memory)
+{
+    return rv_memory_take(memory, 1, MAX_UPDATES, &average->updates);
 }
 
 rv_status rv_average_update(rv_average *average, const rv_buffer *x)

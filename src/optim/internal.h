@@ -1,4 +1,4 @@
-/* What the two files of L-BFGS share: its vectors, and the line search along its direction. */
+/* What the optimisers share: the line search along a direction, and memory that is listed and restored. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPTIM_INTERNAL_H
 #define RV_OPTIM_INTERNAL_H
@@ -33,5 +33,13 @@ RV_NODISCARD rv_status rv_line_evaluate(const rv_line *line, rv_line_point *out,
  *  @param origin  t = 0, with the loss and slope there; `gradient` belongs to it on entry. */
 RV_NODISCARD rv_status rv_line_search(const rv_line *line, rv_line_point *out, int *evaluations,
                                       rv_line_point origin, double first_step);
+
+/** Appends to what is remembered. */
+void rv_memory_array(rv_memory *memory, rv_buffer *array, size_t floats);
+void rv_memory_number(rv_memory *memory, double number);
+/** The next number, a whole one from `low` to `high`; RV_ERR_FORMAT where there is none such. */
+RV_NODISCARD rv_status rv_memory_take(rv_memory *memory, double low, double high, int64_t *out);
+/** The next number, any finite one. */
+RV_NODISCARD rv_status rv_memory_take_real(rv_memory *memory, double *out);
 
 #endif

@@ -25,6 +25,9 @@ enum {
     SLOTS
 };
 _Static_assert((int)SLOTS <= (int)RV_VECTOR_SLOTS, "a slot for each scalar");
+/* The slots, the pairs, the direction, its gradient, and one for the caller. */
+_Static_assert(2 * MAX_HISTORY + 4 <= RV_MEMORY_ARRAYS, "room for each array");
+_Static_assert(PAIRS + 4 <= RV_MEMORY_NUMBERS, "room for each number");
 
 /* Curvature below this share of |s| |y| is rounding: such a pair is left out. */
 #define SMALLEST_CURVATURE 1e-7
@@ -115,6 +118,69 @@ void rv_lbfgs_reset(rv_lbfgs *lbfgs, float factor)
     lbfgs->started = false;
     lbfgs->rate *= factor;
 }
+
+rv_status rv_lbfgs_undo(rv_lbfgs *lbfgs, rv_buffer *gradient)
+{
+    /* The pair that the step before led to was taken; the new one has none to be taken from. */
+    lbfgs->started = false;
+    return rv_buffer_copy(lbfgs->device, gradient, 0, lbfgs->previous_gradient, 0, lbfgs->bytes);
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+void rv_lbfgs_list(const rv_lbfgs *lbfgs, rv_memory *out)
+{
+    const size_t n = lbfgs->bytes / sizeof(float);
+    rv_memory_array(out, rv_vectors_slots(lbfgs->vectors), RV_VECTOR_SLOTS);
+    for (int i = 0; i < lbfgs->pairs; i++) {
+        rv_memory_array(out, lbfgs->s[lbfgs->order[i]], n);
+        rv_memory_array(out, lbfgs->y[lbfgs->order[i]], n);
+    }
+    if (lbfgs->started) {
+        rv_memory_array(out, lbfgs->direction, n);
+        rv_memory_array(out, lbfgs->previous_gradient, n);
+    }
+    rv_memory_number(out, lbfgs->pairs);
+    rv_memory_number(out, lbfgs->started);
+    rv_memory_number(out, lbfgs->started ? lbfgs->step : 0);
+    rv_memory_number(out, (double)lbfgs->rate);
+    for (int i = 0; i <= lbfgs->options.history; i++) {
+        rv_memory_number(out, lbfgs->order[i]);
+    }
+}
+
+/* Each pair once. */
+static rv_status restore_order(rv_lbfgs *l, rv_memory *memory)
+{
+    bool seen[PAIRS] = {false};
+    for (int i = 0; i <= l->options.history; i++) {
+        int64_t pair;
+        RV_TRY(rv_memory_take(memory, 0, l->options.history, &pair));
+        if (seen[pair]) {
+            return rv_fail(RV_ERR_FORMAT, "pair %d of an optimiser's memory is there twice",
+                           (int)pair);
+        }
+        seen[pair] = true;
+        l->order[i] = (int)pair;
+    }
+    return RV_OK;
+}
+
+rv_status rv_lbfgs_restore(rv_lbfgs *lbfgs, rv_memory *memory)
+{
+    int64_t pairs, started;
+    double rate;
+    RV_TRY(rv_memory_take(memory, 0, lbfgs->options.history, &pairs));
+    RV_TRY(rv_memory_take(memory, 0, 1, &started));
+    RV_TRY(rv_memory_take_real(memory, &lbfgs->step));
+    RV_TRY(rv_memory_take_real(memory, &rate));
+    lbfgs->pairs = (int)pairs;
+    lbfgs->started = started != 0;
+    lbfgs->rate = (float)rate;
+    return restore_order(lbfgs, memory);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
 
 /* Makes the tried pair the newest; the oldest goes where the history is full. */
 static rv_status accept_pair(rv_lbfgs *l)

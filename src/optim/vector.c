@@ -86,6 +86,11 @@ void rv_vectors_destroy(rv_vectors *v)
     }
 }
 
+rv_buffer *rv_vectors_slots(const rv_vectors *v)
+{
+    return v->slots;
+}
+
 uint64_t rv_vectors_bytes(void)
 {
     return (RV_VECTOR_SLOTS + MAX_PARTS) * sizeof(float);

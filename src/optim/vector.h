@@ -33,6 +33,8 @@ RV_NODISCARD rv_status rv_vectors_slot_divide(rv_vectors *v, int slot, int i, in
 /** y = s[i] * x. */
 RV_NODISCARD rv_status rv_vectors_scale_slot(rv_vectors *v, rv_buffer *y, int i,
                                              const rv_buffer *x);
+/** All slots, RV_VECTOR_SLOTS floats; borrowed. */
+rv_buffer *rv_vectors_slots(const rv_vectors *v);
 /** Waits and reads `n` slots from `first`. */
 RV_NODISCARD rv_status rv_vectors_read(rv_vectors *v, float *out, int first, int n);
 

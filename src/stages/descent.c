@@ -3,9 +3,12 @@
 #include "stages/descent.h"
 #include "base/error.h"
 #include "base/event.h"
-#include "optim/optim.h"
+#include "base/memory.h"
+#include "base/system.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Moments as in the paper but for the second, which follows the changing picture. */
 #define ADAM_BETA1 0.9f
@@ -23,6 +26,15 @@ typedef struct state {
     size_t n; /* floats of the picture */
     double loss;
     bool cancelled;
+    int done;           /* iterations */
+    double last, shown; /* rv_clock() after the last iteration, and when the picture was shown */
+    double took;        /* seconds of the last iteration; 0 of the first, which compiles kernels */
+
+    /* Of one of the two optimisers. */
+    rv_adam *adam;
+    rv_average *average;
+    rv_lbfgs *lbfgs;
+    rv_buffer *good; /* the picture after the last iteration */
 } state;
 
 /* Loss and gradient at the picture. */
@@ -42,41 +54,166 @@ static rv_status evaluate(void *payload, double *loss)
     return rv_plan_losses(s->d->plan, NULL, loss);
 }
 
-static rv_status evaluate_finite(state *s, int iterations)
+static rv_status evaluate_finite(state *s)
 {
     RV_TRY(evaluate(s, &s->loss));
     if (!isfinite(s->loss)) {
         return rv_fail(RV_ERR_USAGE, "the loss is %g after %d iterations: choose smaller weights",
-                       s->loss, iterations);
+                       s->loss, s->done);
     }
     return RV_OK;
 }
 
-static void report(const state *s, int done)
+/* Whether another iteration is to be begun, which takes as long as the last one. */
+static bool goes_on(const state *s)
 {
-    if (s->d->report != NULL) {
-        s->d->report(s->d->payload, done, s->loss);
+    const bool late = s->d->deadline > 0 && s->last > 0 && s->last + s->took > s->d->deadline;
+    return s->done < s->d->iterations && !late;
+}
+
+/* --- what is kept and shown ------------------------------------------------------------------ */
+
+static void list(const state *s, rv_memory *out)
+{
+    *out = (rv_memory){.n_arrays = 0};
+    if (s->lbfgs != NULL) {
+        rv_lbfgs_list(s->lbfgs, out);
+        out->array[out->n_arrays] = s->gradient->buffer;
+        out->floats[out->n_arrays++] = s->n;
+    } else {
+        rv_adam_list(s->adam, out);
+        rv_average_list(s->average, out);
     }
+}
+
+void rv_descent_state_release(rv_descent_state *kept)
+{
+    free(kept->picture);
+    for (int i = 0; i < kept->n_arrays; i++) {
+        free(kept->array[i]);
+    }
+    *kept = (rv_descent_state){0};
+}
+
+static rv_status read_state(const state *s, rv_descent_state *out)
+{
+    rv_memory memory;
+    list(s, &memory);
+    *out = (rv_descent_state){.done = s->done, .loss = s->loss, .n = s->n};
+    out->n_numbers = memory.n_numbers;
+    memcpy(out->number, memory.number, sizeof out->number);
+    RV_TRY(rv_alloc(&out->picture, s->n, sizeof(float), "the state of a picture"));
+    RV_TRY(rv_tensor_read(s->d->device, s->picture, out->picture));
+    for (int i = 0; i < memory.n_arrays; i++) {
+        const size_t n = memory.floats[i];
+        RV_TRY(rv_alloc(&out->array[i], n, sizeof(float), "the state of a picture"));
+        out->floats[i] = n;
+        out->n_arrays++;
+        RV_TRY(rv_buffer_read(s->d->device, memory.array[i], 0, out->array[i], n * sizeof(float)));
+    }
+    return RV_OK;
+}
+
+/* Nothing is kept before the first iteration: there is nothing to go on from. */
+static rv_status keep(const state *s)
+{
+    rv_descent_state now;
+    if (s->d->keep == NULL || s->done == 0) {
+        return RV_OK;
+    }
+    rv_status status = read_state(s, &now);
+    if (status == RV_OK) {
+        status = s->d->keep(s->d->payload, &now);
+    }
+    rv_descent_state_release(&now);
+    return status;
+}
+
+/* Has the optimiser go on where it was. */
+static rv_status restore(state *s)
+{
+    const rv_descent_state *from = s->d->from;
+    rv_memory memory = {.n_numbers = from->n_numbers};
+    memcpy(memory.number, from->number, sizeof memory.number);
+    if (s->lbfgs != NULL) {
+        RV_TRY(rv_lbfgs_restore(s->lbfgs, &memory));
+    } else {
+        RV_TRY(rv_adam_restore(s->adam, &memory));
+        RV_TRY(rv_average_restore(s->average, &memory));
+    }
+    list(s, &memory);
+    bool same = memory.n_arrays == from->n_arrays;
+    for (int i = 0; i < from->n_arrays && same; i++) {
+        same = memory.floats[i] == from->floats[i];
+    }
+    if (!same) {
+        return rv_fail(RV_ERR_FORMAT, "the arrays of an optimiser's memory are not its own");
+    }
+    for (int i = 0; i < from->n_arrays; i++) {
+        RV_TRY(rv_buffer_write(s->d->device, memory.array[i], 0, from->array[i],
+                               from->floats[i] * sizeof(float)));
+    }
+    s->loss = from->loss;
+    return RV_OK;
+}
+
+/* The gradient, which the next iteration finds anew, has room for the average; L-BFGS still needs it, but has no
+ * average. */
+static rv_status show(state *s)
+{
+    float *pixels;
+    rv_tensor *what = s->picture;
+    if (s->average != NULL) {
+        RV_TRY(rv_average_read(s->average, s->gradient->buffer));
+        what = s->gradient;
+    }
+    RV_TRY(rv_alloc(&pixels, s->n, sizeof(float), "a preview"));
+    rv_status status = rv_tensor_read(s->d->device, what, pixels);
+    if (status == RV_OK) {
+        status = s->d->show(s->d->payload, pixels);
+    }
+    free(pixels);
+    return status;
+}
+
+/* After each iteration. */
+static rv_status finish_iteration(state *s)
+{
+    const double now = rv_clock();
+    s->done++;
+    s->took = s->last > 0 ? now - s->last : 0;
+    s->last = now;
+    if (s->d->report != NULL) {
+        s->d->report(s->d->payload, s->done, s->loss);
+    }
+    if (s->d->keep_every > 0 && s->done % s->d->keep_every == 0) {
+        RV_TRY(keep(s));
+    }
+    if (s->d->show != NULL && (s->shown <= 0 || s->last - s->shown >= s->d->show_seconds)) {
+        RV_TRY(show(s));
+        s->shown = rv_clock();
+    }
+    return RV_OK;
 }
 
 /* --- Adam ------------------------------------------------------------------------------------ */
 
 /* Leaves the average of the iterates in the picture. */
-static rv_status iterate_adam(state *s, rv_adam *adam, rv_average *average)
+static rv_status iterate_adam(state *s)
 {
-    int done = 0;
-    while (done < s->d->iterations) {
-        const rv_status status = evaluate_finite(s, done);
+    while (goes_on(s)) {
+        const rv_status status = evaluate_finite(s);
         if (s->cancelled) {
             break;
         }
         RV_TRY(status);
-        RV_TRY(rv_adam_step(adam, s->picture->buffer, s->gradient->buffer));
-        RV_TRY(rv_average_update(average, s->picture->buffer));
-        report(s, ++done);
+        RV_TRY(rv_adam_step(s->adam, s->picture->buffer, s->gradient->buffer));
+        RV_TRY(rv_average_update(s->average, s->picture->buffer));
+        RV_TRY(finish_iteration(s));
     }
-    if (done > 0) {
-        RV_TRY(rv_average_read(average, s->picture->buffer));
+    RV_TRY(s->cancelled ? keep(s) : RV_OK);
+    if (s->done > 0) {
+        RV_TRY(rv_average_read(s->average, s->picture->buffer));
     }
     /* Who stops has no time for the loss of the average. */
     RV_TRY(s->cancelled ? RV_OK : rv_plan_forward(s->d->plan));
@@ -91,24 +228,33 @@ static rv_status run_adam(state *s)
                                      .epsilon = 1e-8f,
                                      .low = 0.0f,
                                      .high = 1.0f};
-    rv_adam *adam = NULL;
-    rv_average *average = NULL;
-    rv_status status = rv_adam_create(&adam, s->d->device, s->n, &options);
+    rv_status status = rv_adam_create(&s->adam, s->d->device, s->n, &options);
     if (status == RV_OK) {
-        status = rv_average_create(&average, s->d->device, s->n, AVERAGE_DECAY);
+        status = rv_average_create(&s->average, s->d->device, s->n, AVERAGE_DECAY);
+    }
+    if (status == RV_OK && s->d->from != NULL) {
+        status = restore(s);
     }
     if (status == RV_OK) {
-        status = iterate_adam(s, adam, average);
+        status = iterate_adam(s);
     }
-    rv_average_destroy(average);
-    rv_adam_destroy(adam);
+    rv_average_destroy(s->average);
+    rv_adam_destroy(s->adam);
     return status;
 }
 
 /* --- L-BFGS ---------------------------------------------------------------------------------- */
 
+/* The picture and its gradient as they were before a step. */
+static rv_status undo(state *s, double loss)
+{
+    s->loss = loss;
+    RV_TRY(rv_lbfgs_undo(s->lbfgs, s->gradient->buffer));
+    return rv_buffer_copy(s->d->device, s->picture->buffer, 0, s->good, 0, s->n * sizeof(float));
+}
+
 /* Goes back to the last good picture, to go on from there in smaller steps. */
-static rv_status go_back(state *s, rv_lbfgs *lbfgs, const rv_buffer *good, bool *said)
+static rv_status go_back(state *s, double loss, bool *said)
 {
     if (!*said) {
         rv_log(
@@ -117,43 +263,50 @@ static rv_status go_back(state *s, rv_lbfgs *lbfgs, const rv_buffer *good, bool 
             s->loss);
         *said = true;
     }
-    rv_lbfgs_reset(lbfgs, 0.5f);
-    RV_TRY(rv_buffer_copy(s->d->device, s->picture->buffer, 0, good, 0, s->n * sizeof(float)));
-    return evaluate(s, &s->loss);
+    rv_lbfgs_reset(s->lbfgs, 0.5f);
+    return undo(s, loss);
 }
 
-/* One iteration, after which the picture and `good` are the same. *moved: some descent was left. */
-static rv_status step_lbfgs(state *s, rv_lbfgs *lbfgs, rv_buffer *good, bool *said, bool *moved)
+/* One iteration, after which the picture and `good` are the same, also where it was cancelled. *moved: some descent was
+ * left. */
+static rv_status step_lbfgs(state *s, bool *said, bool *moved)
 {
     const double before = s->loss;
     int evaluations;
-    RV_TRY(rv_lbfgs_step(lbfgs, s->picture->buffer, s->gradient->buffer, &s->loss, evaluate, s,
-                         &evaluations));
+    const rv_status status = rv_lbfgs_step(s->lbfgs, s->picture->buffer, s->gradient->buffer,
+                                           &s->loss, evaluate, s, &evaluations);
+    if (s->cancelled) {
+        RV_TRY(undo(s, before));
+    }
+    RV_TRY(status);
     *moved = evaluations > 0;
     if (!isfinite(s->loss) || s->loss > FAR_WORSE * before) {
-        return go_back(s, lbfgs, good, said);
+        return go_back(s, before, said);
     }
-    return rv_buffer_copy(s->d->device, good, 0, s->picture->buffer, 0, s->n * sizeof(float));
+    return rv_buffer_copy(s->d->device, s->good, 0, s->picture->buffer, 0, s->n * sizeof(float));
 }
 
 /* Leaves the last good iterate in the picture. */
-static rv_status iterate_lbfgs(state *s, rv_lbfgs *lbfgs, rv_buffer *good)
+static rv_status iterate_lbfgs(state *s)
 {
     const size_t bytes = s->n * sizeof(float);
     bool said = false, moved = true;
-    RV_TRY(rv_buffer_copy(s->d->device, good, 0, s->picture->buffer, 0, bytes));
-    rv_status status = evaluate_finite(s, 0);
-    for (int done = 0; status == RV_OK && moved && done < s->d->iterations;) {
-        const double before = s->loss;
-        status = step_lbfgs(s, lbfgs, good, &said, &moved);
-        if (status == RV_OK) {
-            report(s, ++done);
-        } else {
-            s->loss = before;
+    RV_TRY(rv_buffer_copy(s->d->device, s->good, 0, s->picture->buffer, 0, bytes));
+    rv_status status = RV_OK;
+    if (s->d->from == NULL || s->d->from->n_arrays == 0) {
+        status = evaluate_finite(s);
+        if (s->cancelled) { /* what was kept before, if anything, still holds */
+            return RV_OK;
         }
     }
-    RV_TRY(s->cancelled ? RV_OK : status);
-    return rv_buffer_copy(s->d->device, s->picture->buffer, 0, good, 0, bytes);
+    while (status == RV_OK && moved && goes_on(s)) {
+        status = step_lbfgs(s, &said, &moved);
+        if (status == RV_OK) {
+            status = finish_iteration(s);
+        }
+    }
+    RV_TRY(s->cancelled ? keep(s) : status);
+    return RV_OK;
 }
 
 static rv_lbfgs_options lbfgs_options(const rv_descent *d)
@@ -166,17 +319,18 @@ static rv_lbfgs_options lbfgs_options(const rv_descent *d)
 static rv_status run_lbfgs(state *s)
 {
     const rv_lbfgs_options options = lbfgs_options(s->d);
-    rv_lbfgs *lbfgs = NULL;
-    rv_buffer *good = NULL;
-    rv_status status = rv_lbfgs_create(&lbfgs, s->d->device, s->n, &options);
+    rv_status status = rv_lbfgs_create(&s->lbfgs, s->d->device, s->n, &options);
     if (status == RV_OK) {
-        status = rv_buffer_create(&good, s->d->device, s->n * sizeof(float));
+        status = rv_buffer_create(&s->good, s->d->device, s->n * sizeof(float));
+    }
+    if (status == RV_OK && s->d->from != NULL && s->d->from->n_arrays > 0) {
+        status = restore(s);
     }
     if (status == RV_OK) {
-        status = iterate_lbfgs(s, lbfgs, good);
+        status = iterate_lbfgs(s);
     }
-    rv_buffer_destroy(good);
-    rv_lbfgs_destroy(lbfgs);
+    rv_buffer_destroy(s->good);
+    rv_lbfgs_destroy(s->lbfgs);
     return status;
 }
 
@@ -224,7 +378,8 @@ rv_status rv_descend(const rv_descent *descent, float *pixels, double *loss)
     state s = {.d = descent,
                .picture = rv_plan_tensor(descent->plan, descent->picture),
                .gradient = rv_plan_gradient(descent->plan, descent->picture),
-               .loss = NAN};
+               .loss = NAN,
+               .done = descent->from != NULL ? descent->from->done : 0};
     s.n = rv_tensor_floats(s.picture);
     RV_TRY(rv_tensor_write(descent->device, s.picture, pixels));
     if (rv_device_rehearses(descent->device)) {

@@ -4,7 +4,23 @@
 #define RV_STAGES_DESCENT_H
 
 #include "graph/plan.h"
+#include "optim/optim.h"
 #include <reverie/stylize.h>
+
+/** Where a descent is: what it goes on from, to the byte, as if it had not ended. On the host. */
+typedef struct rv_descent_state {
+    int done;       /**< iterations */
+    double loss;    /**< at the picture, for L-BFGS */
+    size_t n;       /**< floats of the picture */
+    float *picture; /**< the iterate, which need not be what comes out */
+    double number[RV_MEMORY_NUMBERS];
+    int n_numbers;
+    float *array
+        [RV_MEMORY_ARRAYS]; /**< what the optimiser remembers; n_arrays 0: to start with nothing */
+    size_t floats[RV_MEMORY_ARRAYS];
+    int n_arrays;
+} rv_descent_state;
+void rv_descent_state_release(rv_descent_state *kept);
 
 typedef struct rv_descent {
     rv_device *device;
@@ -18,6 +34,17 @@ typedef struct rv_descent {
     const rv_events *events;
     /** After each iteration: how many are done, and the loss; may be NULL. */
     void (*report)(void *payload, int done, double loss);
+    /** Takes what the picture would be if that iteration were the last, [N,3,H,W]; may be NULL. After the first
+     *  iteration, then every `show_seconds`. */
+    rv_status (*show)(void *payload, const float *pixels);
+    double show_seconds;
+    /** Keeps where the descent is: every `keep_every` iterations (0: never), and when it is cancelled; may be NULL.
+     *  Borrowed. */
+    rv_status (*keep)(void *payload, const rv_descent_state *state);
+    int keep_every;
+    const rv_descent_state
+        *from;       /**< to go on there; the picture is taken from `pixels`; NULL: a new one */
+    double deadline; /**< rv_clock() by which it ends, but for its first iteration; 0: none */
     void *payload;
     double *work; /**< set in a rehearsal: what an iteration adds to rv_rehearsal_work() */
 } rv_descent;

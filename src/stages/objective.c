@@ -102,6 +102,13 @@ void rv_objective_destroy(rv_objective *o)
     free(o);
 }
 
+void rv_objective_rest(rv_objective *o)
+{
+    rv_plan_destroy(o->plan);
+    o->plan = NULL;
+    rv_terms_clear(&o->terms);
+}
+
 void rv_objective_layers(const rv_objective *o, const char **content, const char **style)
 {
     *content = o->network.content_text;
@@ -186,10 +193,8 @@ rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture,
 {
     const double whole = 1;
     rv_value *losses;
-    rv_plan_destroy(o->plan);
-    o->plan = NULL;
+    rv_objective_rest(o);
     rv_graph_rewind(o->model.graph, o->mark);
-    rv_terms_clear(&o->terms);
     const rv_colour_moments style =
         rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
     if (o->recipe->blend->match_style) {

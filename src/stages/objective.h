@@ -33,6 +33,8 @@ void rv_objective_destroy(rv_objective *objective);
  *  Borrowed until the next begin or destroy. */
 RV_NODISCARD rv_status rv_objective_begin(rv_objective *objective, rv_plan **plan,
                                           rv_value *picture, rv_scale *scale);
+/** Frees the plan of the last scale: its memory is wanted for other things. */
+void rv_objective_rest(rv_objective *objective);
 /** Layers in use, "a,b" and "c,d", for the settings; NULL without a network. */
 void rv_objective_layers(const rv_objective *objective, const char **content, const char **style);
 

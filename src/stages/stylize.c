@@ -2,261 +2,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/event.h"
+#include "base/file.h"
 #include "base/memory.h"
-#include "base/philox.h"
 #include "base/system.h"
-#include "stages/descent.h"
+#include "base/text.h"
 #include "stages/enlarge.h"
-#include "stages/objective.h"
-#include "stages/stylize_options.h"
+#include "stages/stylize_job.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* Stream of the random numbers of a start from noise. */
-enum { STREAM_NOISE = 1 };
-
-/* What the time is foreseen by: at this size the speed is nearly that of larger ones. */
-enum { PROBE_SIZE = 384, PROBE_ITERATIONS = 5 };
-
-/* What a driver takes for running kernels, beyond having them. */
-#define RUN_BYTES UINT64_C(8000000)
-
-/* One call of rv_stylize(). */
-typedef struct job {
-    rv_device *device;
-    const rv_image *photo;
-    const rv_image *const *styles;
-    int n_styles;
-    double *shares;
-    rv_stylize_options options; /* resolved */
-    rv_schedule schedule;
-    const rv_recipe *recipe;
-    rv_objective *objective;
-    rv_planar picture; /* of the last scale that was run, without margin */
-    double start;
-    double loss;
-
-    /* For the time that is left: work is pixels times iterations. */
-    char task[48];
-    int scale, iterations;
-    double work, work_done, scale_work, pixels;
-    double scale_start; /* after the first iteration, which compiles kernels; 0: none yet */
-    double rate;        /* seconds a work takes; 0: not known yet */
-    double rehearsed;   /* work of an iteration of the last scale, in a rehearsal */
-} job;
-
-static void fit(const job *j, int scale, int *width, int *height)
-{
-    *width = rv_image_width(j->photo);
-    *height = rv_image_height(j->photo);
-    rv_picture_fit(width, height, j->schedule.size[scale]);
-}
-
-/* --- progress -------------------------------------------------------------------------------- */
-
-static double work_of(const job *j, int scale)
-{
-    int width, height;
-    fit(j, scale, &width, &height);
-    return (double)width * height * j->schedule.iterations[scale];
-}
-
-static void start_scale(job *j, int scale)
-{
-    j->scale = scale;
-    j->scale_start = j->scale_work = j->work = j->work_done = 0;
-    for (int i = 0; i < j->schedule.n; i++) {
-        j->work += work_of(j, i);
-        j->work_done += i < scale ? work_of(j, i) : 0;
-    }
-    j->pixels = work_of(j, scale) / j->schedule.iterations[scale];
-    snprintf(j->task, sizeof j->task, "stylize %d px", j->schedule.size[scale]);
-}
-
-static void report(void *payload, int done, double loss)
-{
-    job *j = payload;
-    const double now = rv_clock();
-    j->iterations++;
-    j->work_done += j->pixels;
-    if (j->scale_start > 0) {
-        j->scale_work += j->pixels;
-        j->rate = (now - j->scale_start) / j->scale_work;
-    } else {
-        j->scale_start = now;
-    }
-    const rv_progress progress = {.task = j->task,
-                                  .done = done,
-                                  .total = j->schedule.iterations[j->scale],
-                                  .fraction = j->work_done / j->work,
-                                  .loss = loss,
-                                  .seconds_left =
-                                      j->rate > 0 ? j->rate * (j->work - j->work_done) : -1.0};
-    rv_report(j->options.events, &progress);
-}
-
-/* --- start ----------------------------------------------------------------------------------- */
-
-static rv_status noise(rv_planar *out, int width, int height, uint32_t seed)
-{
-    RV_TRY(rv_planar_create(out, width, height));
-    for (size_t i = 0; i < rv_planar_floats(out); i++) {
-        out->data[i] = rv_philox_uniform(seed, STREAM_NOISE, (uint32_t)i);
-    }
-    return RV_OK;
-}
-
-/* What the first scale starts from where that is not the photo. */
-static rv_status first_picture(const job *j, rv_planar *out, int width, int height)
-{
-    if (j->options.init == RV_INIT_FROM_NOISE) {
-        return noise(out, width, height, j->options.seed);
-    }
-    if (j->options.init == RV_INIT_FROM_STYLE) {
-        const rv_part part = rv_picture_middle(j->styles[0], width, height);
-        return rv_picture_planes(out, NULL, j->device, j->styles[0], &part, width, height);
-    }
-    return rv_picture_planes(out, NULL, j->device, j->options.init_image, NULL, width, height);
-}
-
-/* Where a scale starts, with its margin: the last scale's picture, else as the options say. */
-static rv_status start_picture(const job *j, rv_planar *out, const rv_scale *scale, int margin)
-{
-    const int width = scale->content.width - 2 * margin;
-    const int height = scale->content.height - 2 * margin;
-    rv_planar inner = {0};
-    if (j->picture.data != NULL) {
-        RV_TRY(rv_planar_resize(&inner, j->device, &j->picture, width, height));
-    } else if (j->options.init != RV_INIT_FROM_CONTENT) {
-        RV_TRY(first_picture(j, &inner, width, height));
-    } else {
-        return rv_planar_pad(out, &scale->content, 0);
-    }
-    const rv_status status = rv_planar_pad(out, &inner, margin);
-    rv_planar_release(&inner);
-    return status;
-}
-
-/* --- one scale ------------------------------------------------------------------------------- */
-
-/* A style is seen at the size of the picture, but no smaller than a picture may be wished. */
-static rv_status load_styles(const job *j, rv_planar *styles, int size)
-{
-    size = size > RV_MIN_SIZE ? size : RV_MIN_SIZE;
-    for (int i = 0; i < j->n_styles; i++) {
-        int width = rv_image_width(j->styles[i]), height = rv_image_height(j->styles[i]);
-        rv_picture_fit(&width, &height, size);
-        RV_TRY(rv_picture_planes(&styles[i], NULL, j->device, j->styles[i], NULL, width, height));
-    }
-    return RV_OK;
-}
-
-static rv_status load_content(const job *j, rv_planar *out, int scale, int margin)
-{
-    int width, height;
-    rv_planar inner;
-    fit(j, scale, &width, &height);
-    RV_TRY(rv_picture_planes(&inner, NULL, j->device, j->photo, NULL, width, height));
-    const rv_status status = rv_planar_pad(out, &inner, margin);
-    rv_planar_release(&inner);
-    return status;
-}
-
-/* Replaces the job's picture by the one that a descent left, margin cut off, in range. */
-static rv_status take_result(job *j, const rv_planar *padded, int margin)
-{
-    rv_planar_release(&j->picture);
-    RV_TRY(rv_planar_crop(&j->picture, padded, margin));
-    for (size_t i = 0; i < rv_planar_floats(&j->picture); i++) {
-        j->picture.data[i] = fminf(fmaxf(j->picture.data[i], 0.0f), 1.0f);
-    }
-    return RV_OK;
-}
-
-static rv_status descend(job *j, rv_scale *scale, rv_planar *picture, int margin)
-{
-    rv_descent descent = {.device = j->device,
-                          .optimizer = j->options.optimizer,
-                          .learning_rate = j->options.learning_rate,
-                          .history = j->recipe->history,
-                          .plain_steps = j->recipe->plain_steps,
-                          .iterations = j->schedule.iterations[j->scale],
-                          .events = j->options.events,
-                          .report = report,
-                          .payload = j,
-                          .work = &j->rehearsed};
-    scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
-    rv_status status = rv_objective_begin(j->objective, &descent.plan, &descent.picture, scale);
-    if (status == RV_OK || (status == RV_ERR_CANCELLED && j->picture.data == NULL)) {
-        RV_TRY(start_picture(j, picture, scale, margin));
-    }
-    if (status == RV_OK) {
-        status = rv_descend(&descent, picture->data, &j->loss);
-    }
-    if (picture->data != NULL && (status == RV_OK || status == RV_ERR_CANCELLED)) {
-        RV_TRY(take_result(j, picture, margin));
-    }
-    return status;
-}
-
-static rv_status run_scale(job *j, int index)
-{
-    const int size = j->schedule.size[index];
-    const int margin = rv_recipe_margin(j->recipe, size);
-    rv_planar picture = {0}, *styles;
-    rv_scale scale = {.size = size, .shares = j->shares, .n_styles = j->n_styles};
-    start_scale(j, index);
-    RV_TRY(rv_alloc(&styles, (size_t)j->n_styles, sizeof *styles, "styles"));
-    scale.styles = styles;
-    rv_status status = load_styles(j, styles, size);
-    if (status == RV_OK) {
-        status = load_content(j, &scale.content, index, margin);
-    }
-    if (status == RV_OK) {
-        status = descend(j, &scale, &picture, margin);
-    }
-    for (int i = 0; i < j->n_styles; i++) {
-        rv_planar_release(&styles[i]);
-    }
-    free(styles);
-    rv_planar_release(&scale.content);
-    rv_planar_release(&picture);
-    if (status == RV_OK || status == RV_ERR_CANCELLED) {
-        return status;
-    }
-    return rv_fail_context(status, "stylizing at %d px%s", size,
-                           status == RV_ERR_SHAPE && index < j->schedule.n - 1
-                               ? " (fewer --scales start larger)"
-                               : "");
-}
+#include <string.h>
 
 /* --- result ---------------------------------------------------------------------------------- */
 
 /* The photo with the colours of the picture, and its own detail, at the size of the output. */
-static rv_status enlarge(rv_image **out, const job *j, const rv_planar *full)
+static rv_status enlarge(rv_image **out, const rv_stylize_job *j, const rv_planar *full)
 {
     int width, height;
     rv_planar small;
-    rv_stylize_output(&j->options, j->photo, &width, &height);
-    RV_TRY(rv_picture_planes(&small, NULL, j->device, j->photo, NULL, full->width, full->height));
-    rv_status status = rv_picture_resized(out, j->device, j->photo, width, height);
+    rv_device *device = j->s->device;
+    rv_stylize_output(&j->s->options, j->photo, &width, &height);
+    RV_TRY(rv_picture_planes(&small, NULL, device, j->photo, NULL, full->width, full->height));
+    rv_status status = rv_picture_resized(out, device, j->photo, width, height);
     if (status == RV_OK) {
-        status = rv_enlarge(*out, full, &small, j->options.detail);
+        status = rv_enlarge(*out, full, &small, j->s->options.detail);
     }
     rv_planar_release(&small);
     return status;
 }
 
-static rv_status keep_size(rv_image **out, const job *j, const rv_planar *full)
+static rv_status keep_size(rv_image **out, const rv_stylize_job *j, const rv_planar *full)
 {
     rv_planar photo = {0};
     float *alpha = NULL;
     rv_status status = RV_OK;
     if (rv_image_channels(j->photo) == 4) {
-        status =
-            rv_picture_planes(&photo, &alpha, j->device, j->photo, NULL, full->width, full->height);
+        status = rv_picture_planes(&photo, &alpha, j->s->device, j->photo, NULL, full->width,
+                                   full->height);
     }
     if (status == RV_OK) {
         status = rv_picture_image(out, full, alpha, rv_image_bits(j->photo));
@@ -267,14 +49,14 @@ static rv_status keep_size(rv_image **out, const job *j, const rv_planar *full)
 }
 
 /* The picture at its full size, with what the photo has beside its colours. */
-static rv_status make_image(rv_image **out, const job *j)
+static rv_status make_image(rv_image **out, const rv_stylize_job *j)
 {
     int width, height;
     rv_planar full;
-    fit(j, j->schedule.n - 1, &width, &height);
-    RV_TRY(rv_planar_resize(&full, j->device, &j->picture, width, height));
+    rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
+    RV_TRY(rv_planar_resize(&full, j->s->device, &j->picture, width, height));
     rv_status status =
-        j->options.output_size > 0 ? enlarge(out, j, &full) : keep_size(out, j, &full);
+        j->s->options.output_size > 0 ? enlarge(out, j, &full) : keep_size(out, j, &full);
     if (status == RV_OK) {
         status = rv_image_copy_metadata(*out, j->photo);
     }
@@ -286,128 +68,233 @@ static rv_status make_image(rv_image **out, const job *j)
     return status;
 }
 
-static rv_status write_settings(char *out, size_t bytes, const job *j, const rv_model *model)
+static rv_status settings_of(char *out, size_t bytes, const rv_stylize_job *j,
+                             const rv_stylize_options *options)
 {
+    const rv_stylizer *s = j->s;
     const char *content, *style;
-    rv_objective_layers(j->objective, &content, &style);
-    return rv_stylize_settings(out, bytes, &j->options, model, content, style, j->shares,
-                               j->n_styles);
+    rv_objective_layers(s->objective, &content, &style);
+    return rv_stylize_settings(out, bytes, options, s->model, content, style, s->shares,
+                               s->n_styles);
 }
 
-static rv_status run(rv_image **out, rv_stylize_result *result, job *j, const rv_model *model)
+/* Where some scale has not had all of its iterations, " done=150,37". */
+static rv_status add_done(rv_stylize_result *result, const rv_stylize_job *j)
 {
-    RV_TRY(rv_objective_create(&j->objective, j->device, model, j->recipe, &j->options));
-    RV_TRY(write_settings(result->settings, sizeof result->settings, j, model));
-    rv_status status = RV_OK;
-    for (int i = 0; i < j->schedule.n && status == RV_OK; i++) {
-        status = run_scale(j, i);
+    rv_text text = {0};
+    bool all = true;
+    for (int i = 0; i < j->schedule.n; i++) {
+        rv_text_append(&text, "%s%d", i > 0 ? "," : " done=", j->done[i]);
+        all = all && j->done[i] >= j->schedule.iterations[i];
     }
+    const rv_status status = rv_text_status(&text);
+    const size_t n = strlen(result->settings);
+    if (status == RV_OK && !all && n + text.length < sizeof result->settings) {
+        memcpy(result->settings + n, text.data, text.length + 1);
+    }
+    rv_text_release(&text);
+    return status;
+}
+
+static rv_status fill_result(rv_stylize_result *result, const rv_stylize_job *j)
+{
+    RV_TRY(settings_of(result->settings, sizeof result->settings, j, &j->s->options));
+    RV_TRY(add_done(result, j));
+    rv_stylize_fit(j, j->schedule.n - 1, &result->styled_width, &result->styled_height);
+    result->iterations = j->iterations;
+    result->loss = j->loss;
+    result->rate = j->rate;
+    result->seconds = rv_clock() - j->start;
+    return RV_OK;
+}
+
+/* --- where an earlier run was ---------------------------------------------------------------- */
+
+static uint64_t hash_pictures(const rv_stylize_job *j)
+{
+    uint64_t hash = rv_picture_hash(RV_HASH_START, j->photo);
+    for (int i = 0; i < j->s->n_styles; i++) {
+        hash = rv_picture_hash(hash, j->s->styles[i]);
+    }
+    const rv_image *init = j->s->options.init_image;
+    return init != NULL ? rv_picture_hash(hash, init) : hash;
+}
+
+/* Made when it is first needed: it reads every sample. */
+static rv_status find_request(rv_stylize_job *j)
+{
+    rv_stylize_options o = j->s->options;
+    const rv_device_info *device = rv_device_get_info(j->s->device);
+    char settings[sizeof((rv_stylize_result *)0)->settings];
+    if (j->request.settings != NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_format(&j->request.weights, "content_weight=%.6g style_weight=%.6g tv_weight=%.6g",
+                     o.content_weight, o.style_weight, o.tv_weight));
+    RV_TRY(rv_format(&j->request.device, "%s", device->name));
+    o.content_weight = o.style_weight = o.tv_weight = 0;
+    o.output_size = 0;
+    RV_TRY(settings_of(settings, sizeof settings, j, &o));
+    return rv_format(&j->request.settings, "reverie=" RV_VERSION " pictures=%016llx %s",
+                     (unsigned long long)hash_pictures(j), settings);
+}
+
+void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)
+{
+    int width, height;
+    rv_stylize_fit(j, j->scale, &width, &height);
+    rv_stylize_state now = {.scale = j->scale,
+                            .iterations = j->iterations,
+                            .seconds = rv_clock() - j->start,
+                            .base = j->picture,
+                            .width = width + 2 * j->margin,
+                            .height = height + 2 * j->margin};
+    if (j->state == NULL) {
+        return;
+    }
+    if (descent != NULL) {
+        now.descent = *descent;
+    }
+    rv_status status = find_request(j);
+    if (status == RV_OK) {
+        status = rv_stylize_state_write(j->state, &j->request, &now);
+    }
+    if (status != RV_OK) {
+        rv_log(j->s->options.events, RV_LOG_WARNING, "the state of the run is not kept: %s",
+               rv_error_message());
+    }
+}
+
+/* A step of L-BFGS under other weights has nothing to do with those before. */
+static void forget_memory(rv_descent_state *d)
+{
+    for (int i = 0; i < d->n_arrays; i++) {
+        free(d->array[i]);
+    }
+    d->n_arrays = 0;
+}
+
+rv_status rv_stylize_find_state(rv_stylize_job *j)
+{
+    const rv_stylize_options *o = &j->s->options;
+    rv_stylize_state *from = &j->from;
+    if (j->state == NULL || !o->resume || !rv_path_exists(j->state)) {
+        return RV_OK;
+    }
+    RV_TRY(find_request(j));
+    RV_TRY(rv_stylize_state_read(from, j->state, &j->request, o->events));
+    if (from->scale >= j->schedule.n || from->descent.done > j->schedule.iterations[from->scale] ||
+        (from->descent.done == 0 && from->scale == 0)) {
+        return rv_fail(RV_ERR_FORMAT,
+                       "%s: the state of the run is damaged; remove it to begin anew", j->state);
+    }
+    if (from->other_weights && o->optimizer == RV_OPTIMIZER_LBFGS) {
+        forget_memory(&from->descent);
+    }
+    j->resumed = true;
+    j->iterations = from->iterations;
+    j->start -= from->seconds;
+    for (int i = 0; i < from->scale; i++) {
+        j->done[i] = j->schedule.iterations[i];
+    }
+    j->picture = from->base;
+    from->base = (rv_planar){0};
+    rv_log(o->events, RV_LOG_INFO, "going on after %d iterations", j->iterations);
+    return RV_OK;
+}
+
+/* --- a photo --------------------------------------------------------------------------------- */
+
+static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *j)
+{
+    rv_stylizer *s = j->s;
+    if (s->objective == NULL) {
+        RV_TRY(rv_objective_create(&s->objective, s->device, s->model, s->recipe, &s->options));
+    }
+    RV_TRY(rv_stylize_find_state(j));
+    rv_status status = RV_OK;
+    for (int i = j->from.scale; i < j->schedule.n && status == RV_OK; i++) {
+        status = rv_stylize_run_scale(j, i);
+    }
+    /* Its memory is wanted for the picture now. */
+    rv_objective_rest(s->objective);
     if (status != RV_OK && status != RV_ERR_CANCELLED) {
         return status;
     }
-    /* Its memory is wanted for the picture now. */
-    rv_objective_destroy(j->objective);
-    j->objective = NULL;
     RV_TRY(make_image(out, j));
-    fit(j, j->schedule.n - 1, &result->styled_width, &result->styled_height);
-    result->iterations = j->iterations;
-    result->loss = j->loss;
-    result->seconds = rv_clock() - j->start;
+    RV_TRY(fill_result(result, j));
     return status == RV_OK
                ? RV_OK
                : rv_fail(RV_ERR_CANCELLED, "cancelled after %d iterations", j->iterations);
 }
 
-/* Runs a job of which the device and the pictures are set. */
-static rv_status run_job(rv_image **out, rv_stylize_result *result, job *j, const rv_model *model,
-                         const double *style_weights, const rv_stylize_options *options)
+rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_job *j)
 {
+    rv_stylizer *s = j->s;
     *out = NULL;
     j->start = rv_clock();
     j->loss = NAN;
-    RV_TRY(rv_stylize_resolve(&j->options, &j->schedule, &j->recipe, options, model, j->photo));
-    RV_TRY(rv_alloc(&j->shares, j->n_styles > 0 ? (size_t)j->n_styles : 1, sizeof *j->shares,
-                    "shares"));
-    rv_status status = rv_stylize_shares(j->shares, style_weights, j->n_styles);
+    rv_status status =
+        rv_stylize_resolve(&s->options, &j->schedule, &s->recipe, s->given, s->model, j->photo);
     if (status == RV_OK) {
-        status = run(out, result, j, model);
+        status = run(out, result, j);
     }
-    rv_objective_destroy(j->objective);
     rv_planar_release(&j->picture);
-    free(j->shares);
+    rv_stylize_state_release(&j->from);
+    rv_stylize_request_release(&j->request);
     return status;
+}
+
+rv_status rv_stylizer_create(rv_stylizer **out, rv_device *device, const rv_model *model,
+                             const rv_image *const *styles, const double *style_weights,
+                             int n_styles, const rv_stylize_options *options)
+{
+    rv_stylizer *s;
+    *out = NULL;
+    RV_TRY(rv_alloc(&s, 1, sizeof *s, "styles"));
+    s->device = device;
+    s->model = model;
+    s->styles = styles;
+    s->n_styles = n_styles;
+    s->given = options;
+    rv_status status =
+        rv_alloc(&s->shares, n_styles > 0 ? (size_t)n_styles : 1, sizeof *s->shares, "shares");
+    if (status == RV_OK) {
+        status = rv_stylize_shares(s->shares, style_weights, n_styles);
+    }
+    if (status != RV_OK) {
+        rv_stylizer_destroy(s);
+        return status;
+    }
+    *out = s;
+    return RV_OK;
+}
+
+void rv_stylizer_destroy(rv_stylizer *stylizer)
+{
+    if (stylizer != NULL) {
+        rv_objective_destroy(stylizer->objective);
+        free(stylizer->shares);
+        free(stylizer);
+    }
+}
+
+rv_status rv_stylizer_run(rv_image **out, rv_stylize_result *result, rv_stylizer *stylizer,
+                          const rv_image *photo, const char *state)
+{
+    rv_stylize_job j = {.s = stylizer, .photo = photo, .state = state};
+    rv_stylize_result unused;
+    return rv_stylize_one(out, result != NULL ? result : &unused, &j);
 }
 
 rv_status rv_stylize(rv_image **out, rv_stylize_result *result, rv_device *device,
                      const rv_model *model, const rv_image *photo, const rv_image *const *styles,
                      const double *style_weights, int n_styles, const rv_stylize_options *options)
 {
-    job j = {.device = device, .photo = photo, .styles = styles, .n_styles = n_styles};
-    rv_stylize_result unused;
-    return run_job(out, result != NULL ? result : &unused, &j, model, style_weights, options);
-}
-
-/* --- estimate -------------------------------------------------------------------------------- */
-
-/* What all runs of an estimate share. */
-typedef struct foresight {
-    rv_device *device;
-    const rv_model *model;
-    const rv_image *photo;
-    const rv_image *const *styles;
-    const double *style_weights;
-    int n_styles;
-} foresight;
-
-/* @param[out] found  not NULL: a rehearsal, which tells the size of the result
- * @param[out] last   of an iteration at the last scale: seconds, in a rehearsal work */
-static rv_status try_out(const foresight *f, const rv_stylize_options *options, rv_rehearsal *found,
-                         rv_stylize_estimate *out, double *last)
-{
-    job j = {.device = f->device, .photo = f->photo, .styles = f->styles, .n_styles = f->n_styles};
-    rv_stylize_result result;
-    rv_image *picture;
-    if (found != NULL) {
-        rv_rehearsal_begin(f->device);
-    }
-    const rv_status status = run_job(&picture, &result, &j, f->model, f->style_weights, options);
-    if (found != NULL) {
-        rv_rehearsal_end(f->device, found);
-    }
-    if (picture != NULL) {
-        out->width = rv_image_width(picture);
-        out->height = rv_image_height(picture);
-    }
-    rv_image_destroy(picture);
-    *last = found != NULL ? j.rehearsed : j.rate * j.pixels;
+    rv_stylizer *s;
+    *out = NULL;
+    RV_TRY(rv_stylizer_create(&s, device, model, styles, style_weights, n_styles, options));
+    const rv_status status = rv_stylizer_run(out, result, s, photo, NULL);
+    rv_stylizer_destroy(s);
     return status;
-}
-
-rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device, const rv_model *model,
-                             const rv_image *photo, const rv_image *const *styles,
-                             const double *style_weights, int n_styles,
-                             const rv_stylize_options *options)
-{
-    const foresight f = {device, model, photo, styles, style_weights, n_styles};
-    rv_events quiet = options->events != NULL ? *options->events : (rv_events){0};
-    rv_stylize_options probe = *options;
-    rv_rehearsal whole, small;
-    rv_stylize_estimate unused;
-    double work, seconds;
-    *out = (rv_stylize_estimate){0};
-    quiet.progress = NULL;
-    probe.size = probe.size < PROBE_SIZE ? probe.size : PROBE_SIZE;
-    probe.scales = 1;
-    probe.output_size = 0;
-    probe.iterations = PROBE_ITERATIONS;
-    probe.events = &quiet;
-    const double start = rv_clock();
-    RV_TRY(try_out(&f, options, &whole, out, &work));
-    const double host = rv_clock() - start;
-    RV_TRY(try_out(&f, &probe, &small, &unused, &work));
-    RV_TRY(try_out(&f, &probe, NULL, &unused, &seconds));
-    out->device_bytes = whole.device_bytes;
-    out->process_bytes = whole.process_bytes + RUN_BYTES;
-    out->seconds = host + whole.work * seconds / work;
-    return RV_OK;
 }

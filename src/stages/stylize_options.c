@@ -79,6 +79,12 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_recipe *r)
     if (!(o->detail >= 0 && o->detail <= 1)) {
         return rv_fail(RV_ERR_USAGE, "detail is %g, must be from 0 to 1", o->detail);
     }
+    if (!(o->time_limit >= 0) || !(o->preview_seconds >= 0)) {
+        return rv_fail(RV_ERR_USAGE, "%s is %g, must not be negative",
+                       o->time_limit >= 0 ? "preview_seconds" : "time_limit",
+                       o->time_limit >= 0 ? o->preview_seconds : o->time_limit);
+    }
+    RV_TRY(check_int("save_every", o->save_every, 0, MAX_ITERATIONS));
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : r->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : r->iterations;
     if (!(o->learning_rate > 0)) {

@@ -1,0 +1,60 @@
+/* One photo on its way through the scales: what the files of stylize share. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_STYLIZE_JOB_H
+#define RV_STAGES_STYLIZE_JOB_H
+
+#include "stages/objective.h"
+#include "stages/stylize_options.h"
+#include "stages/stylize_state.h"
+
+struct rv_stylizer {
+    rv_device *device;
+    const rv_model *model;
+    const rv_image *const *styles;
+    int n_styles;
+    double *shares;
+    const rv_stylize_options *given; /**< may be NULL */
+    rv_stylize_options options; /**< resolved for the present photo; the objective looks here */
+    const rv_recipe *recipe;
+    rv_objective *objective; /**< made for the first photo */
+};
+
+typedef struct rv_stylize_job {
+    rv_stylizer *s;
+    const rv_image *photo;
+    rv_schedule schedule;
+    rv_planar picture; /**< of the last scale that was run, without margin */
+    double start;      /**< rv_clock(), less what earlier runs took */
+    double loss;
+    int done[RV_MAX_SCALES]; /**< iterations of each scale */
+
+    const char *state; /**< file; NULL: none is kept */
+    rv_stylize_request request;
+    rv_stylize_state from; /**< where the run goes on */
+    bool resumed;
+
+    /* For the time that is left: work is pixels times iterations. */
+    char task[48];
+    int scale, margin, iterations; /**< of all scales */
+    double work, work_done, scale_work, pixels;
+    double scale_start; /**< after the first iteration, which compiles kernels; 0: none yet */
+    double rate;        /**< seconds a work takes; 0: not known yet */
+    double rehearsed;   /**< work of an iteration of the last scale, in a rehearsal */
+} rv_stylize_job;
+
+/** Size of the picture at a scale, without margin. */
+void rv_stylize_fit(const rv_stylize_job *j, int scale, int *width, int *height);
+/** Pixels times iterations of a scale. */
+double rv_stylize_work(const rv_stylize_job *j, int scale);
+/** Moves j->picture through one scale. RV_ERR_CANCELLED: it is the picture so far. */
+RV_NODISCARD rv_status rv_stylize_run_scale(rv_stylize_job *j, int index);
+
+/** Where j->state is set: what was asked for, and with options.resume where to go on. */
+RV_NODISCARD rv_status rv_stylize_find_state(rv_stylize_job *j);
+/** Keeps a state; a failure is said, but no reason to stop. */
+void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent);
+
+/** One photo. @param[out] j  zeroed by the caller; without pictures on return. */
+RV_NODISCARD rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_job *j);
+
+#endif
