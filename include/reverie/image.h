@@ -56,6 +56,11 @@ RV_API const char *rv_image_formats(void);
 /** Whether a path ends as pictures do that this build reads, in letters of either case. */
 RV_API bool rv_image_has_name(const char *path);
 
+/** Pictures in a folder, not in those below: names without a dot before them that rv_image_has_name() takes, sorted by
+ *  bytes. *out is one block, freed with free().
+ *  @return RV_ERR_NOT_FOUND, or RV_ERR_IO where it is no folder or cannot be read. */
+RV_API RV_NODISCARD rv_status rv_image_list(char ***out, size_t *n, const char *folder);
+
 /** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK), PNG (any depth and colour type), and where it
  *  was built with them TIFF (first picture; grey, RGB, palette, CMYK; 1 to 32 bits; strips, tiles, planes) and WebP
  *  (lossy, lossless, first frame), told apart by content. Profiles are converted to sRGB. More than 8 bits become 16,

@@ -29,6 +29,8 @@ typedef struct cli {
     cli_globals globals;
     rv_events events;
     char self[4096];         /**< the program's own file */
+    int argc;                /**< as the program was called */
+    char **argv;
     rv_device *device;       /**< NULL until cli_open_device() */
     const char *device_name; /**< in the object that --json prints; NULL: none was used */
     json_t *json;            /**< that object; commands add their keys, also without --json */

@@ -90,6 +90,9 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.scales = s->scales;
     in->options.seed = (uint32_t)c->globals.seed;
     in->options.preset = s->fast ? RV_PRESET_FAST : (rv_preset)s->preset;
+    in->options.time_limit = s->time_limit;
+    in->options.save_every = s->save_every;
+    in->options.resume = s->resume;
     in->options.events = &c->events;
 }
 
@@ -136,9 +139,14 @@ static int run(cli *c, const void *given, const cli_list *words)
         code = cli_open_model(c, &in.model, s->model != NULL ? s->model : usual_model(), &s->files,
                               (rv_pooling)(s->pooling + 1));
     }
+    cli_list photos = {0};
     if (code == CLI_DONE) {
-        code = cli_stylize_photos(c, s, &in, words);
+        code = cli_photos_find(&photos, s, &in, words);
     }
+    if (code == CLI_DONE) {
+        code = cli_stylize_photos(c, s, &in, &photos);
+    }
+    cli_list_release(&photos);
     release(&in);
     return code;
 }
@@ -315,6 +323,46 @@ static const cli_option options[] = {
      .offset = AT(estimate),
      .help =
          "say how much memory and time it would take, measured within seconds, and write nothing"},
+    {.name = "time-limit",
+     .kind = CLI_REAL,
+     .offset = AT(time_limit),
+     .argument = "SECONDS",
+     .otherwise = "none",
+     .min = 0.1,
+     .max = 1e9,
+     .help = "have each picture ready in this time, with fewer iterations where they take longer"},
+    {.name = "preview",
+     .kind = CLI_FILE,
+     .offset = AT(preview),
+     .argument = "FILE",
+     .otherwise = "none",
+     .help = "show the picture so far in this file, which is replaced every two seconds"},
+    {.name = "save-every",
+     .kind = CLI_INT,
+     .offset = AT(save_every),
+     .argument = "N",
+     .otherwise = "only when interrupted",
+     .min = 1,
+     .max = 1e6,
+     .help = "iterations after which OUT.state keeps where the run is, for --resume"},
+    {.name = "resume",
+     .kind = CLI_FLAG,
+     .offset = AT(resume),
+     .help =
+         "go on where the same command was interrupted, to the same file as without; results that "
+         "are there stay"},
+    {.name = "list",
+     .kind = CLI_FILE,
+     .offset = AT(list),
+     .argument = "FILE",
+     .otherwise = "none",
+     .help = "more photos and folders, a line each"},
+    {.name = "shard",
+     .kind = CLI_TEXT,
+     .offset = AT(shard),
+     .argument = "I/N",
+     .otherwise = "all",
+     .help = "take the I-th of N shares of the photos only, the others being for other computers"},
     CLI_READ_OPTIONS(cli_stylize_settings, reading),
 };
 #undef AT
@@ -330,11 +378,15 @@ const cli_command cli_stylize = {
         "itself; --model patches takes these alone, and other networks that were trained on photos "
         "are named by --model.\n\n"
         "The settings that shape the picture are kept in the file. The same command on the same "
-        "device makes the same file. Ctrl-C writes the picture as far as it is.",
-    .example = "reverie stylize photo.jpg --style painting.jpg\n"
-               "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
-               "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
-    .min_words = 1,
+        "device makes the same file. Ctrl-C writes the picture as far as it is, and what --resume "
+        "needs to go on.\n\n"
+        "PHOTO is a file or a folder, which stands for the photos in it.",
+    .example =
+        "reverie stylize photo.jpg --style painting.jpg\n"
+        "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
+        "reverie stylize holidays/ -s painting.jpg -o results/ --output-size photo --resume\n"
+        "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
+    .min_words = 0,
     .max_words = SIZE_MAX,
     .missing = "a photo",
     .options = options,

@@ -333,6 +333,8 @@ int main(int argc, char **argv)
     static cli c;
     c.events = (rv_events){&c, on_log, on_progress, on_cancelled};
     c.json = json_object();
+    c.argc = argc;
+    c.argv = argv;
     find_self(&c, argc > 0 ? argv[0] : "reverie");
     rv_signal_install();
     int code = c.json != NULL ? run(&c, argc, argv) : cli_out_of_memory();

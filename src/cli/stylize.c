@@ -1,37 +1,15 @@
 /* Works through the photos of `reverie stylize`: all outputs are checked first, then each is made. */
 /* SPDX-License-Identifier: MIT */
-#include "cli/stylize.h"
 #include "base/signal.h"
 #include "base/terminal.h"
+#include "cli/stylize_batch.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum fate { WAITING, DONE, SKIPPED, FAILED } fate;
-
-typedef struct job {
-    const char *photo;
-    char *output;
-    rv_image *image; /* kept from the check where there is but one photo */
-    fate fate;
-    int code;     /* exit code of what went wrong */
-    char *reason; /* for SKIPPED and FAILED */
-    rv_stylize_result result;
-    rv_stylize_estimate estimate;
-    int width, height; /* of the photo, then of the result */
-} job;
-
-typedef struct batch {
-    cli *c;
-    const cli_stylize_settings *s;
-    const cli_stylize_inputs *in;
-    job *jobs;
-    size_t n;
-    char **inputs; /* files that no result may replace */
-    size_t n_inputs;
-} batch;
+#include <unistd.h>
 
 static const char *base_of(const char *path)
 {
@@ -40,7 +18,7 @@ static const char *base_of(const char *path)
 }
 
 /* Notes why there is no result; takes the reason. */
-static void end_job(job *j, fate how, int code, char *reason)
+static void end_job(cli_job *j, cli_fate how, int code, char *reason)
 {
     j->fate = how;
     j->code = code;
@@ -49,26 +27,27 @@ static void end_job(job *j, fate how, int code, char *reason)
     cli_say("%s%s", how == SKIPPED ? "skipped: " : "", reason != NULL ? reason : "out of memory");
 }
 
-static void fail_job(job *j, rv_status status)
+static void fail_job(cli_job *j, rv_status status)
 {
     end_job(j, FAILED, status == RV_ERR_USAGE ? CLI_USAGE : CLI_FAILED,
             cli_format("%s", rv_error_message()));
 }
 
-static rv_image_write_options write_options(const batch *b)
+static rv_image_write_options write_options(const cli_batch *b, const cli_job *j)
 {
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.quality = b->s->quality;
-    options.overwrite = b->s->overwrite;
+    options.overwrite = b->s->overwrite || j->goes_on;
     options.strip = b->s->strip;
     options.keep_icc = b->s->icc == 1;
     return options;
 }
 
-static bool check_earlier(const batch *b, job *j)
+static bool check_earlier(const cli_batch *b, cli_job *j)
 {
-    for (const job *other = b->jobs; other < j; other++) {
-        if (other->fate == WAITING && strcmp(other->output, j->output) == 0) {
+    for (const cli_job *other = b->jobs; other < j; other++) {
+        if ((other->fate == WAITING || other->fate == DONE) &&
+            strcmp(other->output, j->output) == 0) {
             end_job(j, FAILED, CLI_USAGE,
                     cli_format("'%s' would come from both %s and %s; style them apart", j->output,
                                other->photo, j->photo));
@@ -78,7 +57,7 @@ static bool check_earlier(const batch *b, job *j)
     return true;
 }
 
-static void check_output(const batch *b, job *j)
+static void check_output(const cli_batch *b, cli_job *j)
 {
     const char *const *inputs = (const char *const *)b->inputs;
     rv_status status = rv_output_check(j->output, inputs, b->n_inputs, true);
@@ -86,7 +65,14 @@ static void check_output(const batch *b, job *j)
         fail_job(j, status);
         return;
     }
-    status = rv_output_check(j->output, NULL, 0, b->s->overwrite);
+    if (b->s->preview != NULL && strcmp(b->s->preview, j->output) == 0) {
+        end_job(j, FAILED, CLI_USAGE,
+                cli_format("'%s' is the --preview as well: give it a name of its own", j->output));
+        return;
+    }
+    /* What is there was made by the run that is resumed, unless its state says that it did not come to an end. */
+    const bool stays = b->s->resume && b->n > 1;
+    status = rv_output_check(j->output, NULL, 0, (b->s->overwrite && !stays) || j->goes_on);
     if (status == RV_ERR_USAGE && b->n > 1) {
         end_job(j, SKIPPED, CLI_DONE, cli_format("%s", rv_error_message()));
     } else if (status != RV_OK) {
@@ -94,34 +80,42 @@ static void check_output(const batch *b, job *j)
     }
 }
 
+static rv_status name_output(const cli_batch *b, cli_job *j)
+{
+    const bool needs_png = rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16;
+    const rv_image_write_options write = write_options(b, j);
+    const rv_status status = rv_output_name(&j->output, b->s->output, j->photo,
+                                            b->in->paths.items[0], needs_png ? ".png" : ".jpg");
+    if (status != RV_OK) {
+        return status;
+    }
+    j->state = cli_format("%s.state", j->output);
+    j->goes_on = j->state != NULL && b->s->resume && access(j->state, F_OK) == 0;
+    /* Wrong formats are found before the work rather than when it is written. */
+    return rv_image_check_write(j->image, j->output, &write);
+}
+
 /* Reads the photo to see what it is, and finds out whether its result can be written. */
-static void plan(const batch *b, job *j)
+static void plan(const cli_batch *b, cli_job *j)
 {
     const rv_image_read_options read = cli_read_options(b->c, &b->s->reading);
     rv_status status = rv_image_read(&j->image, j->photo, &read);
-    if (status != RV_OK) {
-        fail_job(j, status);
-        return;
-    }
-    const bool needs_png = rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16;
-    const rv_image_write_options write = write_options(b);
-    j->width = rv_image_width(j->image);
-    j->height = rv_image_height(j->image);
-    status = rv_output_name(&j->output, b->s->output, j->photo, b->in->paths.items[0],
-                            needs_png ? ".png" : ".jpg");
-    /* Wrong formats are found before the work rather than when it is written. */
     if (status == RV_OK) {
-        status = rv_image_check_write(j->image, j->output, &write);
-    }
-    if (b->n > 1) {
-        rv_image_destroy(j->image);
-        j->image = NULL;
+        j->photo_width = j->width = rv_image_width(j->image);
+        j->photo_height = j->height = rv_image_height(j->image);
+        status = name_output(b, j);
     }
     if (status != RV_OK) {
         fail_job(j, status);
     } else if (!b->s->estimate && check_earlier(b, j)) {
         check_output(b, j);
     }
+}
+
+static void drop_image(cli_job *j)
+{
+    rv_image_destroy(j->image);
+    j->image = NULL;
 }
 
 /* Adds KEY="NAME" for the file that an option names, if it does; one line, no quotes in the name. Out of memory: *text is NULL. */
@@ -139,7 +133,7 @@ static void append_name(char **text, const char *key, const char *path)
 }
 
 /* What the file says about itself: nothing that does not shape the picture. Freed with free(). */
-static char *settings_text(const batch *b, const job *j)
+static char *settings_text(const cli_batch *b, const cli_job *j)
 {
     const cli_stylize_settings *s = b->s;
     char *text = cli_format("reverie=%s", rv_version());
@@ -161,9 +155,9 @@ static char *settings_text(const batch *b, const job *j)
     return whole;
 }
 
-static rv_status write_result(const batch *b, job *j, const rv_image *picture)
+static rv_status write_result(const cli_batch *b, cli_job *j, const rv_image *picture)
 {
-    rv_image_write_options options = write_options(b);
+    rv_image_write_options options = write_options(b, j);
     char *settings = settings_text(b, j);
     if (settings == NULL) {
         end_job(j, FAILED, CLI_FAILED, NULL);
@@ -178,33 +172,49 @@ static rv_status write_result(const batch *b, job *j, const rv_image *picture)
 }
 
 /* Foresees what one photo takes. */
-static rv_status foresee(const batch *b, job *j)
+static rv_status foresee(const cli_batch *b, cli_job *j)
 {
     const cli_stylize_inputs *in = b->in;
     const rv_status status = rv_stylize_foresee(&j->estimate, b->c->device, in->model, j->image,
                                                 (const rv_image *const *)in->styles, in->weights,
-                                                (int)in->paths.n, &in->options);
+                                                (int)in->paths.n, &b->options);
     j->fate = status == RV_OK ? DONE : j->fate;
     return status;
 }
 
-/* Styles and writes one photo. RV_ERR_CANCELLED: there may be a result. */
-static rv_status make(const batch *b, job *j)
+/* What twice the size would take, where the photo has more to show, for whoever reads the last line. */
+static void foresee_more(const cli_batch *b, cli_job *j)
+{
+    const cli_stylize_inputs *in = b->in;
+    const int longest = j->photo_width > j->photo_height ? j->photo_width : j->photo_height;
+    const rv_stylize_result *r = &j->result;
+    const int styled = r->styled_width > r->styled_height ? r->styled_width : r->styled_height;
+    rv_stylize_options larger = b->options;
+    if (b->n > 1 || b->c->globals.json || b->c->globals.quiet || styled >= longest) {
+        return;
+    }
+    larger.size = 2 * styled < longest ? 2 * styled : longest;
+    larger.output_size = 0;
+    const rv_status status = rv_stylize_foresee_after(&j->estimate, b->c->device, in->model,
+                                                      j->image, (const rv_image *const *)in->styles,
+                                                      in->weights, (int)in->paths.n, &larger, r);
+    if (status == RV_OK || status == RV_ERR_DEVICE_MEMORY) {
+        j->more = status == RV_OK ? larger.size : -larger.size;
+    }
+}
+
+static rv_status stylize(cli_batch *b, cli_job *j)
 {
     const cli_stylize_inputs *in = b->in;
     rv_image *picture = NULL;
     rv_status status = RV_OK;
-    if (j->image == NULL) {
-        rv_image_read_options read = cli_read_options(b->c, &b->s->reading);
-        read.events = NULL; /* its warnings were said by plan() */
-        status = rv_image_read(&j->image, j->photo, &read);
+    if (b->stylizer == NULL) {
+        status = rv_stylizer_create(&b->stylizer, b->c->device, in->model,
+                                    (const rv_image *const *)in->styles, in->weights,
+                                    (int)in->paths.n, &b->options);
     }
-    if (status == RV_OK && b->s->estimate) {
-        status = foresee(b, j);
-    } else if (status == RV_OK) {
-        status = rv_stylize(&picture, &j->result, b->c->device, in->model, j->image,
-                            (const rv_image *const *)in->styles, in->weights, (int)in->paths.n,
-                            &in->options);
+    if (status == RV_OK) {
+        status = rv_stylizer_run(&picture, &j->result, b->stylizer, j->image, j->state);
     }
     rv_terminal_finish(stderr);
     if (picture != NULL && (status == RV_OK || status == RV_ERR_CANCELLED)) {
@@ -213,129 +223,162 @@ static rv_status make(const batch *b, job *j)
         j->fate = written == RV_OK ? DONE : j->fate;
     }
     rv_image_destroy(picture);
-    rv_image_destroy(j->image);
-    j->image = NULL;
+    if (status == RV_OK) {
+        unlink(j->state); /* if there is one */
+        foresee_more(b, j);
+    }
+    return status;
+}
+
+/* Styles and writes one photo. RV_ERR_CANCELLED: there may be a result. */
+static rv_status make(cli_batch *b, cli_job *j)
+{
+    const rv_status status = b->s->estimate ? foresee(b, j) : stylize(b, j);
+    rv_terminal_finish(stderr);
+    drop_image(j);
     return status;
 }
 
 /* Failures that every further photo would meet as well. */
-static bool concerns_all(rv_status status)
+static bool concerns_all(const cli_batch *b, rv_status status)
 {
-    return status == RV_ERR_USAGE || status == RV_ERR_NOT_FOUND || status == RV_ERR_DEVICE;
+    bool any = false;
+    for (size_t i = 0; i < b->at; i++) {
+        any = any || b->jobs[i].fate == DONE;
+    }
+    return status == RV_ERR_DEVICE ||
+           (!any && (status == RV_ERR_USAGE || status == RV_ERR_NOT_FOUND));
 }
 
-static int interrupted(const job *j)
+/* --- work ------------------------------------------------------------------------------------ */
+
+static void on_log(void *payload, rv_log_level level, const char *text)
 {
-    const bool saved = j != NULL && j->fate == DONE;
-    cli_say("interrupted%s%s", saved ? ": the picture so far is in " : "", saved ? j->output : "");
-    return CLI_INTERRUPTED;
+    const rv_events *events = &((cli_batch *)payload)->c->events;
+    events->log(events->payload, level, text);
 }
 
-/* "35 s", "4 min", "2.5 h": an estimate is no better than that. */
-static void print_duration(double seconds)
+static bool on_cancelled(void *payload)
 {
-    if (seconds < 120) {
-        printf("about %.0f s", seconds);
-    } else if (seconds < 7200) {
-        printf("about %.0f min", seconds / 60);
-    } else {
-        printf("about %.1f h", seconds / 3600);
+    const rv_events *events = &((cli_batch *)payload)->c->events;
+    return events->cancelled(events->payload);
+}
+
+/* Photos that are to be made, or were. */
+static size_t count_work(const cli_batch *b, size_t end)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < end; i++) {
+        n += b->jobs[i].fate == WAITING || b->jobs[i].fate == DONE;
+    }
+    return n;
+}
+
+/* Of many photos, the share of all of them; those to come are taken to need as long as those before. */
+static void on_progress(void *payload, const rv_progress *progress)
+{
+    const cli_batch *b = payload;
+    const rv_events *events = &b->c->events;
+    rv_progress all = *progress;
+    char task[96];
+    if (b->n > 1) {
+        const double done = (double)count_work(b, b->at), n = (double)count_work(b, b->n);
+        snprintf(task, sizeof task, "photo %zu of %zu, %s", b->at + 1, b->n, progress->task);
+        all.task = task;
+        all.fraction = (done + progress->fraction) / n;
+        if (progress->seconds_left >= 0) {
+            double spent = progress->seconds_left / fmax(1e-6, 1 - progress->fraction);
+            for (size_t i = 0; i < b->at; i++) {
+                spent += b->jobs[i].fate == DONE ? b->jobs[i].result.seconds : 0;
+            }
+            all.seconds_left = progress->seconds_left + spent / (done + 1) * (n - done - 1);
+        }
+    }
+    events->progress(events->payload, &all);
+}
+
+static void on_preview(void *payload, const rv_image *picture)
+{
+    cli_batch *b = payload;
+    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
+    options.quality = b->s->quality;
+    options.overwrite = true;
+    options.unsynced = true;
+    const rv_status status = rv_image_write(picture, b->s->preview, &options);
+    if (status != RV_OK && !b->preview_failed) {
+        b->preview_failed = true;
+        cli_say("there is no preview: %s", rv_error_message());
     }
 }
 
-static void print_done(const batch *b, const job *j)
+/* Whether the preview can be written: looked at before the work. */
+static int check_preview(const cli_batch *b)
 {
-    if (j->fate != DONE || b->c->globals.json) {
-        return;
+    const rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
+    rv_image *picture;
+    if (b->s->preview == NULL) {
+        return CLI_DONE;
     }
-    if (b->s->estimate) {
-        printf("%s: %d x %d, ", j->photo, j->estimate.width, j->estimate.height);
-        print_duration(j->estimate.seconds);
-        printf(", %.0f MB of memory, of which %.0f MB are of the device\n",
-               1e-6 * (double)j->estimate.process_bytes, 1e-6 * (double)j->estimate.device_bytes);
-    } else {
-        printf("%s: %d x %d, %.1f s\n", j->output, j->width, j->height, j->result.seconds);
+    rv_status status = rv_image_create(&picture, 1, 1, 3, 8);
+    if (status == RV_OK) {
+        status = rv_image_check_write(picture, b->s->preview, &options);
     }
-    fflush(stdout);
+    if (status == RV_OK) {
+        status = rv_output_check(b->s->preview, (const char *const *)b->inputs, b->n_inputs, true);
+    }
+    rv_image_destroy(picture);
+    return cli_status(status);
 }
 
-static int work(const batch *b)
+/* One photo, from its check, where that was not done before, to its result. */
+static int work_on(cli_batch *b, cli_job *j)
 {
-    for (size_t i = 0; i < b->n; i++) {
-        job *j = &b->jobs[i];
+    if (j->image == NULL) {
+        plan(b, j);
+    }
+    if (j->fate != WAITING) {
+        drop_image(j);
+        return CLI_DONE;
+    }
+    const int code = cli_open_device(b->c);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    const rv_status status = make(b, j);
+    cli_stylize_print_done(b, j);
+    if (status == RV_ERR_CANCELLED || (status != RV_OK && rv_signal_caught())) {
+        return cli_stylize_interrupted(b, j);
+    }
+    if (status != RV_OK && j->fate != FAILED) {
+        fail_job(j, status);
+    }
+    return status != RV_OK && concerns_all(b, status) ? j->code : CLI_DONE;
+}
+
+static int work(cli_batch *b)
+{
+    int code = CLI_DONE;
+    for (b->at = 0; b->at < b->n && code == CLI_DONE; b->at++) {
+        cli_job *j = &b->jobs[b->at];
         if (j->fate != WAITING) {
             continue;
         }
         if (rv_signal_caught()) {
-            return interrupted(NULL);
+            return cli_stylize_interrupted(b, NULL);
         }
         if (b->n > 1) {
-            cli_note(b->c, "photo %zu of %zu: %s", i + 1, b->n, j->photo);
+            cli_note(b->c, "photo %zu of %zu: %s", b->at + 1, b->n, j->photo);
         }
-        const rv_status status = make(b, j);
-        print_done(b, j);
-        if (status == RV_ERR_CANCELLED || (status != RV_OK && rv_signal_caught())) {
-            return interrupted(j);
-        }
-        if (status != RV_OK) {
-            if (j->fate != FAILED) {
-                fail_job(j, status);
-            }
-            if (concerns_all(status)) {
-                return j->code;
-            }
-        }
+        code = work_on(b, j);
     }
-    return CLI_DONE;
-}
-
-static void print_plan(const batch *b)
-{
-    for (const job *j = b->jobs; j < b->jobs + b->n; j++) {
-        if (j->fate == WAITING && !b->c->globals.json) {
-            printf("%s (%d x %d) -> %s\n", j->photo, j->width, j->height, j->output);
-        }
-    }
-}
-
-static void add_json(const batch *b)
-{
-    json_t *outputs = json_array(), *skipped = json_array(), *failed = json_array();
-    for (const job *j = b->jobs; j < b->jobs + b->n; j++) {
-        if (j->fate == DONE && b->s->estimate) {
-            json_array_append_new(outputs,
-                                  json_pack("{s:o, s:i, s:i, s:o, s:I, s:I}", "photo",
-                                            cli_json_text(j->photo), "width", j->estimate.width,
-                                            "height", j->estimate.height, "seconds",
-                                            cli_json_real(j->estimate.seconds), "process_bytes",
-                                            (json_int_t)j->estimate.process_bytes, "device_bytes",
-                                            (json_int_t)j->estimate.device_bytes));
-        } else if (j->fate == DONE) {
-            json_array_append_new(
-                outputs,
-                json_pack("{s:o, s:o, s:i, s:i, s:o, s:i, s:o}", "file", cli_json_text(j->output),
-                          "photo", cli_json_text(j->photo), "width", j->width, "height", j->height,
-                          "seconds", cli_json_real(j->result.seconds), "iterations",
-                          j->result.iterations, "loss", cli_json_real(j->result.loss)));
-        } else if (j->fate == WAITING && b->s->dry_run) {
-            json_array_append_new(outputs, json_pack("{s:o, s:o}", "file", cli_json_text(j->output),
-                                                     "photo", cli_json_text(j->photo)));
-        } else if (j->reason != NULL) {
-            json_array_append_new(j->fate == SKIPPED ? skipped : failed,
-                                  json_pack("{s:o, s:o}", "file", cli_json_text(j->photo), "reason",
-                                            cli_json_text(j->reason)));
-        }
-    }
-    cli_json_set(b->c, "outputs", outputs);
-    cli_json_set(b->c, "skipped", skipped);
-    cli_json_set(b->c, "failed", failed);
+    return code;
 }
 
 /* One bad photo of many is exit code 1, a single one has its own. */
-static int sum_up(const batch *b, int code)
+static int sum_up(const cli_batch *b, int code)
 {
     size_t failed = 0;
-    for (const job *j = b->jobs; j < b->jobs + b->n; j++) {
+    for (const cli_job *j = b->jobs; j < b->jobs + b->n; j++) {
         failed += j->fate == FAILED;
     }
     if (failed > 0 && b->n > 1) {
@@ -347,36 +390,30 @@ static int sum_up(const batch *b, int code)
     return b->n == 1 ? b->jobs[0].code : CLI_FAILED;
 }
 
-static size_t count(const batch *b, fate wanted)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        n += b->jobs[i].fate == wanted;
-    }
-    return n;
-}
-
-static int run(batch *b)
+/* Of many photos each is looked at when its turn comes, so that it is read once. */
+static int run(cli_batch *b)
 {
     int code = CLI_DONE;
-    for (size_t i = 0; i < b->n && !rv_signal_caught(); i++) {
+    for (size_t i = 0; i < b->n && (b->n == 1 || b->s->dry_run) && !rv_signal_caught(); i++) {
         plan(b, &b->jobs[i]);
+        if (b->n > 1) {
+            drop_image(&b->jobs[i]);
+        }
     }
     if (rv_signal_caught()) {
-        code = interrupted(NULL);
+        code = cli_stylize_interrupted(b, NULL);
     } else if (b->s->dry_run) {
-        print_plan(b);
-    } else if (count(b, WAITING) > 0) {
-        code = cli_open_device(b->c);
-        code = code == CLI_DONE ? work(b) : code;
+        cli_stylize_print_plan(b);
+    } else {
+        code = work(b);
     }
     code = sum_up(b, code);
-    add_json(b);
+    cli_stylize_add_json(b);
     return cli_json_print(b->c, code);
 }
 
 /* All files that are read. */
-static bool collect_inputs(batch *b, const cli_list *photos)
+static bool collect_inputs(cli_batch *b, const cli_list *photos)
 {
     const cli_stylize_settings *s = b->s;
     const char *others[] = {s->model, s->files.graph, s->files.weights, b->in->init_path};
@@ -404,8 +441,17 @@ static bool collect_inputs(batch *b, const cli_list *photos)
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
                        const cli_list *photos)
 {
-    batch b = {.c = c, .s = s, .in = inputs};
+    cli_batch b = {.c = c, .s = s, .in = inputs, .options = inputs->options};
     int code = collect_inputs(&b, photos) ? CLI_DONE : cli_out_of_memory();
+    b.events = (rv_events){&b, on_log, on_progress, on_cancelled};
+    b.options.events = &b.events;
+    if (s->preview != NULL) {
+        b.options.preview = on_preview;
+        b.options.preview_payload = &b;
+    }
+    if (code == CLI_DONE) {
+        code = check_preview(&b);
+    }
     if (code == CLI_DONE && photos->n > 1 && s->output != NULL) {
         /* Of two photos, only a folder gives two names. */
         char *name = NULL;
@@ -421,8 +467,10 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_
     for (size_t i = 0; i < b.n; i++) {
         rv_image_destroy(b.jobs[i].image);
         free(b.jobs[i].output);
+        free(b.jobs[i].state);
         free(b.jobs[i].reason);
     }
+    rv_stylizer_destroy(b.stylizer);
     free(b.jobs);
     free(b.inputs);
     return code;

@@ -26,6 +26,11 @@ typedef struct cli_stylize_settings {
     int quality;
     int icc; /**< 0 sRGB, 1 keep */
     bool overwrite, strip, dry_run, estimate;
+    char *preview; /**< a file, or NULL */
+    double time_limit;
+    int save_every;
+    bool resume;
+    char *list, *shard; /**< NULL: none */
     cli_reading reading;
 } cli_stylize_settings;
 
@@ -40,8 +45,12 @@ typedef struct cli_stylize_inputs {
     rv_stylize_options options;
 } cli_stylize_inputs;
 
-/** Checks every photo and its output, then styles one after the other (not with --dry-run),
- *  or with --estimate says what that would take.
+/** Adds the photos that words and settings name: files, those of folders and of a list; of them one share, which may be
+ *  empty. @return exit code, having said what is wrong */
+int cli_photos_find(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+                    const cli_list *words);
+
+/** Checks each photo and its output and styles it, or with --dry-run and --estimate says what that would make and take.
  *  @return exit code, having said what failed and printed the results */
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
                        const cli_list *photos);

@@ -33,7 +33,7 @@ only() {
     mkdir data
     REVERIE_DATA_DIR=data works stylize photo.png --style style.png --size 40 --iterations 3
     rmdir data
-    [[ ${lines[-1]} =~ ^photo_style.jpg:\ 40\ x\ 30,\ [0-9.]+\ s$ ]]
+    [[ ${lines[-1]} =~ ^photo_style.jpg:\ 40\ x\ 30,\ [0-9.]+\ s\;\ styled\ at\ 40\ x\ 30\ of\ 48\ x\ 36,\ --size\ 48\ needs\ [0-9.]+\ GB,\ about\ [0-9]+\ s$ ]]
     [ "$(head -c 2 photo_style.jpg | od -An -tx1)" = " ff d8" ]
     grep -aq 'reverie=.* photo="photo.png" style="style.png" model=patches preset=default size=40 ' photo_style.jpg
     only photo_style.jpg
@@ -338,6 +338,116 @@ END
         [ "$status" -eq 130 ]
         grep -q "^reverie: interrupted" said
     done
+}
+
+@test "an interrupted run prints the line that goes on, which makes the same file" {
+    needs_device
+    works stylize photo.png -s style.png "${quick[@]}" --iterations 400 -o "it's whole.png"
+    mv "it's whole.png" whole.png
+    local line
+    env --default-signal=INT "$REVERIE" stylize photo.png -s style.png "${quick[@]}" --iterations 400 \
+        -o "it's whole.png" --progress json >said 2>progress 3>&- &
+    for ((i = 0; i < 300; i++)); do
+        ! grep -q '"done"' progress || break
+        sleep 0.1
+    done
+    kill -s INT $!
+    status=0
+    wait $! || status=$?
+    [ "$status" -eq 130 ]
+    grep -aq ' done=[0-9]' "it's whole.png"
+    [ -s "it's whole.png.state" ]
+    line=$(sed -n 's/^reverie: interrupted: .*; to go on: //p' progress)
+    [[ $line == *" --resume" ]]
+    run --separate-stderr bash -c "$line"
+    [ "$status" -eq 0 ]
+    cmp "it's whole.png" whole.png
+    [ ! -e "it's whole.png.state" ]
+}
+
+@test "SIGKILL at ten moments, resumed each time: the same file" {
+    needs_device
+    works stylize photo.png -s style.png "${quick[@]}" --scales 2 --iterations 300 -o whole.png
+    local kills=0 i
+    for ((kills = 0; kills < 10; kills++)); do
+        "$REVERIE" stylize photo.png -s style.png "${quick[@]}" --scales 2 --iterations 300 -o part.png --save-every 1 \
+            --resume --progress json >said 2>progress 3>&- &
+        for ((i = 0; i < 600; i++)); do
+            ! grep -q '"done"' progress || break
+            sleep 0.02
+        done
+        sleep "0.0$kills"
+        kill -KILL $! 2>/dev/null || break
+        wait $! || true
+        [ ! -e part.png ]
+    done
+    echo "$kills kills"
+    [ "$kills" -ge 3 ]
+    run --separate-stderr "$REVERIE" stylize photo.png -s style.png "${quick[@]}" --scales 2 --iterations 300 \
+        -o part.png --resume
+    [ "$status" -eq 0 ]
+    cmp part.png whole.png
+    # Of a write that was cut short nothing but a temporary file is left.
+    [ -z "$(find . -name '*.state')" ]
+}
+
+@test "a state of another run is refused, a batch that is resumed leaves what is done" {
+    works stylize photo.png -s style.png "${quick[@]}" --save-every 1 -o out.png
+    "$REVERIE" stylize photo.png -s style.png "${quick[@]}" --iterations 100000 -o out.png --overwrite --save-every 1 \
+        2>/dev/null 3>&- &
+    for ((i = 0; i < 300; i++)); do
+        [ ! -e out.png.state ] || break
+        sleep 0.1
+    done
+    kill -KILL $!
+    wait $! || true
+    fails 2 "was left by another run" stylize photo.png -s style.png "${quick[@]}" -o out.png --resume
+    rm out.png.state
+    works stylize photo.png -s style.png "${quick[@]}"
+    cp photo_style.jpg before.jpg
+    works stylize photo.png second.png -s style.png "${quick[@]}" --overwrite --resume
+    [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
+    cmp photo_style.jpg before.jpg
+    [ -s second_style.jpg ]
+}
+
+@test "--preview shows the picture on the way, and --time-limit ends it" {
+    works stylize photo.png -s style.png "${quick[@]}" --preview seen.png -o out.png
+    [ "$(od -An -tu1 -j24 -N2 seen.png)" = "   8   2" ]
+    cmp -s seen.png out.png && false
+    works stylize photo.png -s style.png "${quick[@]}" --iterations 1000000 --time-limit 2 -o limited.png
+    grep -aq 'iterations=1000000 .* done=[0-9]' limited.png
+    fails 2 "must end in one of" stylize photo.png -s style.png "${quick[@]}" --preview seen.gif
+    fails 2 "is an input" stylize photo.png -s style.png "${quick[@]}" --preview ./photo.png
+    fails 2 "is the --preview as well" stylize photo.png -s style.png "${quick[@]}" --preview a.png -o a.png
+}
+
+@test "a folder and a list stand for the photos in them, but for styles and results; shards share them" {
+    mkdir album
+    cp photo.png second.png style.png album/
+    cp deep.png album/.hidden.png
+    echo text >album/notes.txt
+    printf 'album/photo.png\n\nsecond.png\r\n' >list.txt
+    works stylize album -s album/style.png "${quick[@]}" -o album --progress json
+    [ "$(cd album && echo *)" = "notes.txt photo.png photo_style.jpg second.png second_style.jpg style.png" ]
+    [[ $stderr == *'"task": "photo 2 of 2, stylize'* ]]
+    works stylize album/ -s album/style.png --dry-run -o album --overwrite
+    [ ${#lines[@]} -eq 2 ]
+    works stylize --list list.txt -s style.png --dry-run
+    [ "${lines[0]}" = "album/photo.png (48 x 36) -> photo_style.jpg" ]
+    [ "${lines[1]}" = "second.png (40 x 40) -> second_style.jpg" ]
+    works stylize photo.png second.png alpha.png deep.png -s style.png --dry-run --shard 2/3
+    [ "$output" = "second.png (40 x 40) -> second_style.jpg" ]
+    works stylize photo.png second.png alpha.png deep.png -s style.png --dry-run --shard 1/3
+    [ ${#lines[@]} -eq 2 ]
+    works stylize photo.png -s style.png --dry-run --shard 2/2
+    [ -z "$output" ]
+    for wrong in 0/2 3/2 1 1/2x /; do
+        fails 2 "--shard takes I/N" stylize photo.png -s style.png --shard $wrong
+    done
+    mkdir empty
+    fails 1 "there is no photo in the folder 'empty'" stylize empty -s style.png
+    fails 1 "cannot read the list 'none.txt'" stylize --list none.txt -s style.png
 }
 
 @test "a device that is not there is an error before any output" {

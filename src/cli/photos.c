@@ -1,0 +1,151 @@
+/* The photos that `reverie stylize` is to work through: files, folders, lists, and the share of one of several runs. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/stylize.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Files that a folder may hold beside photos: the styles, and what earlier runs made of the photos. */
+static int list_others(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+                       char **photos, size_t n)
+{
+    static const char *const extensions[] = {".jpg", ".png"};
+    int code = CLI_DONE;
+    for (size_t i = 0; i < in->paths.n && code == CLI_DONE; i++) {
+        code = cli_list_add(out, in->paths.items[i], strlen(in->paths.items[i]));
+    }
+    for (size_t i = 0; i < 2 * n && code == CLI_DONE; i++) {
+        char *name = NULL;
+        struct stat info;
+        code = cli_status(
+            rv_output_name(&name, s->output, photos[i / 2], in->paths.items[0], extensions[i % 2]));
+        if (code == CLI_DONE && stat(name, &info) == 0) {
+            code = cli_list_add(out, name, strlen(name));
+        }
+        free(name);
+    }
+    return code;
+}
+
+static bool is_among(const char *path, const cli_list *others)
+{
+    for (size_t i = 0; i < others->n; i++) {
+        if (is_same_file(path, others->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the photos of a folder. */
+static int add_folder(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+                      const char *folder)
+{
+    char **names;
+    size_t n;
+    cli_list others = {0};
+    const size_t before = out->n, length = strlen(folder);
+    const char *slash = folder[length - 1] == '/' ? "" : "/";
+    int code = cli_status(rv_image_list(&names, &n, folder));
+    if (code == CLI_DONE) {
+        code = list_others(&others, s, in, names, n);
+    }
+    for (size_t i = 0; i < n && code == CLI_DONE; i++) {
+        char *path = cli_format("%s%s%s", folder, slash, names[i]);
+        code = path != NULL ? CLI_DONE : cli_out_of_memory();
+        if (code == CLI_DONE && !is_among(path, &others)) {
+            code = cli_list_add(out, path, strlen(path));
+        }
+        free(path);
+    }
+    if (code == CLI_DONE && out->n == before) {
+        cli_say("there is no photo in the folder '%s' (names that end as those of %s)", folder,
+                rv_image_formats());
+        code = CLI_FAILED;
+    }
+    free(names);
+    cli_list_release(&others);
+    return code;
+}
+
+static int add_path(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+                    const char *path)
+{
+    return is_folder(path) ? add_folder(out, s, in, path) : cli_list_add(out, path, strlen(path));
+}
+
+/* Adds what the lines of a file name; empty ones are left out. */
+static int add_list(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    int code = CLI_DONE;
+    FILE *file = is_folder(s->list) ? NULL : fopen(s->list, "r");
+    if (file == NULL) {
+        cli_say("cannot read the list '%s'", s->list);
+        return CLI_FAILED;
+    }
+    while (code == CLI_DONE && getline(&line, &capacity, file) >= 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] != '\0') {
+            code = add_path(out, s, in, line);
+        }
+    }
+    if (code == CLI_DONE && ferror(file)) {
+        cli_say("cannot read the list '%s'", s->list);
+        code = CLI_FAILED;
+    }
+    free(line);
+    fclose(file);
+    return code;
+}
+
+/* Keeps every n-th of the photos, from the i-th on. */
+static int take_share(cli_list *photos, const char *shard)
+{
+    unsigned i = 0, n = 0;
+    int end = 0;
+    if (sscanf(shard, "%u/%u%n", &i, &n, &end) != 2 || shard[end] != '\0' || i < 1 || i > n) {
+        return cli_usage("--shard takes I/N, the I-th of N shares, such as 1/4, not '%s'", shard);
+    }
+    size_t kept = 0;
+    for (size_t k = 0; k < photos->n; k++) {
+        if (k % n == i - 1) {
+            photos->items[kept++] = photos->items[k];
+        } else {
+            free(photos->items[k]);
+        }
+    }
+    photos->n = kept;
+    return CLI_DONE;
+}
+
+int cli_photos_find(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+                    const cli_list *words)
+{
+    int code = CLI_DONE;
+    for (size_t i = 0; i < words->n && code == CLI_DONE; i++) {
+        code = add_path(out, s, in, words->items[i]);
+    }
+    if (code == CLI_DONE && s->list != NULL) {
+        code = add_list(out, s, in);
+    }
+    if (code == CLI_DONE && out->n == 0) {
+        code = cli_usage("stylize needs a photo, a folder of them, or --list FILE with some");
+    }
+    return code == CLI_DONE && s->shard != NULL ? take_share(out, s->shard) : code;
+}
