@@ -317,9 +317,11 @@ static rv_status check_target(const char *source, const char *target)
     while (status == RV_OK && to == NULL && strcmp(above, ".") != 0) {
         char *folder = NULL;
         status = rv_path_folder(&folder, above);
-        free(above);
-        above = folder;
-        to = above != NULL ? realpath(above, NULL) : NULL;
+        if (status == RV_OK) {
+            free(above);
+            above = folder;
+            to = realpath(above, NULL);
+        }
     }
     const size_t n = from != NULL ? strlen(from) : 0;
     const bool inside = from != NULL && to != NULL && strncmp(from, to, n) == 0 &&
