@@ -285,3 +285,26 @@ END
     works classify "$model" "$REVERIE_SHARED/images/chelsea.png" --top 1
     [[ ${lines[1]} =~ \ 28[1-5]\  ]]
 }
+
+@test "an ONNX file is a model, once it is known how pictures are prepared for it" {
+    cp "$BATS_TEST_DIRNAME"/../fuzz/seeds/onnx/{network,layers}.onnx .
+    works -q models info network.onnx
+    [[ $output == *"R,G,B of 0 to 1, minus 0.485 0.456 0.406"* && $output =~ d\ +dense\ +1x2 ]]
+    fails 2 "does not show how pictures were prepared for it; say so with --preprocess" models info layers.onnx
+    works -q models info layers.onnx --preprocess bytes
+    [[ $output == *"R,G,B of 0 to 255, minus 0 0 0"* && $output =~ p\ +conv\ +1x3x7x7 ]]
+    fails 2 "the nearest is 'bytes'" models info layers.onnx --preprocess byte
+    fails 2 "takes neither others nor other channels" models info network.onnx --channels 1
+    works -q models convert network.onnx -o network.safetensors
+    works -q models info network.safetensors
+    [[ $output =~ d\ +dense\ +1x2 ]]
+    needs_device
+    works -q classify network.onnx good.png
+    onnx=$output
+    works -q classify network.safetensors good.png
+    [ "$output" = "$onnx" ]
+}
+
+@test "a pickle is refused with what converts it" {
+    fails 1 "save_file(torch.load('vgg19.pth', weights_only=True), 'vgg19.safetensors')" models info some/vgg19.pth
+}
