@@ -118,11 +118,21 @@ static inline largest largest_of(__global const floatV *x, int top, int left, in
     return l;
 }
 
+/* Asks for the pixels of a window farther on that are not in the one before it; x: where this window begins. */
+static inline void ask_ahead(__global const floatV *x, int width, int4 window)
+{
+    for (int i = max(window.s0 - window.s2, 0); i < window.s0; i++) {
+        for (int j = 0; j < min(window.s3, 2); j++) {
+            rv_ahead(x + i * width + j);
+        }
+    }
+}
+
 /* index: which place of its window each value came from, for the gradient; NULL where none is planned. */
 __kernel void pool_max(__global floatV *y, __global indexV *index, __global const floatV *x, int n,
-                       int c, int4 size, int4 window, int4 pad, int run)
+                       int c, int4 size, int4 window, int4 pad, int run, int first)
 {
-    const place o = place_of(rv_index(), size.s2, size.s3, run);
+    const place o = place_of(rv_index_from(first), size.s2, size.s3, run);
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
@@ -131,6 +141,8 @@ __kernel void pool_max(__global floatV *y, __global indexV *index, __global cons
     for (int column = o.column; column < o.end; column++) {
         const largest l = largest_of(x, top, column * window.s3 - pad.s1, size, window, index != 0);
         const int at = (o.plane * size.s2 + o.row) * size.s3 + column;
+        ask_ahead(x + top * size.s1 + column * window.s3, size.s1, window);
+        rv_ahead_write(y + at);
         y[at] = l.value;
         if (index != 0) {
             index[at] = convert_indexV(l.from);
@@ -138,15 +150,85 @@ __kernel void pool_max(__global floatV *y, __global indexV *index, __global cons
     }
 }
 
-/* The gradient of window `at` for its place `from`, rectified where `y` is not NULL. */
+/* The gradient of window `at`, rectified where `y` is not NULL. */
+static inline floatV rectified(__global const floatV *dy, __global const floatV *y, int at,
+                               float slope)
+{
+    return y == 0 ? dy[at] : dy[at] * select((floatV)(slope), (floatV)(1.0f), y[at] > 0.0f);
+}
+
+/* The same for its place `from`. */
 static inline floatV passed(__global const floatV *dy, __global const floatV *y,
                             __global const indexV *index, int at, int from, float slope)
 {
-    floatV d = dy[at];
-    if (y != 0) {
-        d *= select((floatV)(slope), (floatV)(1.0f), y[at] > 0.0f);
+    return select((floatV)(0.0f), rectified(dy, y, at, slope),
+                  convert_intV(index[at]) == (intV)(from));
+}
+
+/* --- windows of three columns, one or two apart: each is looked at once for all three ------------------------- */
+
+typedef struct three {
+    floatV at[3];
+} three;
+
+static inline int overlaps_three(int columns, int stride)
+{
+    return columns == 3 && stride <= 2;
+}
+
+/* What three columns have got, seen from the next window's first one. */
+static inline three moved(three v, int stride)
+{
+    const three o = {
+        {stride == 1 ? v.at[1] : v.at[2], stride == 1 ? v.at[2] : (floatV)(0.0f), (floatV)(0.0f)}};
+    return o;
+}
+
+/* `sums` and the gradients of window j of rows top to bottom of windows for its three places in row `row`. */
+static inline three with_max_window(three sums, __global const floatV *dy, __global const floatV *y,
+                                    __global const indexV *index, int j, int top, int bottom,
+                                    int row, int4 size, int4 window, float slope)
+{
+    if (j < 0 || j >= size.s3) {
+        return sums;
     }
-    return select((floatV)(0.0f), d, convert_intV(index[at]) == (intV)(from));
+    for (int i = top; i <= bottom; i++) {
+        const int at = i * size.s3 + j;
+        const floatV d = rectified(dy, y, at, slope);
+        const intV place = convert_intV(index[at]) - (row - i * window.s2) * 3;
+#pragma unroll
+        for (int k = 0; k < 3; k++) {
+            sums.at[k] += select((floatV)(0.0f), d, place == k);
+        }
+    }
+    return sums;
+}
+
+/* A run of a row of dx; dy, y and index: the plane's. */
+static inline void max_back_three(__global floatV *dx, __global const floatV *dy,
+                                  __global const floatV *y, __global const indexV *index, place p,
+                                  int4 size, int4 window, int4 pad, int accumulate, float slope)
+{
+    const int row = p.row + pad.s0, stride = window.s3;
+    const int top = first_cover(row, window.s0, window.s2);
+    const int bottom = last_cover(row, window.s2, size.s2);
+    const int last = (p.column + pad.s1) / stride;
+    three sums = {{(floatV)(0.0f), (floatV)(0.0f), (floatV)(0.0f)}};
+    int j = last - 2 / stride;
+    for (; j < last; j++) {
+        sums = moved(with_max_window(sums, dy, y, index, j, top, bottom, row, size, window, slope),
+                     stride);
+    }
+    sums = with_max_window(sums, dy, y, index, j, top, bottom, row, size, window, slope);
+    int at = p.column + pad.s1 - j * stride;
+    for (int column = p.column; column < p.end; column++, at++) {
+        if (at == stride) {
+            at = 0;
+            sums = with_max_window(moved(sums, stride), dy, y, index, ++j, top, bottom, row, size,
+                                   window, slope);
+        }
+        dx[column] = rv_accumulateV(dx + column, at == 0 ? sums.at[0] : sums.at[1], accumulate);
+    }
 }
 
 /* y: the output, where x came out of a rectifier of that slope, before which dx is; its sign is that of the value
@@ -169,6 +251,11 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
     if (y != 0) {
         y += p.plane * size.s2 * size.s3;
     }
+    dx += (p.plane * size.s0 + p.row) * size.s1;
+    if (overlaps_three(window.s1, window.s3)) {
+        max_back_three(dx, dy, y, index, p, size, window, pad, accumulate, slope);
+        return;
+    }
     for (int column = p.column; column < p.end; column++) {
         /* Both ends move by at most one output from column to column. */
         const int at_column = column + pad.s1;
@@ -188,8 +275,7 @@ __kernel void pool_max_back(__global floatV *dx, __global const floatV *dy,
                 }
             }
         }
-        const int at = (p.plane * size.s0 + p.row) * size.s1 + column;
-        dx[at] = rv_accumulateV(dx + at, sum, accumulate);
+        dx[column] = rv_accumulateV(dx + column, sum, accumulate);
     }
 }
 
@@ -246,9 +332,9 @@ static inline floatV sum_any(__global const floatV *x, int width, int rows, int 
 }
 
 __kernel void pool_average(__global floatV *y, __global const floatV *x, int n, int c, int4 size,
-                           int4 window, int4 pad, int count_pad, int run)
+                           int4 window, int4 pad, int count_pad, int run, int start)
 {
-    const place o = place_of(rv_index(), size.s2, size.s3, run);
+    const place o = place_of(rv_index_from(start), size.s2, size.s3, run);
     if (o.plane >= n * rv_blocks(c)) {
         return;
     }
@@ -263,6 +349,8 @@ __kernel void pool_average(__global floatV *y, __global const floatV *x, int n, 
         const float share = rows == window.s0 && columns == window.s1
                                 ? whole
                                 : share_of(o.row, column, size, window, pad, count_pad);
+        ask_ahead(x + left, size.s1, window);
+        rv_ahead_write(y + column);
         y[column] = sum_any(x + left, size.s1, rows, columns) * share;
     }
 }
@@ -275,6 +363,55 @@ static inline int first_whole(int stride, int before)
 static inline int last_whole(int pixels, int window, int stride, int before)
 {
     return pixels + before < window ? -1 : (pixels + before - window) / stride;
+}
+
+/* Gradient of each place of window j of rows top to bottom of windows, which lie inside whole; zero where there is none. */
+static inline floatV mean_window(__global const floatV *dy, int j, int top, int bottom, int4 size,
+                                 int4 window, int4 pad, int count_pad)
+{
+    const int begin = j * window.s3 - pad.s1;
+    floatV sum = (floatV)(0.0f);
+    if (j < 0 || j >= size.s3) {
+        return sum;
+    }
+    for (int i = top; i <= bottom; i++) {
+        sum += dy[i * size.s3 + j];
+    }
+    return begin >= 0 && begin + 3 <= size.s1
+               ? sum * (1.0f / (float)(3 * window.s0))
+               : sum * share_of(top, j, size, window, pad, count_pad);
+}
+
+/* As max_back_three(), of rows of windows top to bottom. */
+static inline void mean_back_three(__global floatV *dx, __global const floatV *dy, place p, int top,
+                                   int bottom, int4 size, int4 window, int4 pad, int count_pad,
+                                   int accumulate)
+{
+    const int stride = window.s3;
+    int j = (p.column + pad.s1) / stride, at = p.column + pad.s1 - j * stride;
+    floatV before = mean_window(dy, j - 1, top, bottom, size, window, pad, count_pad);
+    floatV here = mean_window(dy, j, top, bottom, size, window, pad, count_pad);
+    floatV first = (floatV)(0.0f);
+    if (stride == 1) {
+        first = mean_window(dy, j - 2, top, bottom, size, window, pad, count_pad);
+    }
+    for (int column = p.column; column < p.end; column++, at++) {
+        if (at == stride) {
+            at = 0;
+            first = before;
+            before = here;
+            here = mean_window(dy, ++j, top, bottom, size, window, pad, count_pad);
+        }
+        rv_ahead(dy + bottom * size.s3 + j);
+        rv_ahead_write(dx + column);
+        floatV sum = here;
+        if (stride == 1) {
+            sum += before + first;
+        } else if (at == 0) {
+            sum += before;
+        }
+        dx[column] = rv_accumulateV(dx + column, sum, accumulate);
+    }
 }
 
 __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, int n, int c,
@@ -296,6 +433,11 @@ __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, 
     int left = first_cover(p.column + pad.s1, window.s1, window.s3);
     int right = (p.column + pad.s1) / window.s3;
     dy += p.plane * size.s2 * size.s3;
+    dx += (p.plane * size.s0 + p.row) * size.s1;
+    if (rows_whole && overlaps_three(window.s1, window.s3)) {
+        mean_back_three(dx, dy, p, top, bottom, size, window, pad, count_pad, accumulate);
+        return;
+    }
     for (int column = p.column; column < p.end; column++) {
         const int at_column = column + pad.s1;
         left += at_column - left * window.s3 >= window.s1;
@@ -312,8 +454,7 @@ __kernel void pool_average_back(__global floatV *dx, __global const floatV *dy, 
                 }
             }
         }
-        const int at = (p.plane * size.s0 + p.row) * size.s1 + column;
-        dx[at] = rv_accumulateV(dx + at, sum, accumulate);
+        dx[column] = rv_accumulateV(dx + column, sum, accumulate);
     }
 }
 

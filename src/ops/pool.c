@@ -159,14 +159,20 @@ static rv_status average_prepare(rv_node *n, rv_device *device)
 
 /* --- run ------------------------------------------------------------------------------------- */
 
+static rv_grid forward_grid(const rv_node *n, const rv_device *device)
+{
+    const rv_tensor *y = n->out[0];
+    return rv_lanes_grid(device, items(device, y), rv_tensor_bytes(n->in[0]) + rv_tensor_bytes(y));
+}
+
 static rv_status max_forward(const rv_node *n, const rv_exec *e)
 {
     const plan *p = n->priv;
     const int32_t *d = n->in[0]->shape.dim;
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(e->device, n->out[0])),
+    return rv_launch(e->device, p->forward, forward_grid(n, e->device),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
                              RV_ARG(n->in[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(p->size),
-                             RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run)));
+                             RV_ARG(p->window), RV_ARG(p->pad), RV_ARG(p->run), RV_FIRST));
 }
 
 static rv_status max_backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -206,10 +212,10 @@ static rv_status average_forward(const rv_node *n, const rv_exec *e)
     if (a->global) {
         return global_average(n, e);
     }
-    return rv_launch(e->device, p->forward, rv_grid_items(e->device, items(e->device, n->out[0])),
+    return rv_launch(e->device, p->forward, forward_grid(n, e->device),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(p->size), RV_ARG(p->window), RV_ARG(p->pad),
-                             RV_ARG(a->count_include_pad), RV_ARG(p->run)));
+                             RV_ARG(a->count_include_pad), RV_ARG(p->run), RV_FIRST));
 }
 
 static rv_status average_backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
