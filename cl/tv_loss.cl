@@ -46,44 +46,57 @@ static inline floatB beside(__global const float *row, int column, int width, in
     return vloadB(0, lane);
 }
 
+/* The row next to one, `step` floats away; a row that has none there is its own neighbour. */
+static inline __global const float *next_row(__global const float *here, int has_one, int step)
+{
+    return has_one ? here + step : here;
+}
+
 /* parts: sums over the neighbours to the right and below. */
 RV_REDUCE_KERNEL void tv_loss_forward(__global float *parts, __global const float *x, int height,
                                       int width, int lanes, int columns, int vectors, int share)
 {
     RV_REDUCE_SCRATCH(scratch);
     const rv_stretch s = rv_reduce_stretch(vectors, share);
+    int row = s.first / columns, column = s.first - row * columns, line = row % height;
     floatB sum = (floatB)(0.0f);
     for (int i = s.first; i < s.end; i += RV_REDUCE_GROUP) {
-        const int row = i / columns, column = i - row * columns;
         __global const float *here = x + row * width;
+        __global const float *below = next_row(here, line + 1 < height, width);
         const floatB v = rv_load(here, column, width);
-        sum += measure(beside(here, column, width, lanes) - v);
-        if (row % height + 1 < height) {
-            sum += measure(rv_load(here + width, column, width) - v);
+        sum += measure(beside(here, column, width, lanes) - v) +
+               measure(rv_load(below, column, width) - v);
+        column += RV_REDUCE_GROUP;
+        if (column >= columns) { /* divides for a new row only */
+            row += column / columns;
+            column %= columns;
+            line = row % height;
         }
     }
     rv_reduce_store(parts, sum, scratch);
 }
 
-/* dx = factor * dy * the sum of the slopes towards all four neighbours. One work-item: B values. */
+/* dx = factor * dy * the sum of the slopes towards all four neighbours. One work-item: `run` vectors of a row. */
 __kernel void tv_loss_backward(__global float *dx, __global const float *x,
                                __global const float *dy, int height, int width, int lanes,
-                               int columns, int vectors, float factor, int accumulate)
+                               int columns, int rows, int run, float factor, int accumulate)
 {
-    const int i = rv_index();
-    if (i >= vectors) {
+    const int i = rv_index(), runs = (columns + run - 1) / run, row = i / runs;
+    if (row >= rows) {
         return;
     }
-    const int row = i / columns, column = i - row * columns, line = row % height;
+    const int begin = (i - row * runs) * run, end = min(begin + run, columns);
+    const int line = row % height;
     __global const float *here = x + row * width;
-    const floatB v = rv_load(here, column, width);
-    floatB sum = slope(v - beside(here, column, width, lanes)) +
-                 slope(v - beside(here, column, width, -lanes));
-    if (line > 0) {
-        sum += slope(v - rv_load(here - width, column, width));
+    __global const float *above = next_row(here, line > 0, -width);
+    __global const float *below = next_row(here, line + 1 < height, width);
+    const float scale = factor * dy[0];
+    for (int column = begin; column < end; column++) {
+        const floatB v = rv_load(here, column, width);
+        const floatB sum = slope(v - beside(here, column, width, lanes)) +
+                           slope(v - beside(here, column, width, -lanes)) +
+                           slope(v - rv_load(above, column, width)) +
+                           slope(v - rv_load(below, column, width));
+        rv_store_gradient(dx + row * width, column, width, scale * sum, accumulate);
     }
-    if (line + 1 < height) {
-        sum += slope(v - rv_load(here + width, column, width));
-    }
-    rv_store_gradient(dx + row * width, column, width, factor * dy[0] * sum, accumulate);
 }

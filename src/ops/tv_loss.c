@@ -2,6 +2,7 @@
  * to its neighbours right and below; dx gathers the slopes of all four neighbours. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "ops/lanes.h"
 #include "ops/loss.h"
 
 typedef struct tv_attrs {
@@ -25,7 +26,7 @@ typedef struct private
 {
     rv_kernel *forward, *backward;
     rv_reduction sum;
-    int32_t height, width, lanes, columns;
+    int32_t height, width, lanes, columns, rows;
 }
 private;
 
@@ -51,7 +52,8 @@ static rv_status prepare(rv_node *n, rv_device *device)
     const int32_t planes = d[0] * (x->layout == RV_BLOCKED ? rv_tensor_blocks(x) : d[1]);
     RV_TRY(rv_kernel_get(&p->forward, device, "tv_loss", "tv_loss_forward", defines));
     RV_TRY(rv_kernel_get(&p->backward, device, "tv_loss", "tv_loss_backward", defines));
-    RV_TRY(rv_reduction_prepare(&p->sum, device, planes * p->height * p->columns));
+    p->rows = planes * p->height;
+    RV_TRY(rv_reduction_prepare(&p->sum, device, p->rows * p->columns));
     n->forward_workspace = rv_reduction_bytes(&p->sum);
     return RV_OK;
 }
@@ -75,10 +77,12 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const tv_attrs *a = n->attrs;
     const float factor = (float)rv_mean_factor(n, a->weight);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
-    return rv_launch(e->device, p->backward, rv_grid_items(e->device, (size_t)p->sum.vectors),
+    const int32_t run = rv_lanes_run(e->device);
+    const size_t items = rv_lanes_items(e->device, (size_t)p->rows, p->columns);
+    return rv_launch(e->device, p->backward, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->in[0]->buffer),
                              RV_ARG(n->d_out[0]->buffer), RV_ARG(p->height), RV_ARG(p->width),
-                             RV_ARG(p->lanes), RV_ARG(p->columns), RV_ARG(p->sum.vectors),
+                             RV_ARG(p->lanes), RV_ARG(p->columns), RV_ARG(p->rows), RV_ARG(run),
                              RV_ARG(factor), RV_ARG(accumulate)));
 }
 
