@@ -36,6 +36,8 @@ __kernel void dropout_blocked(__global floatV *y, __global const floatV *x, int 
         const words four = words_of(seed, stream, step, (first + (uint)p) >> 2);
 #pragma unroll
         for (int k = 0; k < 4; k++) {
+            rv_ahead(x + p + k);
+            rv_ahead_write(y + p + k);
             const floatB v = droppedB(x[p + k], four.w[k], least, factor);
             y[p + k] = rv_accumulateB(y + p + k, v, accumulate);
         }

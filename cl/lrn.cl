@@ -26,10 +26,14 @@ static inline int blocks_beside(int before, int after)
     return (max(before, after) + LANES - 1) / LANES;
 }
 
-/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several
- * times as much. */
+/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several times as much, roots half
+ * of it: the usual exponent is 3/4. */
 static inline floatV power(floatV v, float exponent)
 {
+    if (exponent == 0.75f) {
+        const floatV root = sqrt(v);
+        return root * sqrt(root);
+    }
     return rv_expV(exponent * rv_logV(v));
 }
 
@@ -60,6 +64,7 @@ __kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global
             const bool is_there = block + i >= 0 && block + i < blocks;
             const int from = (r.plane + i) * pixels + first;
             for (int p = 0; p < count; p++) {
+                rv_ahead(x + from + p);
                 const floatV v = is_there ? x[from + p] : (floatV)(0.0f);
                 vstoreV(v * v, 0, squares[p].lane + REACH + i * LANES);
             }
@@ -67,9 +72,12 @@ __kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global
         for (int p = 0; p < count; p++) {
             const floatV s = k + scale * window_sum(&squares[p], before, after);
             const int at = r.plane * pixels + first + p;
-            y[at] = x[at] * power(s, -beta);
+            rv_ahead_write(y + at);
+            rv_ahead_write(inverse + at);
+            const floatV one_by = 1.0f / s;
+            y[at] = x[at] * power(one_by, beta);
             if (inverse != 0) {
-                inverse[at] = rv_maskV(1.0f / s, block, c);
+                inverse[at] = rv_maskV(one_by, block, c);
             }
         }
     }
@@ -94,12 +102,17 @@ __kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global 
             const bool is_there = block + i >= 0 && block + i < blocks;
             for (int p = 0; p < count; p++) {
                 const int from = (r.plane + i) * pixels + first + p;
+                rv_ahead(dy + from);
+                rv_ahead(y + from);
+                rv_ahead(inverse + from);
                 vstoreV(is_there ? dy[from] * y[from] * inverse[from] : (floatV)(0.0f), 0,
                         terms[p].lane + REACH + i * LANES);
             }
         }
         for (int p = 0; p < count; p++) {
             const int at = r.plane * pixels + first + p;
+            rv_ahead(x + at);
+            rv_ahead_write(dx + at);
             const floatV v = dy[at] * power(inverse[at], beta) -
                              2.0f * scale * beta * x[at] * window_sum(&terms[p], after, before);
             dx[at] = rv_accumulateV(dx + at, v, accumulate);

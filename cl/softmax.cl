@@ -5,13 +5,19 @@
 /* In softmax_forward and softmax_back, one work-item: all channels of one pixel. In all kernels a value is read before
  * it is written, so that the output may lie over the input. */
 
+/* The larger one, `most` where v is NaN, in one instruction where fmax() takes several. */
+static inline floatB larger(floatB v, floatB most)
+{
+    return select(most, v, v > most);
+}
+
 static inline float largest_lane(floatB v)
 {
 #if B == 16
-    const float8 w = fmax(v.lo, v.hi);
-    const float4 u = fmax(w.lo, w.hi);
+    const float8 w = select(v.hi, v.lo, v.lo > v.hi);
+    const float4 u = select(w.hi, w.lo, w.lo > w.hi);
 #elif B == 8
-    const float4 u = fmax(v.lo, v.hi);
+    const float4 u = select(v.hi, v.lo, v.lo > v.hi);
 #else
     const float4 u = v;
 #endif
@@ -19,12 +25,56 @@ static inline float largest_lane(floatB v)
 }
 
 #if PLAIN
+#define largerV          fmax
 #define largest_laneV(v) (v)
 #define sum_lanesV(v)    (v)
 #else
+#define largerV       larger
 #define largest_laneV largest_lane
 #define sum_lanesV    rv_sum_lanes
 #endif
+
+/* So many blocks of a pixel stay in registers. */
+#define HELD 4
+
+/* Pad lanes are zero: they must not win. */
+static inline floatV largest_of(floatV most, floatV x, int block, int c)
+{
+    return largerV((block + 1) * LANES <= c
+                       ? x
+                       : select((floatV)(-INFINITY), x, rv_maskV((floatV)(1.0f), block, c) > 0.0f),
+                   most);
+}
+
+static inline void softmax_held(__global floatV *y, __global const floatV *x, int blocks, int c,
+                                int pixels)
+{
+    floatV v[HELD], most = (floatV)(-INFINITY), sums = (floatV)(0.0f);
+#pragma unroll
+    for (int k = 0; k < HELD; k++) {
+        if (k < blocks) {
+            rv_ahead(x + k * pixels);
+            rv_ahead_write(y + k * pixels);
+            v[k] = x[k * pixels];
+            most = largest_of(most, v[k], k, c);
+        }
+    }
+    const float top = largest_laneV(most);
+#pragma unroll
+    for (int k = 0; k < HELD; k++) {
+        if (k < blocks) {
+            v[k] = rv_maskV(rv_expV(v[k] - top), k, c);
+            sums += v[k];
+        }
+    }
+    const float share = 1.0f / sum_lanesV(sums);
+#pragma unroll
+    for (int k = 0; k < HELD; k++) {
+        if (k < blocks) {
+            y[k * pixels] = v[k] * share;
+        }
+    }
+}
 
 /* y = exp(x - max x) / sum exp(x - max x) */
 __kernel void softmax_forward(__global floatV *y, __global const floatV *x, int n, int c,
@@ -35,11 +85,13 @@ __kernel void softmax_forward(__global floatV *y, __global const floatV *x, int 
         return;
     }
     const int at = i / pixels * blocks * pixels + i % pixels;
+    if (blocks <= HELD) {
+        softmax_held(y + at, x + at, blocks, c, pixels);
+        return;
+    }
     floatV most = (floatV)(-INFINITY);
     for (int k = 0; k < blocks; k++) {
-        /* Pad lanes are zero: they must not win, nor count below. */
-        const intV real = rv_maskV((floatV)(1.0f), k, c) > 0.0f;
-        most = fmax(most, select((floatV)(-INFINITY), x[at + k * pixels], real));
+        most = largest_of(most, x[at + k * pixels], k, c);
     }
     const float top = largest_laneV(most);
     floatV sums = (floatV)(0.0f);
@@ -113,7 +165,7 @@ __kernel void softmax_rows(__global float *y, __global const float *x, int n, in
     x += i * c;
     floatB most = (floatB)(-INFINITY), sums = (floatB)(0.0f);
     for (int k = 0; k < c; k += B) {
-        most = fmax(most, load_row(x, k, c, -INFINITY));
+        most = larger(load_row(x, k, c, -INFINITY), most);
     }
     const float top = largest_lane(most);
     for (int k = 0; k < c; k += B) {
