@@ -243,7 +243,11 @@ static rv_status check_alone(const char *copied, const char *path, const rv_pin 
     if (strcmp(rv_path_extension(copied), ".onnx") != 0 || try_open(copied, pin, o) == RV_OK) {
         return RV_OK;
     }
+    char *folder;
     (void)remove(copied);
+    RV_TRY(rv_path_folder(&folder, copied));
+    (void)remove(folder); /* if nothing else is in it */
+    free(folder);
     return rv_fail(RV_ERR_UNSUPPORTED,
                    "%s needs files beside it, which are not copied; --link leaves all "
                    "where it is",

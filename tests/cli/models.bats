@@ -159,6 +159,15 @@ END
     [[ $output == *conv1*1x8x32x32* && $stderr != *random* ]]
 }
 
+@test "SqueezeNet sees a cat by its short name" {
+    model=${REVERIE_SHARED:-/nonexistent}/models/squeezenet_v1.0/squeezenet_v1.0.onnx
+    [ -f "$model" ] || skip "the model is not here"
+    export XDG_DATA_HOME=$PWD/data
+    works -q models add "$model" --name squeezenet
+    works classify squeezenet "$REVERIE_SHARED/images/chelsea.png" --top 1
+    [[ ${lines[1]} =~ \ 28[1-5]\  ]]
+}
+
 @test "models add makes a file a model of every command" {
     export XDG_DATA_HOME=$PWD/data
     works -q models convert tiny.prototxt -o some.safetensors

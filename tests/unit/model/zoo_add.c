@@ -4,6 +4,7 @@
 #include "model/shelf.h"
 #include "model/zoo.h"
 #include "support/assert.h"
+#include "support/onnx_text.h"
 #include "support/scratch.h"
 
 #include <reverie/reverie.h>
@@ -111,6 +112,48 @@ Test(zoo_add, weights_take_graph_and_class_names_along)
     cr_assert_eq(rv_model_label_count(model), 2);
     rv_model_close(model);
     cr_assert_eq(rv_test_count_files(rv_test_path("data/reverie/models/net")), 4);
+}
+
+#define ONNX "opset 13\ninput x 1 3 4 4\noutput y\n"
+
+Test(zoo_add, preprocessing_that_was_told_is_kept)
+{
+    const char *path = rv_test_onnx_file("net.onnx", ONNX "Relu r x y");
+    rv_model_options open = RV_MODEL_OPTIONS_INIT;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    rv_model *model;
+    RV_ASSERT_FAILS(rv_zoo_add(NULL, path, NULL), RV_ERR_USAGE, "--preprocess torch");
+    options.preprocess = "cafe";
+    RV_ASSERT_FAILS(rv_zoo_add(NULL, path, &options), RV_ERR_USAGE, "the nearest is 'caffe'");
+    cr_assert(!rv_path_exists(rv_test_path("data/reverie")));
+    options.preprocess = "caffe";
+    RV_ASSERT_OK(rv_zoo_add(NULL, path, &options));
+    RV_ASSERT_OK(rv_model_open(&model, "net", NULL));
+    cr_assert_eq(rv_model_preprocessing(model)->mean[0], 104);
+    rv_model_close(model);
+    open.preprocess = "unit";
+    RV_ASSERT_OK(rv_model_open(&model, "net", &open));
+    cr_assert_eq(rv_model_preprocessing(model)->mean[0], 0);
+    rv_model_close(model);
+}
+
+Test(zoo_add, a_model_in_several_files_stays_where_it_is)
+{
+    static const float weights[6] = {1, 2, 3, 4, 5, 6};
+    const char *path = rv_test_onnx_file("net.onnx", ONNX
+                                         "producer pytorch\n"
+                                         "external W 2 3 1 1 = location=w.bin offset=0 length=24\n"
+                                         "Conv c x,W y kernel_shape=1,1");
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    rv_test_write(rv_test_path("w.bin"), weights, sizeof weights);
+    RV_ASSERT_FAILS(rv_zoo_add(NULL, path, NULL), RV_ERR_UNSUPPORTED,
+                    "needs files beside it, which are not copied; --link");
+    cr_assert(!rv_path_exists(rv_test_path("data/reverie/models/net")));
+    options.link = true;
+    rv_model *model;
+    RV_ASSERT_OK(rv_zoo_add(NULL, path, &options));
+    RV_ASSERT_OK(rv_model_open(&model, "net", NULL));
+    rv_model_close(model);
 }
 
 Test(zoo_add, what_is_no_model_is_told_by_its_content)
