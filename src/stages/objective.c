@@ -12,6 +12,7 @@
 #include "stages/colour_match.h"
 #include "stages/network_terms.h"
 #include "stages/patch_terms.h"
+#include "stages/style_cache.h"
 #include "stages/term.h"
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct rv_objective {
     rv_network_terms network;
     rv_patch_terms patches;
     rv_terms terms;
+    rv_style_cache cache;
     rv_params *params;
     rv_plan *plan; /* of the present scale */
 };
@@ -99,6 +101,7 @@ void rv_objective_destroy(rv_objective *o)
     rv_graph_destroy(o->model.graph);
     rv_terms_release(&o->terms);
     rv_network_terms_release(&o->network);
+    rv_style_cache_release(&o->cache);
     free(o);
 }
 
@@ -132,31 +135,46 @@ static rv_term_source source_of(const rv_objective *o)
                             o->options->events};
 }
 
+static rv_status count_levels(int *n, const rv_objective *o, const rv_scale *scale)
+{
+    *n = 0;
+    return has_patches(o->recipe->blend)
+               ? rv_patch_levels(n, scale, o->recipe->kind == RV_MODEL_PATCHES)
+               : RV_OK;
+}
+
+bool rv_objective_knows(const rv_objective *o, const rv_scale *scale)
+{
+    int n_levels;
+    return count_levels(&n_levels, o, scale) == RV_OK &&
+           rv_style_cache_find(&o->cache, scale->size, n_levels) != NULL;
+}
+
 /* Adds what the recipe takes from the pyramid, its filters learned from the styles. */
-static rv_status add_patches(rv_objective *o, const rv_scale *scale, const rv_colour_moments *style)
+static rv_status add_patches(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
 {
     const rv_term_source source = source_of(o);
-    int n_levels;
-    if (!has_patches(o->recipe->blend)) {
+    if (f->n_levels == 0) {
         return RV_OK;
     }
-    RV_TRY(rv_patch_levels(&n_levels, scale, o->recipe->kind == RV_MODEL_PATCHES));
-    if (n_levels == 0) {
-        return RV_OK;
+    RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, f->n_levels));
+    if (f->targets == NULL) {
+        RV_TRY(rv_patch_terms_learn(f->banks, &o->patches, &source, scale, o->options->seed));
     }
-    RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, n_levels));
-    RV_TRY(rv_patch_terms_learn(&o->patches, &source, scale, style, o->options->seed));
+    RV_TRY(rv_patch_terms_write(&o->patches, &source, f->banks, &f->colours));
     return rv_patch_terms_add(&o->patches, &o->terms, o->recipe->blend, o->options);
 }
 
 /* The styles, then the photo, whose size the graph keeps. */
-static rv_status measure(rv_objective *o, const rv_scale *scale)
+static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
 {
     const rv_term_source source = source_of(o);
-    for (int i = 0; i < scale->n_styles; i++) {
+    const bool known = f->targets != NULL;
+    for (int i = 0; i < scale->n_styles && !known; i++) {
         RV_TRY(look_at(o, &scale->styles[i], "a style"));
         RV_TRY(rv_terms_measure(&o->terms, true, &source, &scale->styles[i], scale->shares[i]));
     }
+    RV_TRY(known ? rv_style_findings_give(f, &o->terms) : rv_style_findings_take(f, &o->terms));
     RV_TRY(look_at(o, &scale->content, "the photo"));
     return rv_terms_measure(&o->terms, false, &source, &scale->content, 1.0);
 }
@@ -189,23 +207,36 @@ static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
     return rv_terms_write(&o->terms, o->device, o->plan);
 }
 
+/* What is known of the styles at this size, else an entry for it with their colours. */
+static rv_status find_styles(rv_style_findings **out, rv_objective *o, const rv_scale *scale)
+{
+    int n_levels;
+    RV_TRY(count_levels(&n_levels, o, scale));
+    *out = rv_style_cache_find(&o->cache, scale->size, n_levels);
+    if (*out == NULL) {
+        RV_TRY(rv_style_cache_add(out, &o->cache, scale->size, n_levels));
+        (*out)->colours = rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
+    }
+    return RV_OK;
+}
+
 rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
 {
     const double whole = 1;
+    rv_style_findings *found;
     rv_value *losses;
     rv_objective_rest(o);
     rv_graph_rewind(o->model.graph, o->mark);
-    const rv_colour_moments style =
-        rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
+    RV_TRY(find_styles(&found, o, scale));
     if (o->recipe->blend->match_style) {
         const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
-        rv_colour_map(&scale->content, &photo, &style);
+        rv_colour_map(&scale->content, &photo, &found->colours);
     }
     RV_TRY(look_at(o, &scale->content, "the photo"));
-    RV_TRY(add_patches(o, scale, &style)); /* first: its nodes are numbered as their parameters */
+    RV_TRY(add_patches(o, scale, found)); /* first: its nodes are numbered as their parameters */
     RV_TRY(
         rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe->blend, o->options));
-    RV_TRY(measure(o, scale));
+    RV_TRY(measure(o, scale, found));
     RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
     const rv_status status = make_plan(o, losses, scale->reserve);
     free(losses);

@@ -10,11 +10,13 @@
 
 /** What an objective is made for, at one scale. */
 typedef struct rv_scale {
-    int size;                /**< longest side of the picture without its margin */
-    rv_planar content;       /**< the photo with its margin; an objective may change it: it is also
+    int size;          /**< longest side of the picture without its margin */
+    rv_planar content; /**< the photo with its margin; an objective may change it: it is also
                                   where the optimisation starts from content */
-    const rv_planar *styles; /**< longest side `size`, never enlarged */
-    const double *shares;    /**< of the styles, summing to 1 */
+    const rv_planar
+        *styles;          /**< longest side `size`, never enlarged; without data where the objective
+                                  knows them */
+    const double *shares; /**< of the styles, summing to 1 */
     int n_styles;
     uint64_t reserve; /**< bytes of device memory that are not for the objective */
 } rv_scale;
@@ -29,8 +31,11 @@ RV_NODISCARD rv_status rv_objective_create(rv_objective **out, rv_device *device
                                            const rv_model *model, const rv_recipe *recipe,
                                            const rv_stylize_options *options);
 void rv_objective_destroy(rv_objective *objective);
+/** Whether what the styles give at a scale of that size, with a photo and styles of these sizes, was found before. */
+bool rv_objective_knows(const rv_objective *objective, const rv_scale *scale);
 /** Makes the plan of a scale: its losses are the objective, the gradient of *picture is planned.
- *  Borrowed until the next begin or destroy. */
+ *  Borrowed until the next begin or destroy. The styles and their shares are those of the first begin: what they
+ *  give at a size is found once. */
 RV_NODISCARD rv_status rv_objective_begin(rv_objective *objective, rv_plan **plan,
                                           rv_value *picture, rv_scale *scale);
 /** Frees the plan of the last scale: its memory is wanted for other things. */

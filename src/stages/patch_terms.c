@@ -217,7 +217,6 @@ static void release(learning *l)
         rv_planar_release(&l->pictures[i]);
     }
     free(l->pictures);
-    free(l->banks);
 }
 
 static rv_status read_level(rv_planar *out, const rv_term_source *source, rv_plan *plan,
@@ -292,38 +291,31 @@ static rv_status write_node(const rv_term_source *source, int node, const float 
     return rv_tensor_write(source->device, rv_params_tensor(source->params, node, 1), bias);
 }
 
-static rv_status write_all(const rv_patch_terms *p, const rv_term_source *source, const learning *l,
-                           const rv_colour_moments *colours)
+rv_status rv_patch_terms_write(const rv_patch_terms *p, const rv_term_source *source,
+                               const rv_patch_bank *banks, const rv_colour_moments *colours)
 {
     float weight[COLOURS * 3], bias[COLOURS];
     make_colours(weight, bias, colours);
     for (int i = 0; i < p->n_levels; i++) {
         const rv_patch_level *level = &p->level[i];
-        RV_TRY(write_node(source, level->filter_node, l->banks[i].weight, l->banks[i].bias));
+        RV_TRY(write_node(source, level->filter_node, banks[i].weight, banks[i].bias));
         RV_TRY(write_node(source, level->colour_node, weight, bias));
     }
     rv_params_changed(source->params);
     return RV_OK;
 }
 
-rv_status rv_patch_terms_learn(const rv_patch_terms *p, const rv_term_source *source,
-                               const rv_scale *scale, const rv_colour_moments *colours,
-                               uint32_t seed)
+rv_status rv_patch_terms_learn(rv_patch_bank *banks, const rv_patch_terms *p,
+                               const rv_term_source *source, const rv_scale *scale, uint32_t seed)
 {
-    learning l = {.scale = scale, .seed = seed, .n_levels = p->n_levels};
-    const size_t n = (size_t)p->n_levels * (size_t)scale->n_styles;
+    learning l = {.banks = banks, .scale = scale, .seed = seed, .n_levels = p->n_levels};
+    const size_t n = (size_t)(p->n_levels * scale->n_styles);
     rv_status status = rv_alloc(&l.pictures, n, sizeof *l.pictures, "styles");
-    if (status == RV_OK) {
-        status = rv_alloc(&l.banks, (size_t)p->n_levels, sizeof *l.banks, "filters");
-    }
     for (int i = 0; i < scale->n_styles && status == RV_OK; i++) {
         status = read_pyramid(&l, p, source, i);
     }
     if (status == RV_OK) {
         status = rv_parallel_for((size_t)p->n_levels, 0, learn_level, &l);
-    }
-    if (status == RV_OK) {
-        status = write_all(p, source, &l, colours);
     }
     release(&l);
     return status;

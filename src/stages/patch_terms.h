@@ -30,10 +30,14 @@ RV_NODISCARD rv_status rv_patch_levels(int *n, const rv_scale *scale, int least)
 /** Adds the nodes of some levels: those of a level have the same numbers however many follow. */
 RV_NODISCARD rv_status rv_patch_terms_build(rv_patch_terms *p, rv_graph *graph, rv_value picture,
                                             int n_levels);
-/** Writes what the styles of a scale teach into the parameters of the nodes. */
-RV_NODISCARD rv_status rv_patch_terms_learn(const rv_patch_terms *p, const rv_term_source *source,
-                                            const rv_scale *scale, const rv_colour_moments *colours,
+/** Learns a bank for each level from the styles of a scale. */
+RV_NODISCARD rv_status rv_patch_terms_learn(rv_patch_bank *banks, const rv_patch_terms *p,
+                                            const rv_term_source *source, const rv_scale *scale,
                                             uint32_t seed);
+/** Writes the banks and the colours of the styles into the parameters of the nodes. */
+RV_NODISCARD rv_status rv_patch_terms_write(const rv_patch_terms *p, const rv_term_source *source,
+                                            const rv_patch_bank *banks,
+                                            const rv_colour_moments *colours);
 /** Adds the terms that the blend gives a weight. */
 RV_NODISCARD rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list,
                                           const rv_blend *blend, const rv_stylize_options *options);

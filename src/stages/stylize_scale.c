@@ -146,13 +146,19 @@ static rv_status start_picture(const rv_stylize_job *j, rv_planar *out, const rv
 
 /* --- pictures -------------------------------------------------------------------------------- */
 
-/* A style is seen at the size of the picture, but no smaller than a picture may be wished. */
-static rv_status load_styles(const rv_stylizer *s, rv_planar *styles, int size)
+/* A style is seen at the size of the picture, but no smaller than a picture may be wished. What the objective knows
+ * need not be loaded. */
+static rv_status load_styles(const rv_stylizer *s, rv_planar *styles, const rv_scale *scale)
 {
-    size = size > RV_MIN_SIZE ? size : RV_MIN_SIZE;
+    const int size = scale->size > RV_MIN_SIZE ? scale->size : RV_MIN_SIZE;
     for (int i = 0; i < s->n_styles; i++) {
-        int width = rv_image_width(s->styles[i]), height = rv_image_height(s->styles[i]);
-        rv_picture_fit(&width, &height, size);
+        styles[i].width = rv_image_width(s->styles[i]);
+        styles[i].height = rv_image_height(s->styles[i]);
+        rv_picture_fit(&styles[i].width, &styles[i].height, size);
+    }
+    const bool known = rv_objective_knows(s->objective, scale);
+    for (int i = 0; i < s->n_styles && !known; i++) {
+        const int width = styles[i].width, height = styles[i].height;
         RV_TRY(rv_picture_planes(&styles[i], NULL, s->device, s->styles[i], NULL, width, height));
     }
     return RV_OK;
@@ -270,9 +276,9 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     start_scale(j, index);
     RV_TRY(rv_alloc(&styles, (size_t)s->n_styles, sizeof *styles, "styles"));
     scale.styles = styles;
-    rv_status status = load_styles(s, styles, size);
+    rv_status status = load_content(j, &scale.content);
     if (status == RV_OK) {
-        status = load_content(j, &scale.content);
+        status = load_styles(s, styles, &scale);
     }
     if (status == RV_OK) {
         status = descend(j, &scale, &picture);

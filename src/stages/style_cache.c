@@ -1,0 +1,109 @@
+/* What the styles give at a size, kept from photo to photo. */
+/* SPDX-License-Identifier: MIT */
+#include "stages/style_cache.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void release(rv_style_findings *f)
+{
+    for (size_t i = 0; f->targets != NULL && i < f->n_targets; i++) {
+        free(f->targets[i]);
+    }
+    free(f->targets);
+    free(f->counts);
+    free(f->banks);
+    *f = (rv_style_findings){0};
+}
+
+void rv_style_cache_release(rv_style_cache *cache)
+{
+    for (size_t i = 0; i < cache->n; i++) {
+        release(&cache->items[i]);
+    }
+    free(cache->items);
+    *cache = (rv_style_cache){0};
+}
+
+rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, int n_levels)
+{
+    for (size_t i = 0; i < cache->n; i++) {
+        rv_style_findings *f = &cache->items[i];
+        if (f->size == size && f->n_levels == n_levels && f->targets != NULL) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size, int n_levels)
+{
+    size_t at = 0;
+    while (at < cache->n && cache->items[at].targets != NULL) {
+        at++;
+    }
+    if (at == cache->n) {
+        RV_TRY(
+            rv_grow(&cache->items, &cache->capacity, cache->n + 1, sizeof *cache->items, "styles"));
+        cache->n++;
+    }
+    rv_style_findings *f = &cache->items[at];
+    release(f);
+    f->size = size;
+    f->n_levels = n_levels;
+    RV_TRY(rv_alloc(&f->banks, (size_t)n_levels + 1, sizeof *f->banks, "filters"));
+    *out = f;
+    return RV_OK;
+}
+
+static size_t count_styles(const rv_terms *terms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < terms->n; i++) {
+        n += terms->items[i].of_style;
+    }
+    return n;
+}
+
+static rv_status copy(float **out, const float *from, size_t n)
+{
+    RV_TRY(rv_alloc(out, n, sizeof(float), "targets"));
+    memcpy(*out, from, n * sizeof(float));
+    return RV_OK;
+}
+
+rv_status rv_style_findings_take(rv_style_findings *f, const rv_terms *terms)
+{
+    const size_t n = count_styles(terms);
+    float **targets = NULL;
+    RV_TRY(rv_alloc(&f->counts, n + 1, sizeof *f->counts, "targets"));
+    RV_TRY(rv_alloc(&targets, n + 1, sizeof *targets, "targets"));
+    f->targets = targets;
+    for (size_t i = 0; i < terms->n; i++) {
+        const rv_term *t = &terms->items[i];
+        if (t->of_style) {
+            f->counts[f->n_targets] = t->count;
+            RV_TRY(copy(&targets[f->n_targets++], t->target, t->count));
+        }
+    }
+    return RV_OK;
+}
+
+rv_status rv_style_findings_give(const rv_style_findings *f, rv_terms *terms)
+{
+    size_t at = 0;
+    if (count_styles(terms) != f->n_targets) {
+        return rv_fail(RV_ERR_INTERNAL, "%zu targets of the styles are known, not %zu",
+                       f->n_targets, count_styles(terms));
+    }
+    for (size_t i = 0; i < terms->n; i++) {
+        rv_term *t = &terms->items[i];
+        if (t->of_style) {
+            t->count = f->counts[at];
+            RV_TRY(copy(&t->target, f->targets[at++], t->count));
+        }
+    }
+    return RV_OK;
+}

@@ -1,0 +1,36 @@
+/* What the styles give at a size, kept from photo to photo. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_STYLE_CACHE_H
+#define RV_STAGES_STYLE_CACHE_H
+
+#include "stages/colour_match.h"
+#include "stages/patch_bank.h"
+#include "stages/term.h"
+
+/** What the same styles give at the same size again. */
+typedef struct rv_style_findings {
+    int size, n_levels; /**< of a scale, and of its pyramid */
+    rv_colour_moments colours;
+    rv_patch_bank *banks; /**< of each level */
+    float **targets;      /**< of each term of the style, in their order; NULL: not measured yet */
+    size_t *counts;
+    size_t n_targets;
+} rv_style_findings;
+
+/** Starts from {0}. */
+typedef struct rv_style_cache {
+    rv_style_findings *items;
+    size_t n, capacity;
+} rv_style_cache;
+
+/** What is known of a size, with targets; NULL: nothing. Borrowed until the next call of rv_style_cache_add(). */
+rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, int n_levels);
+/** An entry without targets, to be filled; it takes the place of an unfinished one. */
+RV_NODISCARD rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size,
+                                          int n_levels);
+/** Copies targets that were measured, and back. */
+RV_NODISCARD rv_status rv_style_findings_take(rv_style_findings *f, const rv_terms *terms);
+RV_NODISCARD rv_status rv_style_findings_give(const rv_style_findings *f, rv_terms *terms);
+void rv_style_cache_release(rv_style_cache *cache);
+
+#endif
