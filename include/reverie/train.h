@@ -83,10 +83,12 @@ typedef struct rv_train_options {
                                      then; 0: off */
     const char *schedule; /**< default "cosine" */
     double warm_up;       /**< epochs; default 0 */
+    const char *
+        decay_at; /**< "30,60": epochs behind which piecewise falls; NULL: half and three quarters */
     double decay_factor;  /**< of piecewise, plateau, exponential; 0: 0.1 */
     double decay_epochs;  /**< period of exponential and power; 0: all epochs */
     int plateau_patience; /**< epochs; default 5 */
-    const char *init;     /**< first weights, for layers whose YAML says none; default "he" */
+    const char *init;     /**< first weights, for layers whose YAML says none; default "auto" */
     const char
         *loss; /**< NULL or "cross-entropy": a picture has one class; "bce", binary cross-entropy:
                                any of several labels; "mse", the mean square: quantities. The last two

@@ -113,6 +113,7 @@ static const cli_option options[] = {
      .offset = AT(learning_rate),
      .argument = "R",
      .otherwise = "0.01; 0.001 of rmsprop, adam and adamw",
+     .min = 1e-12,
      .max = 1e6,
      .help = "learning rate that the schedule starts from"},
     {.name = "find-rate",
@@ -188,6 +189,12 @@ static const cli_option options[] = {
      .initial = "0",
      .max = 1e6,
      .help = "epochs in which the learning rate grows"},
+    {.name = "decay-at",
+     .kind = CLI_TEXT,
+     .offset = AT(decay_at),
+     .argument = "EPOCHS",
+     .otherwise = "half and three quarters of all",
+     .help = "epochs behind which piecewise falls: 30,60"},
     {.name = "decay-factor",
      .kind = CLI_REAL,
      .offset = AT(decay_factor),
@@ -214,9 +221,10 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .offset = AT(init),
      .argument = "NAME",
-     .initial = "he",
+     .initial = "auto",
      .help =
-         "first weights: he, xavier or lecun, and behind it -normal, -uniform or -truncated, -in, "
+         "first weights: auto (he before ReLU and its like, else lecun), he, xavier or lecun, and "
+         "behind it -normal, -uniform or -truncated, -in, "
          "-out or -average, and units: he-uniform, xavier-tanh"},
     {.name = "pooling",
      .kind = CLI_CHOICE,

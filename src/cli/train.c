@@ -143,6 +143,7 @@ rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
     o.average = s->average;
     o.schedule = s->schedule;
     o.warm_up = s->warm_up;
+    o.decay_at = s->decay_at;
     o.decay_factor = s->decay_factor;
     o.decay_epochs = s->decay_epochs;
     o.plateau_patience = s->plateau_patience;

@@ -35,10 +35,11 @@ static const struct word {
     int what;
     rv_initializer is; /* all of it for a method, else the one field */
 } words[] = {
-    {"he", A_METHOD, {RV_NORMAL, RV_FAN_IN, SQRT_2, 0}},
-    {"xavier", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
-    {"glorot", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0}},
-    {"lecun", A_METHOD, {RV_NORMAL, RV_FAN_IN, 1, 0}},
+    {"auto", A_METHOD, {RV_NORMAL, RV_FAN_IN, SQRT_2, 0, true}},
+    {"he", A_METHOD, {RV_NORMAL, RV_FAN_IN, SQRT_2, 0, false}},
+    {"xavier", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0, false}},
+    {"glorot", A_METHOD, {RV_UNIFORM, RV_FAN_AVERAGE, 1, 0, false}},
+    {"lecun", A_METHOD, {RV_NORMAL, RV_FAN_IN, 1, 0, false}},
     {"normal", A_DISTRIBUTION, {.distribution = RV_NORMAL}},
     {"uniform", A_DISTRIBUTION, {.distribution = RV_UNIFORM}},
     {"truncated", A_DISTRIBUTION, {.distribution = RV_TRUNCATED_NORMAL}},
@@ -86,6 +87,7 @@ static void settle(rv_initializer *by, const struct word *word)
         break;
     default:
         by->gain = word->is.gain;
+        by->by_unit = false;
     }
 }
 
@@ -168,11 +170,30 @@ static rv_status draw_chunk(void *payload, size_t chunk)
     return RV_OK;
 }
 
-static double deviation_of(const rv_initializer *by, const rv_param *p)
+/* Whether the first that reads what a node gives, norms and pooling and sums aside, is a unit that halves. */
+static bool is_halved(const rv_graph *graph, int node)
 {
+    rv_value value = rv_graph_node_output(graph, node, 0);
+    for (int i = node + 1; i < rv_graph_node_count(graph); i++) {
+        const rv_node *n = rv_graph_node(graph, i);
+        bool reads = false;
+        for (int k = 0; k < n->n_in && !reads; k++) {
+            reads = rv_graph_node_inputs(graph, i)[k] == value;
+        }
+        if (reads && ((n->op->traits & RV_OP_HALVES) != 0 || n->op->param_init[0] == RV_INIT_HE)) {
+            return (n->op->traits & RV_OP_HALVES) != 0;
+        }
+        value = reads ? rv_graph_node_output(graph, i, 0) : value;
+    }
+    return false;
+}
+
+static double deviation_of(const rv_initializer *by, const rv_param *p, bool halved)
+{
+    const double gain = by->by_unit && !halved ? 1 : by->gain;
     const double in = p->fan_in > 0 ? p->fan_in : 1, out = p->fan_out > 0 ? p->fan_out : 1;
     const double fan = by->fan == RV_FAN_IN ? in : by->fan == RV_FAN_OUT ? out : 0.5 * (in + out);
-    return by->deviation > 0 ? by->deviation : by->gain / sqrt(fan);
+    return by->deviation > 0 ? by->deviation : gain / sqrt(fan);
 }
 
 static float fixed_value(rv_init init)
@@ -180,7 +201,9 @@ static float fixed_value(rv_init init)
     return init == RV_INIT_ONE ? 1.0f : init == RV_INIT_QUARTER ? 0.25f : 0.0f;
 }
 
-static rv_status initialize(rv_param *p, const rv_initializer *by, uint32_t seed, uint32_t stream)
+/* @param halved  the unit behind halves */
+static rv_status initialize(rv_param *p, const rv_initializer *by, bool halved, uint32_t seed,
+                            uint32_t stream)
 {
     static const double widths[RV_DISTRIBUTIONS] = {1, SQRT_3, 1 / TRUNCATED_DEVIATION};
     if (p == NULL || p->data != NULL) {
@@ -198,7 +221,7 @@ static rv_status initialize(rv_param *p, const rv_initializer *by, uint32_t seed
     draw d = {.data = p->data,
               .count = count,
               .distribution = by->distribution,
-              .factor = (float)(widths[by->distribution] * deviation_of(by, p)),
+              .factor = (float)(widths[by->distribution] * deviation_of(by, p, halved)),
               .seed = seed,
               .stream = stream};
     return rv_parallel_for((count + DRAWN_AT_ONCE - 1) / DRAWN_AT_ONCE, 0, draw_chunk, &d);
@@ -207,12 +230,13 @@ static rv_status initialize(rv_param *p, const rv_initializer *by, uint32_t seed
 rv_status rv_graph_initialize_by(rv_graph *graph, const rv_initializer *initializer, uint32_t seed)
 {
     for (int node = 0; node < rv_graph_node_count(graph); node++) {
+        const bool halved = is_halved(graph, node);
         for (int i = 0; i < RV_MAX_PARAMS; i++) {
-            RV_TRY(initialize(rv_graph_param(graph, node, i), initializer, seed,
+            RV_TRY(initialize(rv_graph_param(graph, node, i), initializer, halved, seed,
                               (uint32_t)(node * RV_MAX_PARAMS + i)));
         }
         for (int i = 0; i < RV_MAX_STATE; i++) {
-            RV_TRY(initialize(rv_graph_state(graph, node, i), initializer, seed, 0));
+            RV_TRY(initialize(rv_graph_state(graph, node, i), initializer, halved, seed, 0));
         }
     }
     return RV_OK;

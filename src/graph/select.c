@@ -254,6 +254,16 @@ static rv_status collect_losses(rv_plan *plan, const rv_plan_options *options)
     return RV_OK;
 }
 
+/* Whether the node has parameters of which it is to give gradients: one may do without those of its operation. */
+static bool learns(const rv_plan *plan, const rv_plan_node *p)
+{
+    bool has = false;
+    for (int i = 0; i < p->node.op->n_params; i++) {
+        has = has || rv_node_has_param(&p->node, i);
+    }
+    return has && plan->param_gradients && !is_frozen(plan, p->graph_node);
+}
+
 /* Forwards: which values depend on something whose gradient is wanted. */
 static rv_status mark_dependent(rv_plan *plan, const rv_plan_options *options)
 {
@@ -268,8 +278,7 @@ static rv_status mark_dependent(rv_plan *plan, const rv_plan_options *options)
     }
     for (size_t i = 0; i < plan->n_nodes; i++) {
         rv_plan_node *p = &plan->nodes[i];
-        bool needs =
-            plan->param_gradients && p->node.op->n_params > 0 && !is_frozen(plan, p->graph_node);
+        bool needs = learns(plan, p);
         for (int k = 0; k < p->node.n_in; k++) {
             needs = needs || plan->values[p->in[k]].needs_gradient;
         }
@@ -310,8 +319,7 @@ static rv_status want(rv_plan *plan, rv_plan_node *p, bool *written)
             written[p->in[i]] = v->on_path = true;
         }
     }
-    const bool learns = plan->param_gradients && !is_frozen(plan, p->graph_node);
-    for (int i = 0; learns && i < n->op->n_params; i++) {
+    for (int i = 0; learns(plan, p) && i < n->op->n_params; i++) {
         n->wanted |= rv_node_has_param(n, i) ? RV_WANT_PARAM(i) : 0;
     }
     if (n->wanted != 0 && n->op->backward == NULL) {

@@ -15,9 +15,15 @@ static const char *const units[] = {"relu", "leaky_relu", "rrelu",   "prelu",
 
 /* --- taking off ------------------------------------------------------------------------------ */
 
-/* The last layer whose weights are drawn: the classifier. */
+/* The first layer of a head that was put on before, or else the last layer whose weights are drawn: the classifier. */
 static rv_status find_classifier(size_t *out, const rv_network *network)
 {
+    for (size_t i = 0; i < network->n_layers; i++) {
+        if (rv_is_head(network->layers[i].name)) {
+            *out = i;
+            return RV_OK;
+        }
+    }
     for (size_t i = network->n_layers; i > 0; i--) {
         const rv_layer *layer = &network->layers[i - 1];
         const rv_op *op = NULL;
@@ -126,6 +132,13 @@ static rv_status add_parts(rv_chain *c, const char *text)
     return RV_OK;
 }
 
+/* What comes from another network may be of any size: without this one learning rate would not do for all. */
+static rv_status add_norm(rv_chain *c)
+{
+    rv_layer *layer;
+    return rv_chain_layer(&layer, c, "batch_norm", RV_HEAD_PREFIX "norm");
+}
+
 rv_status rv_network_replace_head(rv_network *network, const char *text, int32_t classes)
 {
     size_t classifier;
@@ -142,6 +155,7 @@ rv_status rv_network_replace_head(rv_network *network, const char *text, int32_t
     if (!flat) {
         RV_TRY(rv_chain_global_average(&chain, RV_HEAD_PREFIX "average"));
     }
+    RV_TRY(add_norm(&chain));
     if (strcmp(text, "linear") != 0) {
         RV_TRY(add_parts(&chain, text));
     }

@@ -107,8 +107,9 @@ static inline bool rv_is_head(const char *node)
 {
     return strncmp(node, RV_HEAD_PREFIX, sizeof RV_HEAD_PREFIX - 1) == 0;
 }
-/** Replaces the classifier, the last convolution or dense layer with all behind it: mean of each channel where
- *  what is left gives maps, the layers of `text` ("dense 256 elu, dropout 0.5"; "linear": none), a dense layer to the
+/** Replaces the head that was put on before, or else the classifier, the last convolution or dense layer, with all
+ *  behind it: mean of each channel where
+ *  what is left gives maps, a norm, the layers of `text` ("dense 256 elu, dropout 0.5"; "linear": none), a dense layer to the
  *  classes, softmax. */
 RV_NODISCARD rv_status rv_network_replace_head(rv_network *network, const char *text,
                                                int32_t classes);

@@ -85,7 +85,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 const rv_op rv_op_prelu = {
     .name = "prelu",
     .summary = "x above 0, below it times a slope that each channel learns",
-    .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE,
+    .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_BWD_READS_INPUT | RV_OP_BWD_INPLACE |
+              RV_OP_HALVES,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

@@ -90,8 +90,8 @@ const rv_op rv_op_rrelu = {
     .summary = "x above 0, below it times a slope drawn while training",
     .attrs = attributes,
     .attr_size = sizeof(rrelu_attrs),
-    .traits = RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_BWD_INPLACE | RV_OP_BWD_READS_OUTPUT |
-              RV_OP_DRAWS,
+    .traits = RV_OP_HALVES | RV_OP_ELEMENTWISE | RV_OP_INPLACE | RV_OP_BWD_INPLACE |
+              RV_OP_BWD_READS_OUTPUT | RV_OP_DRAWS,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

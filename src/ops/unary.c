@@ -137,12 +137,12 @@ static bool leaky_relu_slope(const rv_node *n, float *slope)
     .backward = backward
 
 const rv_op rv_op_relu = {
-    UNARY("relu", "max(x, 0)", RV_OP_BWD_READS_OUTPUT),
+    UNARY("relu", "max(x, 0)", RV_OP_BWD_READS_OUTPUT | RV_OP_HALVES),
     .rectifier = relu_slope,
 };
 
 const rv_op rv_op_leaky_relu = {
-    UNARY("leaky_relu", "x above 0, slope * x below", RV_OP_BWD_READS_OUTPUT),
+    UNARY("leaky_relu", "x above 0, slope * x below", RV_OP_BWD_READS_OUTPUT | RV_OP_HALVES),
     .attrs = leaky_relu_table,
     .attr_size = sizeof(leaky_relu_attrs),
     .rectifier = leaky_relu_slope,
@@ -163,7 +163,7 @@ const rv_op rv_op_sqrt = {
 };
 
 const rv_op rv_op_elu = {
-    UNARY("elu", "x above 0, alpha * (exp(x) - 1) below", RV_OP_BWD_READS_OUTPUT),
+    UNARY("elu", "x above 0, alpha * (exp(x) - 1) below", RV_OP_BWD_READS_OUTPUT | RV_OP_HALVES),
     .attrs = elu_table,
     .attr_size = sizeof(elu_attrs),
 };

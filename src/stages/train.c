@@ -257,6 +257,7 @@ void rv_train_release(rv_train_run *run)
 static rv_status count_batch(rv_train_run *run, const rv_batch *batch, double loss)
 {
     run->at.loss += loss;
+    run->first_loss = run->first_loss > 0 ? run->first_loss : loss;
     run->at.seen += run->options.batch;
     run->epoch_images += run->options.batch;
     if (run->task == RV_TASK_VALUES) {

@@ -7,6 +7,9 @@
 
 #include <math.h>
 
+/* A mean loss this many times that of the first batch is said. */
+#define GROWN 4.0
+
 double rv_train_seconds_left(const rv_train_run *run)
 {
     const int64_t done = run->at.steps - run->steps_before;
@@ -122,6 +125,18 @@ static rv_status write_events(rv_train_run *run, const rv_train_epoch *e)
     return RV_OK;
 }
 
+/* It need not be infinite to lead nowhere. */
+static void warn_if_it_grows(const rv_train_run *run, double loss)
+{
+    if (loss > GROWN * run->first_loss) {
+        rv_log(
+            run->options.events, RV_LOG_WARNING,
+            "the loss has grown from %.3g to %.3g: it diverges; lower the learning rate, or clip "
+            "the gradient",
+            run->first_loss, loss);
+    }
+}
+
 rv_status rv_train_end_epoch(rv_train_run *run)
 {
     rv_train_position *at = &run->at;
@@ -144,6 +159,7 @@ rv_status rv_train_end_epoch(rv_train_run *run)
         rv_log(run->options.events, RV_LOG_INFO, "the learning rate falls to %g",
                rv_rate_at(&run->rate, &at->rate, at->steps));
     }
+    warn_if_it_grows(run, e.loss);
     e.seconds_left = rv_train_seconds_left(run);
     at->loss = 0;
     at->correct = at->seen = 0;

@@ -2,12 +2,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "stages/train_run.h"
 
 #include <reverie/names.h>
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,7 @@ rv_train_options rv_train_defaults(void)
                               .l2 = 5e-4,
                               .schedule = "cosine",
                               .plateau_patience = 5,
-                              .init = "he",
+                              .init = "auto",
                               .validation = 0.2,
                               .checkpoint_minutes = 10};
 }
@@ -60,6 +62,25 @@ rv_status rv_train_update_options(rv_update_options *out, const rv_train_options
     return RV_OK;
 }
 
+/* "30,60" epochs to steps. */
+static rv_status read_boundaries(rv_rate *rate, const char *text, double steps_per_epoch)
+{
+    char word[32];
+    rate->n_boundaries = 0;
+    for (const char *at = text; *at != '\0';) {
+        const size_t n = strcspn(at, ",");
+        double epochs;
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
+        RV_TRY(rv_parse_double(&epochs, word, 0, MAX_EPOCHS, "an epoch at which the rate falls"));
+        if (rate->n_boundaries == RV_RATE_MAX_BOUNDARIES) {
+            return rv_fail(RV_ERR_USAGE, "the rate falls at most %d times", RV_RATE_MAX_BOUNDARIES);
+        }
+        rate->boundaries[rate->n_boundaries++] = epochs * steps_per_epoch;
+        at += n + (at[n] == ',');
+    }
+    return RV_OK;
+}
+
 rv_status rv_train_rate(rv_rate *out, const rv_train_options *o, int64_t total_steps,
                         int64_t steps_per_epoch)
 {
@@ -70,6 +91,9 @@ rv_status rv_train_rate(rv_rate *out, const rv_train_options *o, int64_t total_s
     out->factor = o->decay_factor > 0 ? o->decay_factor : out->factor;
     out->period = o->decay_epochs > 0 ? o->decay_epochs * (double)steps_per_epoch : out->period;
     out->patience = o->plateau_patience;
+    if (o->decay_at != NULL) {
+        RV_TRY(read_boundaries(out, o->decay_at, (double)steps_per_epoch));
+    }
     return rv_rate_check(out);
 }
 
@@ -110,6 +134,11 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
     if (out->learning_rate == 0) {
         out->learning_rate = usual_rate(out->optimizer);
     }
+    if (out->decay_at != NULL && strcmp(out->schedule, rv_rate_name(RV_RATE_PIECEWISE)) != 0) {
+        return rv_fail(RV_ERR_USAGE,
+                       "epochs at which the rate falls belong to the schedule piecewise, not to %s",
+                       out->schedule);
+    }
     RV_TRY(check("the number of epochs", out->epochs, 1, MAX_EPOCHS));
     RV_TRY(check("the number of epochs of the second phase", out->unfreeze_epochs, 0, MAX_EPOCHS));
     RV_TRY(check("the learning rate of the second phase", out->unfreeze_rate, 0, 1e6));
@@ -136,12 +165,13 @@ rv_status rv_train_config(char **out, const rv_train_options *o, const char *dat
         o->optimizer, "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2",
         o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
         o->clip_norm, "average", o->average, "pooling", pooling_names[o->pooling]);
-    json_t *more = json_pack(
-        "{s:s?, s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}", "freeze_below",
-        o->freeze_below, "loss", o->loss, "schedule", o->schedule, "warm_up", o->warm_up,
-        "decay_factor", o->decay_factor, "decay_epochs", o->decay_epochs, "plateau_patience",
-        o->plateau_patience, "init", o->init, "smoothing", o->smoothing, "recipe", o->recipe,
-        "validation", o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
+    json_t *more =
+        json_pack("{s:s?, s:s?, s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}",
+                  "decay_at", o->decay_at, "freeze_below", o->freeze_below, "loss", o->loss,
+                  "schedule", o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
+                  "decay_epochs", o->decay_epochs, "plateau_patience", o->plateau_patience, "init",
+                  o->init, "smoothing", o->smoothing, "recipe", o->recipe, "validation",
+                  o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
     *out = NULL;
     if (json != NULL && more != NULL && json_object_update(json, more) == 0) {
         *out = json_dumps(json, JSON_INDENT(2));

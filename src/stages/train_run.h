@@ -69,6 +69,7 @@ typedef struct rv_train_run {
         targets; /**< [batch,n] as they are learned, NULL: classes and labels are what batches hold */
     float *host; /**< [batch,n]: logits of a batch */
 
+    double first_loss;               /**< of the first batch in this call, 0: none yet */
     double started, last_checkpoint; /**< by the clock */
     double train_seconds;            /**< of the steps of this epoch, in this call */
     int64_t epoch_images;            /**< likewise */

@@ -183,6 +183,7 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
 @test "train and evaluate refuse what they cannot do" {
     fails 2 "train needs a folder for the run" train set --arch mlp
     fails 2 "train needs --arch NAME, or --model FILE" train set -o run
+    fails 2 "--learning-rate takes 1e-12 to 1000000, not 0" train set --arch mlp -o run --learning-rate 0
     needs_device
     run --separate-stderr "$REVERIE" -q train nowhere --arch mlp -o run
     [[ $status -eq 1 && $stderr == *nowhere* ]]

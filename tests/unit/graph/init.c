@@ -58,7 +58,7 @@ Test(init, variance_is_gain_squared_over_fan_for_every_distribution)
     static const double fourths[RV_DISTRIBUTIONS] = {3, 1.8, 2.4};
     for (int d = 0; d < RV_DISTRIBUTIONS; d++) {
         for (int f = 0; f < RV_FANS; f++) {
-            const rv_initializer by = {(rv_distribution)d, (rv_fan)f, 1.5, 0};
+            const rv_initializer by = {(rv_distribution)d, (rv_fan)f, 1.5, 0, false};
             destroy();
             build();
             RV_ASSERT_OK(rv_graph_initialize_by(graph, &by, 3 + (uint32_t)f));
@@ -73,7 +73,7 @@ Test(init, variance_is_gain_squared_over_fan_for_every_distribution)
 
 Test(init, a_deviation_can_be_given)
 {
-    const rv_initializer by = {RV_NORMAL, RV_FAN_IN, 1, 0.01};
+    const rv_initializer by = {RV_NORMAL, RV_FAN_IN, 1, 0.01, false};
     RV_ASSERT_OK(rv_graph_initialize_by(graph, &by, 1));
     check(rv_graph_param(graph, 0, 0), 1e-4, 0, 3);
     check(rv_graph_param(graph, 1, 0), 1e-4, 0, 3);
@@ -122,13 +122,45 @@ Test(init, names_are_those_of_the_papers)
     }
 }
 
+/* He's factor is for ReLU: "auto" has it where a unit like that is the next behind, and nowhere else. */
+Test(init, the_gain_goes_by_the_unit_behind)
+{
+    static const char *const units[] = {"relu",  "leaky_relu", "elu",     "prelu",
+                                        "rrelu", "tanh",       "sigmoid", "selu"};
+    rv_graph *g;
+    rv_initializer by;
+    rv_value v, pooled;
+    RV_ASSERT_OK(rv_initializer_find(&by, "auto"));
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        RV_ASSERT_OK(rv_graph_create(&g));
+        RV_ASSERT_OK(rv_graph_input(g, &v, "in", rv_shape_4(1, 50, 4, 4)));
+        RV_ASSERT_OK(rv_graph_add(g, &v, "conv", "first", &v, 1,
+                                  RV_ATTRS(RV_SET_INT("num_output", 60), RV_SET_INT("kernel", 3))));
+        RV_ASSERT_OK(rv_graph_add(g, &v, "batch_norm", "norm", &v, 1, RV_NO_ATTRS));
+        RV_ASSERT_OK(
+            rv_graph_add(g, &pooled, "max_pool", "pool", &v, 1, RV_ATTRS(RV_SET_INT("kernel", 2))));
+        RV_ASSERT_OK(rv_graph_add(g, &v, units[i], "unit", &pooled, 1, RV_NO_ATTRS));
+        RV_ASSERT_OK(
+            rv_graph_add(g, &v, "dense", "second", &v, 1, RV_ATTRS(RV_SET_INT("num_output", 300))));
+        RV_ASSERT_OK(
+            rv_graph_add(g, &v, "dense", "last", &v, 1, RV_ATTRS(RV_SET_INT("num_output", 100))));
+        RV_ASSERT_OK(rv_graph_initialize_by(g, &by, 3));
+        check(rv_graph_param(g, 0, 0), (i < 5 ? 2.0 : 1.0) / 450, 0, 3);
+        check(rv_graph_param(g, 4, 0), 1.0 / 60, 0, 3);
+        check(rv_graph_param(g, 5, 0), 1.0 / 300, 0, 3);
+        rv_graph_destroy(g);
+    }
+    RV_ASSERT_OK(rv_initializer_find(&by, "auto-uniform-tanh"));
+    cr_assert(by.distribution == RV_UNIFORM && !by.by_unit && by.gain == 1);
+}
+
 /* Shares of a distribution within one and two deviations, which its variance alone does not tell. */
 Test(init, draws_have_the_shape_of_their_distribution)
 {
     static const double one[RV_DISTRIBUTIONS] = {0.6827, 0.5774, 0.6505};
     static const double two[RV_DISTRIBUTIONS] = {0.9545, 1, 0.9655};
     for (int d = 0; d < RV_DISTRIBUTIONS; d++) {
-        const rv_initializer by = {(rv_distribution)d, RV_FAN_IN, 1, 1};
+        const rv_initializer by = {(rv_distribution)d, RV_FAN_IN, 1, 1, false};
         destroy();
         build();
         RV_ASSERT_OK(rv_graph_initialize_by(graph, &by, 5));
@@ -159,8 +191,8 @@ Test(init, what_is_no_initialiser_is_told_with_the_nearest_word)
 
 Test(init, a_parameter_may_have_its_own_initialiser)
 {
-    const rv_initializer all = {RV_NORMAL, RV_FAN_IN, 1, 0.01};
-    rv_graph_param(graph, 1, 0)->by = (rv_initializer){RV_NORMAL, RV_FAN_IN, 1, 0.5};
+    const rv_initializer all = {RV_NORMAL, RV_FAN_IN, 1, 0.01, false};
+    rv_graph_param(graph, 1, 0)->by = (rv_initializer){RV_NORMAL, RV_FAN_IN, 1, 0.5, false};
     RV_ASSERT_OK(rv_graph_initialize_by(graph, &all, 1));
     check(rv_graph_param(graph, 0, 0), 1e-4, 0, 3);
     check(rv_graph_param(graph, 1, 0), 0.25, 0, 3);

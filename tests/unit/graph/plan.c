@@ -546,3 +546,53 @@ Test(plan, frozen_layers_learn_nothing_and_what_lies_below_stands_still)
         plan = NULL;
     }
 }
+
+/* A norm without weights over what is given: it learns nothing and hands nothing down, so no gradient is made for it,
+ * which would lie where others still read. */
+Test(plan, a_norm_without_weights_at_the_bottom_wants_no_gradient)
+{
+    enum { ROWS = 6, WIDE = 40, CLASSES = 5 };
+    rv_value x = input("x", rv_shape_2(ROWS, WIDE)), labels = input("labels", rv_shape_1(ROWS));
+    rv_value norm = apply("batch_norm", "norm", x), logits, loss;
+    RV_ASSERT_OK(rv_graph_add(graph, &logits, "dense", "dense", &norm, 1,
+                              RV_ATTRS(RV_SET_INT("num_output", CLASSES))));
+    loss = join("cross_entropy", "loss", logits, labels);
+    const rv_value outputs[2] = {loss, logits};
+    make_plan((rv_plan_options){
+        .mode = RV_TRAIN, .outputs = outputs, .n_outputs = 2, .param_gradients = true});
+    give(x);
+    static const float classes[ROWS] = {0, 1, 2, 3, 4, 0};
+    RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, labels), classes));
+    RV_ASSERT_OK(rv_plan_forward(plan));
+    float *before = values_of(rv_plan_tensor(plan, logits));
+    RV_ASSERT_OK(rv_plan_backward(plan, false));
+    float *after = values_of(rv_plan_tensor(plan, logits));
+    cr_assert_arr_eq(before, after, ROWS * CLASSES * sizeof *before);
+    /* The gradient of the weights: what comes in times softmax less the label. */
+    float *given = numbers(x), *gradient = values_of(rv_params_gradient(params, 1, 0));
+    for (int k = 0; k < CLASSES; k++) {
+        for (int c = 0; c < WIDE; c++) {
+            double mean = 0, square = 0, expected = 0;
+            for (int i = 0; i < ROWS; i++) {
+                mean += (double)given[i * WIDE + c] / ROWS;
+                square += (double)given[i * WIDE + c] * (double)given[i * WIDE + c] / ROWS;
+            }
+            for (int i = 0; i < ROWS; i++) {
+                double sum = 0;
+                for (int j = 0; j < CLASSES; j++) {
+                    sum += exp((double)before[i * CLASSES + j]);
+                }
+                const double p = exp((double)before[i * CLASSES + k]) / sum;
+                const double in =
+                    ((double)given[i * WIDE + c] - mean) / sqrt(square - mean * mean + 1e-5);
+                expected += in * (p - (classes[i] == (float)k)) / ROWS;
+            }
+            cr_assert_float_eq(gradient[k * WIDE + c], expected, 1e-5, "%g, not %g",
+                               (double)gradient[k * WIDE + c], expected);
+        }
+    }
+    free(before);
+    free(after);
+    free(given);
+    free(gradient);
+}

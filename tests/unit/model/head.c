@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/model.h"
 #include "support/assert.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 
@@ -32,16 +33,40 @@ static void expect_end(const char *name, const char *head, const char *const *na
 
 Test(head, the_classifier_goes_and_maps_are_averaged)
 {
-    static const char *const fire[] = {"fire9/concat", "head/average", "head/outputs", "prob"};
-    expect_end("squeezenet", "linear", fire, 4);
-    static const char *const small[] = {"pool5",      "head/average", "head/dense1", "head/elu1",
-                                        "head/drop1", "head/outputs", "prob"};
-    expect_end("vgg-s", "dense 256 elu, dropout 0.5", small, 7);
-    static const char *const flat[] = {"relu1",      "head/dense1",  "head/dense2",
+    static const char *const fire[] = {"fire9/concat", "head/average", "head/norm", "head/outputs",
+                                       "prob"};
+    expect_end("squeezenet", "linear", fire, 5);
+    static const char *const small[] = {"pool5",     "head/average", "head/norm",    "head/dense1",
+                                        "head/elu1", "head/drop1",   "head/outputs", "prob"};
+    expect_end("vgg-s", "dense 256 elu, dropout 0.5", small, 8);
+    static const char *const flat[] = {"relu1",      "head/norm",    "head/dense1", "head/dense2",
                                        "head/tanh2", "head/outputs", "prob"};
-    expect_end("lenet", "dense 9,dense 7 tanh", flat, 6);
-    static const char *const vgg[] = {"relu7", "head/outputs", "prob"};
-    expect_end("vgg16", "linear", vgg, 3);
+    expect_end("lenet", "dense 9,dense 7 tanh", flat, 7);
+    static const char *const vgg[] = {"relu7", "head/norm", "head/outputs", "prob"};
+    expect_end("vgg16", "linear", vgg, 4);
+}
+
+/* A head that was put on before goes as a whole: none of its layers stay, nor are their weights drawn anew. */
+Test(head, a_head_replaces_a_head)
+{
+    char path[256];
+    rv_model *model;
+    RV_ASSERT_OK(open_with(&model, "vgg-s", "dense 256 elu, dropout 0.5", 5));
+    snprintf(path, sizeof path, "%s", rv_test_path("model.safetensors"));
+    RV_ASSERT_OK(rv_model_save(model, path, NULL));
+    rv_model_close(model);
+    static const char *const linear[] = {"pool5", "head/average", "head/norm", "head/outputs",
+                                         "prob"};
+    expect_end(path, "linear", linear, 5);
+    static const char *const other[] = {"pool5",       "head/average", "head/norm",
+                                        "head/dense1", "head/outputs", "prob"};
+    expect_end(path, "dense 9", other, 6);
+    RV_ASSERT_OK(open_with(&model, "lenet", "dense 9", 5));
+    snprintf(path, sizeof path, "%s", rv_test_path("flat.safetensors"));
+    RV_ASSERT_OK(rv_model_save(model, path, NULL));
+    rv_model_close(model);
+    static const char *const flat[] = {"relu1", "head/norm", "head/outputs", "prob"};
+    expect_end(path, "linear", flat, 4);
 }
 
 Test(head, what_is_no_head_is_named)

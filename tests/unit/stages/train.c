@@ -505,6 +505,68 @@ Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
     free(after);
 }
 
+static void take_rates(void *payload, const rv_train_epoch *e)
+{
+    ((double *)payload)[e->epoch - 1] = e->learning_rate;
+}
+
+Test(train, the_rate_falls_behind_the_epochs_that_are_named)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    double rates[4] = {0};
+    o.schedule = "piecewise";
+    o.learning_rate = 0.01;
+    o.decay_at = "1,3";
+    o.decay_factor = 0.5;
+    o.on_epoch = take_rates;
+    o.payload = rates;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    static const double expected[4] = {0.01, 0.005, 0.005, 0.0025};
+    for (int i = 0; i < 4; i++) {
+        cr_assert_float_eq(rates[i], expected[i], 1e-12, "epoch %d: %g", i + 1, rates[i]);
+    }
+    o.decay_at = "3,1";
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "boundary");
+    o.decay_at = "1,x";
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "an epoch at which the rate falls");
+    o.decay_at = "1";
+    o.schedule = "cosine";
+    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "belong to the schedule piecewise");
+}
+
+typedef struct said {
+    int n;
+    char last[256];
+} said;
+
+static void hear(void *payload, rv_log_level level, const char *message)
+{
+    said *s = payload;
+    if (level == RV_LOG_WARNING) {
+        s->n++;
+        snprintf(s->last, sizeof s->last, "%s", message);
+    }
+}
+
+/* Infinite it need not be. */
+Test(train, a_loss_that_grows_is_said)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    said s = {0};
+    const rv_events events = {.payload = &s, .log = hear};
+    o.events = &events;
+    o.epochs = 1;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert_eq(s.n, 0, "%s", s.last);
+    o.learning_rate = 30;
+    o.overwrite = true;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert(s.n == 1 && strstr(s.last, "it diverges; lower the learning rate") != NULL, "%s",
+              s.last);
+}
+
 Test(train, what_cannot_be_is_said)
 {
     rv_train_result result;
