@@ -352,12 +352,27 @@ static rv_status import(rv_onnx_importer *im, rv_shape *input)
     return im->n_refused > 0 ? fail_refused(im) : end_with_output(im);
 }
 
+/* The graph's name, or the file's where that is what exporters call every graph. */
+static rv_status choose_network_name(char **out, const rv_onnx *o)
+{
+    static const char *const usual[] = {"", "main_graph", "torch_jit", "torch-jit-export", "graph"};
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (strcmp(o->name, usual[i]) == 0) {
+            return rv_path_stem(out, o->file);
+        }
+    }
+    return rv_strdup(out, o->name);
+}
+
 rv_status rv_onnx_network(rv_network **out, rv_onnx *o, rv_shape *input)
 {
     rv_onnx_importer im = {.onnx = o};
+    char *name = NULL;
     *out = NULL;
-    const char *name = o->name[0] != '\0' ? o->name : "network";
-    rv_status status = rv_network_create(&im.network, name, NULL);
+    rv_status status = choose_network_name(&name, o);
+    if (status == RV_OK) {
+        status = rv_network_create(&im.network, name, NULL);
+    }
     if (status == RV_OK) {
         status = rv_graph_create(&im.graph);
     }
@@ -374,6 +389,7 @@ rv_status rv_onnx_network(rv_network **out, rv_onnx *o, rv_shape *input)
     }
     rv_graph_destroy(im.graph);
     rv_text_release(&im.refused);
+    free(name);
     free(im.values);
     *out = im.network;
     return status;

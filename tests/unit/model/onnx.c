@@ -263,6 +263,7 @@ Test(onnx, layers_go_by_the_names_of_nodes_and_of_tensors)
     rv_value value;
     RV_ASSERT_OK(network_of(&network, HEAD "Relu first x a\nSigmoid second a y\nTanh - y unused"));
     cr_assert_eq(network->n_layers, 2, "what no output needs is left out");
+    cr_assert_str_eq(network->name, "a", "of the file, as the graph has none");
     RV_ASSERT_OK(rv_network_build(&graph, network, NULL, 0));
     for (size_t i = 0; i < 4; i++) {
         RV_ASSERT_OK(rv_graph_find(graph.graph, &value, names[i]));
