@@ -54,6 +54,8 @@ all_simulated() {
     [ -z "$missing" ] || { echo "never simulated: $missing"; return 1; }
 }
 
+run_ctest course check-gcc -L course
+
 say "Races and bad accesses in kernels"
 rm -rf "$work/cache/oclgrind"
 # The longest part beside all others: each simulates on one thread.
