@@ -381,6 +381,29 @@ static rv_status find_other_name(char **name, const rv_safetensors *weights,
     return RV_OK;
 }
 
+rv_status rv_own_check_layers(const rv_safetensors *file, const rv_model *model, const char *path)
+{
+    const char *text = rv_safetensors_metadata(file, RV_OWN_GRAPH);
+    json_t *json = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const json_t *layers = json_object_get(json, "layers");
+    const rv_network *n = model->network;
+    rv_status status = RV_OK;
+    if (json_array_size(layers) != n->n_layers) {
+        status = rv_fail(RV_ERR_USAGE, "%s was trained with %zu layers, not %zu", path,
+                         json_array_size(layers), n->n_layers);
+    }
+    for (size_t i = 0; i < n->n_layers && status == RV_OK; i++) {
+        json_t *layer = layer_json(&n->layers[i]);
+        if (!json_equal(layer, json_array_get(layers, i))) {
+            status = rv_fail(RV_ERR_USAGE, "%s was trained with another layer than '%s' is now",
+                             path, n->layers[i].name);
+        }
+        json_decref(layer);
+    }
+    json_decref(json);
+    return status;
+}
+
 static rv_status apply(const rv_safetensors *weights, const rv_network *network, rv_param *param,
                        bool copy)
 {

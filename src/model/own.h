@@ -18,6 +18,11 @@ RV_NODISCARD rv_status rv_own_write(const char *path, const rv_model *model,
                                     const rv_stored_tensor *tensors, size_t n_tensors,
                                     const char *training);
 
+/** Fails with RV_ERR_USAGE, naming the first layer that differs, where `file` (of the name `path`) does not hold the
+ *  layers of `model`. */
+RV_NODISCARD rv_status rv_own_check_layers(const rv_safetensors *file, const rv_model *model,
+                                           const char *path);
+
 /** Keys of the metadata. */
 #define RV_OWN_FORMAT     "reverie.format_version"
 #define RV_OWN_GRAPH      "reverie.graph"

@@ -292,7 +292,10 @@ static rv_status load(rv_train_run *run, const rv_safetensors *file, const char 
 {
     json_t *json;
     RV_TRY(read_notes(&json, run, file, path));
-    rv_status status = read_arrays(run, file);
+    rv_status status = rv_own_check_layers(file, run->model, path); /* a YAML may have changed */
+    if (status == RV_OK) {
+        status = read_arrays(run, file);
+    }
     if (status == RV_OK) {
         read_position(&run->at, json);
         rv_update_set_steps(run->update, run->at.steps);

@@ -168,6 +168,8 @@ Test(yaml, the_samples_open_for_pictures_and_classes_that_are_asked_for)
         /* conv1, norm1; two blocks of 32; the block of 64; outputs */
         {"samples/networks/residual.yaml",
          864 + 64 + 4 * (9216 + 64) + 18432 + 36864 + 2048 + 3 * 128 + 64 * 7 + 7},
+        {"samples/networks/deep.yaml", 78500 + 9 * 10100 + 707},
+        {"samples/networks/dropout.yaml", 784 * 300 + 300 + 300 * 100 + 100 + 707},
         {"samples/networks/inception.yaml", 416 + (136 + 136 + 1168 + 68 + 808) +
                                                 (264 + 264 + 1168 + 132 + 808) + 32 * 9 * 64 + 64 +
                                                 64 * 7 + 7},

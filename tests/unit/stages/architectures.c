@@ -9,6 +9,7 @@
 #include "support/scratch.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { N = 30, SIDE = 16, SEED = 5 };
 
@@ -107,6 +108,37 @@ static void compare_layers(const char *name, const rv_model *a, const rv_model *
                   p.name);
         cr_assert(p.parameters == q.parameters && p.macs == q.macs, "%s: %s", name, p.name);
     }
+}
+
+/* "input: ...; layers: dense, UNIT, dense" as a file. */
+static void write_layers(const char *unit)
+{
+    char text[256];
+    const int n = snprintf(text, sizeof text,
+                           "input: {channels: 1, size: 16}\nlayers:\n  - dense: {num_output: 5}\n"
+                           "  - %s: {name: unit}\n  - dense: {num_output: classes}\n",
+                           unit);
+    rv_test_write(rv_test_path("net.yaml"), text, (size_t)n);
+}
+
+Test(architectures, a_file_of_layers_that_changed_is_not_gone_on_with)
+{
+    rv_train_options o = rv_train_defaults();
+    rv_train_result result;
+    char path[512];
+    snprintf(path, sizeof path, "%s", rv_test_path("net.yaml"));
+    o.architecture = path;
+    o.batch = 8;
+    o.max_steps = 1;
+    write_layers("relu");
+    RV_ASSERT_OK(rv_train(&result, device, rv_test_path("set"), rv_test_path("run"), &o));
+    o.resume = true;
+    o.max_steps = 2;
+    write_layers("tanh");
+    RV_ASSERT_FAILS(rv_train(&result, device, rv_test_path("set"), rv_test_path("run"), &o),
+                    RV_ERR_USAGE, "was trained with another layer than 'unit' is now");
+    write_layers("relu");
+    RV_ASSERT_OK(rv_train(&result, device, rv_test_path("set"), rv_test_path("run"), &o));
 }
 
 Test(architectures, each_takes_a_step_and_comes_back_from_its_file)
