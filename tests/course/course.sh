@@ -55,9 +55,11 @@ ln -s "$program" "$folder/bin/reverie"
 ln -s "$source_dir/samples" "$folder/samples"
 
 # What checks may call.
-# best RUN...: the highest validation accuracy of the runs in these folders, in percent
+# best FOLDER: the highest validation accuracy of a run, or of all runs in a folder, in percent
 best() {
-    find -H "$@" -name metrics.csv -exec awk -F, '
+    local where=$1
+    [ ! -f "$1/metrics.csv" ] || where=$1/metrics.csv
+    find -H "$where" -name metrics.csv -exec awk -F, '
         FNR == 1 { for (i = 1; i <= NF; i++) if ($i == "val_accuracy") column = i; next }
         $column > most { most = $column }
         END { printf "%.2f\n", 100 * most }' {} +
