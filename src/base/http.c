@@ -137,6 +137,9 @@ static rv_status fail(const transfer *t, CURLcode code, const char *url)
     case CURLE_RECV_ERROR:
     case CURLE_OPERATION_TIMEDOUT:
         return rv_fail(RV_ERR_IO, "%s: the connection broke off (%s)", url, reason);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return rv_fail(RV_ERR_IO, "%s: %s; is the package ca-certificates installed?", url, reason);
     default:
         return rv_fail(RV_ERR_IO, "%s: %s", url, reason);
     }
