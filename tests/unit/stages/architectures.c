@@ -157,6 +157,7 @@ Test(architectures, each_takes_a_step_and_comes_back_from_its_file)
         o.size = SIDE;
         o.batch = 8;
         o.learning_rate = 0.001;
+        o.init = "he"; /* as rv_model_build() draws them */
         o.max_steps = 1;
         o.seed = SEED;
         o.overwrite = true;
