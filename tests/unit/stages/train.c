@@ -3,6 +3,7 @@
 #include <reverie/image.h>
 #include <reverie/train.h>
 
+#include "bars.h"
 #include "base/file.h"
 #include "model/safetensors.h"
 #include "support/assert.h"
@@ -14,30 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 200, SIDE = 8 };
-
 static rv_device *device;
 
-/* Pictures of noise with a bright bar, upright for class 0, lying for class 1 and none for class 2, as IDX files. */
 static void build(void)
 {
-    static uint8_t pictures[16 + N * SIDE * SIDE] = {0, 0, 8, 3,    0, 0, 0, N,
-                                                     0, 0, 0, SIDE, 0, 0, 0, SIDE};
-    static uint8_t labels[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
-    uint32_t noise = 1;
-    for (int i = 0; i < N; i++) {
-        labels[8 + i] = (uint8_t)(i % 3);
-        for (int p = 0; p < SIDE * SIDE; p++) {
-            noise = noise * 1664525u + 1013904223u;
-            const int bar = 1 + i / 3 % 6, at = i % 3 == 0 ? p % SIDE : p / SIDE;
-            pictures[16 + i * SIDE * SIDE + p] =
-                (uint8_t)((noise >> 25) + (i % 3 < 2 && at == bar ? 120 : 0));
-        }
-    }
     device = rv_test_device();
-    RV_ASSERT_OK(rv_folder_make(rv_test_path("set"), 0755));
-    rv_test_write(rv_test_path("set/train-images-idx3-ubyte"), pictures, sizeof pictures);
-    rv_test_write(rv_test_path("set/train-labels-idx1-ubyte"), labels, sizeof labels);
+    write_bars(200, 3);
 }
 
 static void destroy(void)
@@ -364,29 +347,6 @@ Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
     cr_assert_eq(result.last.n_layers, 0);
 }
 
-/* Rates grow by the same factor; the one that is suggested lies before the losses rise. */
-Test(train, a_learning_rate_is_found_where_the_loss_falls)
-{
-    rv_train_options o = bars("small-cnn");
-    rv_rate_point *points;
-    size_t n, lowest = 0;
-    double suggestion;
-    o.size = 16;
-    o.optimizer = "momentum";
-    RV_ASSERT_OK(rv_find_learning_rate(&points, &n, &suggestion, device, rv_test_path("set"), &o));
-    cr_assert(n > 20 && n <= 100);
-    for (size_t i = 0; i < n; i++) {
-        const double expected = 1e-6 * pow(1e7, (double)i / 99);
-        cr_assert_float_eq(points[i].rate, expected, 1e-9 * expected);
-        lowest = points[i].mean < points[lowest].mean ? i : lowest;
-    }
-    cr_assert(points[lowest].mean < 0.95 * points[0].mean, "%g from %g", points[lowest].mean,
-              points[0].mean);
-    cr_assert(suggestion > 1e-5 && suggestion <= points[lowest].rate, "%g", suggestion);
-    cr_assert_not(rv_path_exists(rv_test_path("run")));
-    free(points);
-}
-
 /* Colour pictures of two classes: a bright half above, or to the left. */
 static void write_colours(void)
 {
@@ -503,68 +463,6 @@ Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
     cr_assert(n == m && memcmp(before, after, n) == 0);
     free(before);
     free(after);
-}
-
-static void take_rates(void *payload, const rv_train_epoch *e)
-{
-    ((double *)payload)[e->epoch - 1] = e->learning_rate;
-}
-
-Test(train, the_rate_falls_behind_the_epochs_that_are_named)
-{
-    rv_train_options o = bars("mlp:20");
-    rv_train_result result;
-    double rates[4] = {0};
-    o.schedule = "piecewise";
-    o.learning_rate = 0.01;
-    o.decay_at = "1,3";
-    o.decay_factor = 0.5;
-    o.on_epoch = take_rates;
-    o.payload = rates;
-    RV_ASSERT_OK(run(&result, "run", &o));
-    static const double expected[4] = {0.01, 0.005, 0.005, 0.0025};
-    for (int i = 0; i < 4; i++) {
-        cr_assert_float_eq(rates[i], expected[i], 1e-12, "epoch %d: %g", i + 1, rates[i]);
-    }
-    o.decay_at = "3,1";
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "boundary");
-    o.decay_at = "1,x";
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "an epoch at which the rate falls");
-    o.decay_at = "1";
-    o.schedule = "cosine";
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "belong to the schedule piecewise");
-}
-
-typedef struct said {
-    int n;
-    char last[256];
-} said;
-
-static void hear(void *payload, rv_log_level level, const char *message)
-{
-    said *s = payload;
-    if (level == RV_LOG_WARNING) {
-        s->n++;
-        snprintf(s->last, sizeof s->last, "%s", message);
-    }
-}
-
-/* Infinite it need not be. */
-Test(train, a_loss_that_grows_is_said)
-{
-    rv_train_options o = bars("mlp:20");
-    rv_train_result result;
-    said s = {0};
-    const rv_events events = {.payload = &s, .log = hear};
-    o.events = &events;
-    o.epochs = 1;
-    RV_ASSERT_OK(run(&result, "run", &o));
-    cr_assert_eq(s.n, 0, "%s", s.last);
-    o.learning_rate = 30;
-    o.overwrite = true;
-    RV_ASSERT_OK(run(&result, "run", &o));
-    cr_assert(s.n == 1 && strstr(s.last, "it diverges; lower the learning rate") != NULL, "%s",
-              s.last);
 }
 
 Test(train, what_cannot_be_is_said)

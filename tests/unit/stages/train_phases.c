@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <reverie/train.h>
 
+#include "bars.h"
 #include "base/file.h"
 #include "model/safetensors.h"
 #include "support/assert.h"
@@ -11,31 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N = 96, SIDE = 8 };
-
 static rv_device *device;
 static char base[256];
 
-/* Bars upright or lying in noise, as IDX files, and a network that has learned a little from them. */
+/* Bars upright or lying, and a network that has learned a little from them. */
 static void build(void)
 {
-    static uint8_t pictures[16 + N * SIDE * SIDE] = {0, 0, 8, 3,    0, 0, 0, N,
-                                                     0, 0, 0, SIDE, 0, 0, 0, SIDE};
-    static uint8_t labels[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
-    uint32_t noise = 1;
-    for (int i = 0; i < N; i++) {
-        labels[8 + i] = (uint8_t)(i % 2);
-        for (int p = 0; p < SIDE * SIDE; p++) {
-            noise = noise * 1664525u + 1013904223u;
-            const int at = i % 2 == 0 ? p % SIDE : p / SIDE;
-            pictures[16 + i * SIDE * SIDE + p] =
-                (uint8_t)((noise >> 25) + (at == i / 2 % SIDE ? 120 : 0));
-        }
-    }
     device = rv_test_device();
-    RV_ASSERT_OK(rv_folder_make(rv_test_path("set"), 0755));
-    rv_test_write(rv_test_path("set/train-images-idx3-ubyte"), pictures, sizeof pictures);
-    rv_test_write(rv_test_path("set/train-labels-idx1-ubyte"), labels, sizeof labels);
+    write_bars(96, 2);
     rv_train_options o = rv_train_defaults();
     rv_train_result result;
     o.architecture = "mlp:12,6";
