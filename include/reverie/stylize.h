@@ -31,6 +31,9 @@ typedef enum rv_preset {
     RV_PRESET_GATYS /**< the recipe of Gatys, Ecker and Bethge 2016, of a network only */
 } rv_preset;
 
+/** The pooling that goes with a preset: for rv_model_options.pooling. */
+RV_API rv_pooling rv_preset_pooling(rv_preset preset);
+
 /** Settings; a negative number or NULL where so said stands for the default of preset and model. */
 typedef struct rv_stylize_options {
     size_t struct_size;

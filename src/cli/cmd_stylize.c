@@ -90,6 +90,8 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.scales = s->scales;
     in->options.seed = (uint32_t)c->globals.seed;
     in->options.preset = s->fast ? RV_PRESET_FAST : (rv_preset)s->preset;
+    in->pooling =
+        s->pooling >= 0 ? (rv_pooling)(s->pooling + 1) : rv_preset_pooling(in->options.preset);
     in->options.time_limit = s->time_limit;
     in->options.save_every = s->save_every;
     in->options.resume = s->resume;
@@ -137,7 +139,7 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     if (code == CLI_DONE) {
         code = cli_open_model(c, &in.model, s->model != NULL ? s->model : usual_model(), &s->files,
-                              (rv_pooling)(s->pooling + 1));
+                              in.pooling);
     }
     cli_list photos = {0};
     if (code == CLI_DONE) {
@@ -287,7 +289,7 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .offset = AT(pooling),
      .argument = "max|average|binomial",
-     .otherwise = "as the network was made",
+     .otherwise = "binomial, of preset gatys as the network was made",
      .unset = -1,
      .choices = cli_pooling_names,
      .help = "replace the pooling layers of the network"},

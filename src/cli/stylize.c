@@ -144,10 +144,11 @@ static char *settings_text(const cli_batch *b, const cli_job *j)
     append_name(&text, "init_image", b->in->init_path);
     append_name(&text, "graph", s->files.graph);
     append_name(&text, "weights", s->files.weights);
-    const bool pooling = s->pooling >= 0;
+    const rv_pooling pooling =
+        rv_model_get_kind(b->in->model) == RV_MODEL_NETWORK ? b->in->pooling : RV_POOLING_AS_MADE;
     char *whole = text != NULL ? cli_format("%s %s%s%s%s%s", text, j->result.settings,
-                                            pooling ? " pooling=" : "",
-                                            pooling ? cli_pooling_names[s->pooling] : "",
+                                            pooling > 0 ? " pooling=" : "",
+                                            pooling > 0 ? cli_pooling_names[pooling - 1] : "",
                                             s->reading.no_autorotate ? " autorotate=0" : "",
                                             s->icc == 1 ? " icc=keep" : "")
                                : NULL;

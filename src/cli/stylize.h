@@ -41,6 +41,7 @@ typedef struct cli_stylize_inputs {
     rv_image **styles;
     rv_image *init_image;
     const char *init_path; /**< NULL where --init names no file; borrowed */
+    rv_pooling pooling;    /**< of the model */
     rv_model *model;
     rv_stylize_options options;
 } cli_stylize_inputs;

@@ -70,7 +70,7 @@ typedef struct job {
     rv_device *device;
     const rv_events *events;
     rv_stylize_options options; /* resolved */
-    const rv_recipe *recipe;
+    const rv_style_recipe *recipe;
     rv_objective *objective;
     rv_planar photo, style;
     double *ends; /* of the iterations, by the clock */

@@ -114,6 +114,7 @@ static const struct {
 } known[] = {
     {"fire9/squeeze1x1", "fire4/concat,fire6/concat",
      "relu_conv1,fire2/concat,fire4/concat,fire6/concat,fire8/concat"},
+    {"norm1_1", "relu3_2,relu4_2", "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1"}, /* vgg-s */
 };
 
 /* Activations of one resolution, in the order they run. */

@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 #include "stages/layer_list.h"
-#include "stages/recipe.h"
+#include "stages/style_recipe.h"
 #include "stages/term.h"
 
 /** Starts from {0}. */

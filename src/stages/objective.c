@@ -25,7 +25,7 @@ enum { PICTURE_LOSSES = 2 };
 
 struct rv_objective {
     rv_device *device;
-    const rv_recipe *recipe;
+    const rv_style_recipe *recipe;
     const rv_stylize_options *options;
     rv_model_graph model; /* of patches: nothing but the picture */
     rv_graph_mark mark;   /* the end of the network */
@@ -74,7 +74,7 @@ static rv_status create(rv_objective *o, const rv_model *model)
 }
 
 rv_status rv_objective_create(rv_objective **out, rv_device *device, const rv_model *model,
-                              const rv_recipe *recipe, const rv_stylize_options *options)
+                              const rv_style_recipe *recipe, const rv_stylize_options *options)
 {
     rv_objective *o;
     *out = NULL;

@@ -6,7 +6,7 @@
 #include "graph/plan.h"
 #include "model/model.h"
 #include "stages/picture.h"
-#include "stages/recipe.h"
+#include "stages/style_recipe.h"
 
 /** What an objective is made for, at one scale. */
 typedef struct rv_scale {
@@ -28,7 +28,7 @@ typedef struct rv_objective rv_objective;
  *  @return RV_ERR_NOT_FOUND, RV_ERR_USAGE: a layer, or a list of layers; RV_ERR_UNSUPPORTED: a network for grey
  *          pictures */
 RV_NODISCARD rv_status rv_objective_create(rv_objective **out, rv_device *device,
-                                           const rv_model *model, const rv_recipe *recipe,
+                                           const rv_model *model, const rv_style_recipe *recipe,
                                            const rv_stylize_options *options);
 void rv_objective_destroy(rv_objective *objective);
 /** Whether what the styles give at a scale of that size, with a photo and styles of these sizes, was found before. */

@@ -6,7 +6,7 @@
 #include "stages/colour_match.h"
 #include "stages/objective.h"
 #include "stages/patch_bank.h"
-#include "stages/recipe.h"
+#include "stages/style_recipe.h"
 #include "stages/term.h"
 
 /** Nodes of a level, and their values. */

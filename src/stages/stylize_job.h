@@ -15,7 +15,7 @@ struct rv_stylizer {
     double *shares;
     const rv_stylize_options *given; /**< may be NULL */
     rv_stylize_options options; /**< resolved for the present photo; the objective looks here */
-    const rv_recipe *recipe;
+    const rv_style_recipe *recipe;
     rv_objective *objective; /**< made for the first photo */
 };
 

@@ -58,7 +58,7 @@ static rv_status check_choices(const rv_stylize_options *o, const rv_model *mode
     return RV_OK;
 }
 
-static rv_status take_numbers(rv_stylize_options *o, const rv_recipe *r)
+static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
 {
     RV_TRY(take_weight("content_weight", &o->content_weight, r->content_weight));
     RV_TRY(take_weight("style_weight", &o->style_weight, r->style_weight));
@@ -143,7 +143,7 @@ static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
 }
 
 rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
-                             const rv_recipe **recipe, const rv_stylize_options *options,
+                             const rv_style_recipe **recipe, const rv_stylize_options *options,
                              const rv_model *model, const rv_image *photo)
 {
     *out = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
@@ -154,7 +154,7 @@ rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
         memcpy(out, options, bytes);
     }
     RV_TRY(check_choices(out, model));
-    RV_TRY(rv_recipe_find(recipe, out->preset, model));
+    RV_TRY(rv_style_recipe_find(recipe, out->preset, model));
     RV_TRY(take_numbers(out, *recipe));
     RV_TRY(take_sizes(out, photo));
     plan_scales(schedule, out->size, out->scales, out->iterations, (*recipe)->growth);

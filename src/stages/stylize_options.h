@@ -3,7 +3,7 @@
 #ifndef RV_STAGES_STYLIZE_OPTIONS_H
 #define RV_STAGES_STYLIZE_OPTIONS_H
 
-#include "stages/recipe.h"
+#include "stages/style_recipe.h"
 #include <reverie/stylize.h>
 
 enum { RV_MAX_SCALES = 8, RV_MIN_SIZE = 16 };
@@ -20,7 +20,7 @@ typedef struct rv_schedule {
  *  @param[out] recipe  of the preset for the model.
  *  @return RV_ERR_USAGE names the option that is out of range. */
 RV_NODISCARD rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
-                                          const rv_recipe **recipe,
+                                          const rv_style_recipe **recipe,
                                           const rv_stylize_options *options, const rv_model *model,
                                           const rv_image *photo);
 

@@ -38,7 +38,7 @@ static void start_scale(rv_stylize_job *j, int scale)
 {
     const int done = j->resumed && scale == j->from.scale ? j->from.descent.done : 0;
     j->scale = scale;
-    j->margin = rv_recipe_margin(j->s->recipe, j->schedule.size[scale]);
+    j->margin = rv_style_recipe_margin(j->s->recipe, j->schedule.size[scale]);
     j->scale_start = j->scale_work = j->work = j->work_done = 0;
     for (int i = 0; i < j->schedule.n; i++) {
         j->work += rv_stylize_work(j, i);

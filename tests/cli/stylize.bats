@@ -69,6 +69,9 @@ only() {
 @test "a preset is a table of defaults, which options go before" {
     works stylize photo.png -s style.png "${quick[@]}" --preset gatys --style-weight 50 -o gatys.png
     grep -aq ' preset=gatys .*content_weight=5 style_weight=50 .*optimizer=adam' gatys.png
+    run ! grep -aq 'pooling=' gatys.png
+    works stylize photo.png -s style.png "${quick[@]}" -o usual.png
+    grep -aq ' preset=default .*optimizer=lbfgs .*pooling=binomial' usual.png
     works stylize photo.png -s style.png --model patches --size 32 --fast -o fast.png
     grep -aq ' preset=fast .*iterations=8 ' fast.png
     fails 2 "--fast is --preset fast: leave out --preset gatys" stylize photo.png -s style.png --fast --preset gatys

@@ -71,5 +71,7 @@ Test(layer_list, defaults_are_those_known_or_by_the_rule_the_usual_ones_of_vgg)
     cr_assert_eq(rv_model_open(&model, "squeezenet", NULL), RV_OK);
     defaults_are(model, "fire4/concat,fire6/concat",
                  "relu_conv1,fire2/concat,fire4/concat,fire6/concat,fire8/concat");
+    cr_assert_eq(rv_model_open(&model, "vgg-s", NULL), RV_OK);
+    defaults_are(model, "relu3_2,relu4_2", "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1");
     defaults_are(small_network(), "relu1", "relu1,relu2");
 }

@@ -17,7 +17,7 @@ typedef struct work {
     rv_model *model;
     rv_stylize_options options;
     rv_blend blend;
-    rv_recipe recipe;
+    rv_style_recipe recipe;
     rv_planar content, style;
     float point[VALUES];
 } work;
@@ -33,10 +33,10 @@ static rv_planar planes(rv_device *device, int width, int height, uint32_t seed)
 
 static void set_up(work *w)
 {
-    const rv_recipe *recipe;
+    const rv_style_recipe *recipe;
     w->device = rv_test_device();
     w->model = small_network();
-    RV_ASSERT_OK(rv_recipe_find(&recipe, RV_PRESET_DEFAULT, w->model));
+    RV_ASSERT_OK(rv_style_recipe_find(&recipe, RV_PRESET_DEFAULT, w->model));
     w->recipe = *recipe;
     w->blend = *recipe->blend;
     w->recipe.blend = &w->blend;
@@ -199,15 +199,17 @@ Test(objective, a_network_for_grey_pictures_is_refused_in_words)
 Test(objective, each_preset_has_a_recipe_and_a_margin)
 {
     work w;
-    const rv_recipe *r;
+    const rv_style_recipe *r;
     set_up(&w);
     for (int preset = RV_PRESET_DEFAULT; preset <= RV_PRESET_GATYS; preset++) {
-        RV_ASSERT_OK(rv_recipe_find(&r, (rv_preset)preset, w.model));
+        RV_ASSERT_OK(rv_style_recipe_find(&r, (rv_preset)preset, w.model));
         cr_assert_eq((int)r->preset, preset);
-        cr_assert_eq(rv_recipe_margin(r, 128), 16);
+        cr_assert_eq(rv_style_recipe_margin(r, 128), 16);
     }
-    cr_assert_eq(rv_recipe_margin(r, 1024), 16);
-    RV_ASSERT_OK(rv_recipe_find(&r, RV_PRESET_FAST, w.model));
-    cr_assert_eq(rv_recipe_margin(r, 1024), 32);
+    cr_assert_eq(rv_style_recipe_margin(r, 1024), 16);
+    RV_ASSERT_OK(rv_style_recipe_find(&r, RV_PRESET_FAST, w.model));
+    cr_assert_eq(rv_style_recipe_margin(r, 1024), 32);
+    cr_assert_eq(rv_preset_pooling(RV_PRESET_FAST), RV_POOLING_BINOMIAL);
+    cr_assert_eq(rv_preset_pooling(RV_PRESET_GATYS), RV_POOLING_AS_MADE);
     tear_down(&w);
 }

@@ -46,8 +46,8 @@ static void set_up(work *w, double content_weight, double style_weight)
     w->options.style_weight = style_weight;
     w->options.tv_weight = 0;
     w->options.optimizer = RV_OPTIMIZER_LBFGS;
-    const rv_recipe *recipe;
-    RV_ASSERT_OK(rv_recipe_find(&recipe, RV_PRESET_DEFAULT, w->model));
+    const rv_style_recipe *recipe;
+    RV_ASSERT_OK(rv_style_recipe_find(&recipe, RV_PRESET_DEFAULT, w->model));
     RV_ASSERT_OK(rv_objective_create(&w->self, w->device, w->model, recipe, &w->options));
     w->style = waves(style_data, 1, 0.5f, 0.3f);
     w->share = 1;

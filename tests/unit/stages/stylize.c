@@ -204,7 +204,7 @@ Test(stylize, fast_takes_a_quarter_of_the_work)
         }
         for (int fast = 0; fast < 2; fast++) {
             rv_stylize_options options = RV_STYLIZE_OPTIONS_INIT, resolved;
-            const rv_recipe *recipe;
+            const rv_style_recipe *recipe;
             rv_schedule s;
             options.preset = fast == 1 ? RV_PRESET_FAST : RV_PRESET_DEFAULT;
             RV_ASSERT_OK(rv_stylize_resolve(&resolved, &s, &recipe, &options, model, photo));
@@ -398,7 +398,7 @@ Test(stylize, plans_scales_by_size)
     } cases[] = {{512, 0, 3, 128, 200}, {451, 0, 3, 113, 200}, {256, 0, 2, 128, 150},
                  {100, 0, 1, 100, 100}, {512, 1, 1, 512, 100}, {64, 8, 3, 16, 200}};
     rv_image *photo = waves(600, 2, 3, 8, 1);
-    const rv_recipe *recipe;
+    const rv_style_recipe *recipe;
     rv_model *model;
     cr_assert_eq(rv_model_open(&model, "patches", NULL), RV_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -1,7 +1,7 @@
 /* Recipes of stylize: what a preset sets where the options leave it open, and the weights behind it. */
 /* SPDX-License-Identifier: MIT */
-#ifndef RV_STAGES_RECIPE_H
-#define RV_STAGES_RECIPE_H
+#ifndef RV_STAGES_STYLE_RECIPE_H
+#define RV_STAGES_STYLE_RECIPE_H
 
 #include <reverie/stylize.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ typedef struct rv_blend {
 } rv_blend;
 
 /** A row for a preset and a kind of model. */
-typedef struct rv_recipe {
+typedef struct rv_style_recipe {
     rv_preset preset;
     rv_model_kind kind;
     const rv_blend *blend;
@@ -38,14 +38,14 @@ typedef struct rv_recipe {
     double growth;    /**< share of iterations that each halving of the size adds */
     int history;      /**< of L-BFGS */
     bool plain_steps; /**< L-BFGS without a line search, as Torch's */
-} rv_recipe;
+} rv_style_recipe;
 
 /** @return RV_ERR_USAGE where the preset is none, or not one for this model. */
-RV_NODISCARD rv_status rv_recipe_find(const rv_recipe **out, rv_preset preset,
-                                      const rv_model *model);
+RV_NODISCARD rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset,
+                                            const rv_model *model);
 /** "default" */
 const char *rv_preset_name(rv_preset preset);
 /** Pixels around the picture of a scale. */
-int rv_recipe_margin(const rv_recipe *recipe, int size);
+int rv_style_recipe_margin(const rv_style_recipe *recipe, int size);
 
 #endif
