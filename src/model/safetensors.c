@@ -424,6 +424,23 @@ static rv_status write_values(FILE *stream, const rv_stored_tensor *t, bool half
     return RV_OK;
 }
 
+static rv_status write_tensor(FILE *stream, const rv_stored_tensor *t, size_t index,
+                              const rv_store_options *options)
+{
+    float *values;
+    if (t->data != NULL) {
+        return write_values(stream, t, options->half);
+    }
+    RV_TRY(rv_alloc(&values, rv_shape_count(&t->shape), sizeof *values, "values of a tensor"));
+    rv_status status = options->fetch(options->payload, index, values);
+    if (status == RV_OK) {
+        const rv_stored_tensor filled = {t->name, t->shape, values};
+        status = write_values(stream, &filled, options->half);
+    }
+    free(values);
+    return status;
+}
+
 rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors, size_t n_tensors,
                                const rv_stored_text *texts, size_t n_texts,
                                const rv_store_options *options)
@@ -452,7 +469,7 @@ rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors
     fwrite(header, 1, length, stream);
     free(header);
     for (size_t i = 0; i < n_tensors && status == RV_OK; i++) {
-        status = write_values(stream, &tensors[i], options->half);
+        status = write_tensor(stream, &tensors[i], i, options);
     }
     if (status != RV_OK) {
         rv_output_discard(output);

@@ -35,7 +35,7 @@ float rv_from_half(uint16_t half);
 typedef struct rv_stored_tensor {
     const char *name;
     rv_shape shape;
-    const float *data;
+    const float *data; /**< NULL: of rv_store_options.fetch */
 } rv_stored_tensor;
 
 typedef struct rv_stored_text {
@@ -47,6 +47,9 @@ typedef struct rv_store_options {
         half; /**< values as F16, rounded to the nearest, but those of vectors as F32; else all as F32 */
     bool keep;     /**< an existing file is RV_ERR_USAGE; else it is replaced */
     bool unsynced; /**< as rv_output_leave_unsynced() */
+    /** Fills in the values of a tensor that has no data, by its index, when its turn comes. */
+    rv_status (*fetch)(void *payload, size_t tensor, float *values);
+    void *payload;
 } rv_store_options;
 
 /** Writes a file, complete or not at all.

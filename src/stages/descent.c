@@ -86,46 +86,52 @@ static void list(const state *s, rv_memory *out)
     }
 }
 
-void rv_descent_state_release(rv_descent_state *kept)
+static rv_status read_array(void *payload, int array, float *out)
 {
-    free(kept->picture);
-    for (int i = 0; i < kept->n_arrays; i++) {
-        free(kept->array[i]);
-    }
-    *kept = (rv_descent_state){0};
-}
-
-static rv_status read_state(const state *s, rv_descent_state *out)
-{
+    const state *s = payload;
     rv_memory memory;
     list(s, &memory);
-    *out = (rv_descent_state){.done = s->done, .loss = s->loss, .n = s->n};
-    out->n_numbers = memory.n_numbers;
-    memcpy(out->number, memory.number, sizeof out->number);
-    RV_TRY(rv_alloc(&out->picture, s->n, sizeof(float), "the state of a picture"));
-    RV_TRY(rv_tensor_read(s->d->device, s->picture, out->picture));
-    for (int i = 0; i < memory.n_arrays; i++) {
-        const size_t n = memory.floats[i];
-        RV_TRY(rv_alloc(&out->array[i], n, sizeof(float), "the state of a picture"));
-        out->floats[i] = n;
-        out->n_arrays++;
-        RV_TRY(rv_buffer_read(s->d->device, memory.array[i], 0, out->array[i], n * sizeof(float)));
-    }
-    return RV_OK;
+    return rv_buffer_read(s->d->device, memory.array[array], 0, out,
+                          memory.floats[array] * sizeof(float));
 }
 
 /* Nothing is kept before the first iteration: there is nothing to go on from. */
-static rv_status keep(const state *s)
+static rv_status keep(state *s)
 {
-    rv_descent_state now;
+    rv_memory memory;
     if (s->d->keep == NULL || s->done == 0) {
         return RV_OK;
     }
-    rv_status status = read_state(s, &now);
+    list(s, &memory);
+    rv_descent_state now = {.done = s->done,
+                            .loss = s->loss,
+                            .n = s->n,
+                            .n_numbers = memory.n_numbers,
+                            .n_arrays = memory.n_arrays,
+                            .read = read_array,
+                            .payload = s};
+    memcpy(now.number, memory.number, sizeof now.number);
+    memcpy(now.floats, memory.floats, sizeof now.floats);
+    RV_TRY(rv_alloc(&now.picture, s->n, sizeof(float), "the state of a picture"));
+    rv_status status = rv_tensor_read(s->d->device, s->picture, now.picture);
     if (status == RV_OK) {
         status = s->d->keep(s->d->payload, &now);
     }
-    rv_descent_state_release(&now);
+    free(now.picture);
+    return status;
+}
+
+static rv_status restore_array(const state *s, const rv_memory *memory, int i)
+{
+    const rv_descent_state *from = s->d->from;
+    float *values;
+    RV_TRY(rv_alloc(&values, from->floats[i], sizeof *values, "the state of a picture"));
+    rv_status status = from->read(from->payload, i, values);
+    if (status == RV_OK) {
+        status = rv_buffer_write(s->d->device, memory->array[i], 0, values,
+                                 from->floats[i] * sizeof(float));
+    }
+    free(values);
     return status;
 }
 
@@ -150,8 +156,7 @@ static rv_status restore(state *s)
         return rv_fail(RV_ERR_FORMAT, "the arrays of an optimiser's memory are not its own");
     }
     for (int i = 0; i < from->n_arrays; i++) {
-        RV_TRY(rv_buffer_write(s->d->device, memory.array[i], 0, from->array[i],
-                               from->floats[i] * sizeof(float)));
+        RV_TRY(restore_array(s, &memory, i));
     }
     s->loss = from->loss;
     return RV_OK;

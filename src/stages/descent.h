@@ -7,7 +7,7 @@
 #include "optim/optim.h"
 #include <reverie/stylize.h>
 
-/** Where a descent is: what it goes on from, to the byte, as if it had not ended. On the host. */
+/** Where a descent is: what it goes on from, to the byte, as if it had not ended. */
 typedef struct rv_descent_state {
     int done;       /**< iterations */
     double loss;    /**< at the picture, for L-BFGS */
@@ -15,12 +15,12 @@ typedef struct rv_descent_state {
     float *picture; /**< the iterate, which need not be what comes out */
     double number[RV_MEMORY_NUMBERS];
     int n_numbers;
-    float *array
-        [RV_MEMORY_ARRAYS]; /**< what the optimiser remembers; n_arrays 0: to start with nothing */
-    size_t floats[RV_MEMORY_ARRAYS];
-    int n_arrays;
+    size_t floats[RV_MEMORY_ARRAYS]; /**< of what the optimiser remembers */
+    int n_arrays;                    /**< 0: to start with nothing */
+    rv_status (*read)(void *payload, int array,
+                      float *out); /**< one of them: together they may be large */
+    void *payload;
 } rv_descent_state;
-void rv_descent_state_release(rv_descent_state *kept);
 
 typedef struct rv_descent {
     rv_device *device;

@@ -165,15 +165,6 @@ void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)
     }
 }
 
-/* A step of L-BFGS under other weights has nothing to do with those before. */
-static void forget_memory(rv_descent_state *d)
-{
-    for (int i = 0; i < d->n_arrays; i++) {
-        free(d->array[i]);
-    }
-    d->n_arrays = 0;
-}
-
 rv_status rv_stylize_find_state(rv_stylize_job *j)
 {
     const rv_stylize_options *o = &j->s->options;
@@ -189,7 +180,7 @@ rv_status rv_stylize_find_state(rv_stylize_job *j)
                        "%s: the state of the run is damaged; remove it to begin anew", j->state);
     }
     if (from->other_weights && o->optimizer == RV_OPTIMIZER_LBFGS) {
-        forget_memory(&from->descent);
+        from->descent.n_arrays = 0; /* what it remembers of others leads nowhere */
     }
     j->resumed = true;
     j->iterations = from->iterations;

@@ -5,7 +5,6 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/system.h"
-#include "model/safetensors.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -31,7 +30,8 @@ void rv_stylize_request_release(rv_stylize_request *request)
 void rv_stylize_state_release(rv_stylize_state *state)
 {
     rv_planar_release(&state->base);
-    rv_descent_state_release(&state->descent);
+    free(state->descent.picture);
+    rv_safetensors_close(state->file);
     *state = (rv_stylize_state){0};
 }
 
@@ -80,6 +80,13 @@ static char *position_text(const rv_stylize_state *s)
     return text;
 }
 
+/* The picture is the first tensor, the arrays follow. */
+static rv_status fetch(void *payload, size_t tensor, float *values)
+{
+    const rv_descent_state *d = payload;
+    return d->read(d->payload, (int)tensor - 1, values);
+}
+
 rv_status rv_stylize_state_write(const char *path, const rv_stylize_request *request,
                                  const rv_stylize_state *state)
 {
@@ -95,7 +102,7 @@ rv_status rv_stylize_state_write(const char *path, const rv_stylize_request *req
                                  state->base.data};
     for (int i = 0; i < d->n_arrays; i++) {
         name_array(names[i], i);
-        tensors[n++] = (rv_stored_tensor){names[i], rv_shape_1((int32_t)d->floats[i]), d->array[i]};
+        tensors[n++] = (rv_stored_tensor){names[i], rv_shape_1((int32_t)d->floats[i]), NULL};
     }
     char *wanted = request_text(request), *position = position_text(state);
     rv_status status = RV_OK;
@@ -103,8 +110,9 @@ rv_status rv_stylize_state_write(const char *path, const rv_stylize_request *req
         status = rv_fail(RV_ERR_MEMORY, "no memory for the state of a picture");
     } else {
         const rv_stored_text texts[] = {{KEY_REQUEST, wanted}, {KEY_POSITION, position}};
-        status =
-            rv_safetensors_write(path, tensors, n, texts, 2, &(rv_store_options){.unsynced = true});
+        status = rv_safetensors_write(
+            path, tensors, n, texts, 2,
+            &(rv_store_options){.unsynced = true, .fetch = fetch, .payload = (void *)d});
     }
     free(wanted);
     free(position);
@@ -196,24 +204,34 @@ static rv_status read_picture(rv_stylize_state *s, const rv_safetensors *file)
     return read_tensor(&s->descent.picture, file, PICTURE, shape);
 }
 
-static rv_status read_arrays(rv_descent_state *d, const json_t *at, const rv_safetensors *file,
-                             const char *path)
+static rv_status read_array(void *payload, int array, float *out)
+{
+    const rv_stylize_state *s = payload;
+    const rv_shape shape = rv_shape_1((int32_t)s->descent.floats[array]);
+    char name[MAX_NAME];
+    name_array(name, array);
+    return rv_safetensors_read(s->file, out, name, &shape);
+}
+
+/* Sees that all arrays are there: they are read when the optimiser takes them. */
+static rv_status find_arrays(rv_stylize_state *s, const json_t *at, const char *path)
 {
     const json_t *floats = json_object_get(at, "floats");
-    char name[MAX_NAME];
+    rv_descent_state *d = &s->descent;
     if (json_array_size(floats) > RV_MEMORY_ARRAYS) {
         return fail_damaged(path);
     }
     for (int i = 0; i < (int)json_array_size(floats); i++) {
         const int n = whole(json_array_get(floats, (size_t)i), 1);
-        name_array(name, i);
         if (n < 0) {
             return fail_damaged(path);
         }
         d->floats[i] = (size_t)n;
         d->n_arrays++;
-        RV_TRY(read_tensor(&d->array[i], file, name, rv_shape_1(n)));
+        RV_TRY(read_array(s, i, NULL));
     }
+    d->read = read_array;
+    d->payload = s;
     return RV_OK;
 }
 
@@ -238,7 +256,7 @@ static rv_status read_all(rv_stylize_state *s, const rv_safetensors *file, const
         status = read_picture(s, file);
     }
     if (status == RV_OK) {
-        status = read_arrays(&s->descent, at, file, path);
+        status = find_arrays(s, at, path);
     }
     json_decref(then);
     json_decref(at);
@@ -248,11 +266,9 @@ static rv_status read_all(rv_stylize_state *s, const rv_safetensors *file, const
 rv_status rv_stylize_state_read(rv_stylize_state *out, const char *path,
                                 const rv_stylize_request *request, const rv_events *events)
 {
-    rv_safetensors *file;
     *out = (rv_stylize_state){0};
-    RV_TRY(rv_safetensors_open(&file, path));
-    const rv_status status = read_all(out, file, path, request, events);
-    rv_safetensors_close(file);
+    RV_TRY(rv_safetensors_open(&out->file, path));
+    const rv_status status = read_all(out, out->file, path, request, events);
     if (status != RV_OK) {
         rv_stylize_state_release(out);
     }

@@ -3,6 +3,7 @@
 #ifndef RV_STAGES_STYLIZE_STATE_H
 #define RV_STAGES_STYLIZE_STATE_H
 
+#include "model/safetensors.h"
 #include "stages/descent.h"
 #include "stages/picture.h"
 
@@ -22,6 +23,7 @@ typedef struct rv_stylize_state {
     int width, height; /**< of descent.picture, margin included */
     rv_descent_state descent; /**< done 0: the scale has not begun */
     bool other_weights;       /**< read: they are not those of the request */
+    rv_safetensors *file;     /**< read: open, since descent.read reads from it */
 } rv_stylize_state;
 void rv_stylize_state_release(rv_stylize_state *state);
 
