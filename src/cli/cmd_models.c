@@ -492,8 +492,7 @@ static const char *const actions[] = {"list", "info", "fetch", "add", "convert",
 const cli_command cli_models = {
     .name = "models",
     .summary = "list, fetch, add and convert networks, or show the layers of one",
-    .arguments =
-        "list | info MODEL|--arch NAME | fetch NAME... | add FILE... | convert MODEL -o FILE",
+    .arguments = "list | info | fetch | add | convert [MODEL|NAME...|FILE...]",
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "

@@ -86,11 +86,11 @@ load helper.bash
 }
 
 @test "models wants list or info, and a model" {
-    fails 2 "models needs 'list', 'info' or 'convert'" models
+    fails 2 "models needs 'list', 'info', 'fetch', 'add' or 'convert'" models
     fails 2 "did you mean 'info'?" models inof
     fails 2 "models info needs a model" models info
     fails 2 "models list takes no model" models list vgg19
-    fails 2 "models has no use for 'c'" models info a c
+    fails 2 "models info has no use for 'c'" models info a c
 }
 
 @test "models list names what works without a file" {
@@ -167,7 +167,7 @@ complete_words() {
     . ./reverie.bash
     [ "$(complete_words reverie mod)" = models ]
     [ "$(complete_words reverie --device cpu mod)" = models ]
-    [ "$(complete_words reverie models '')" = "list info convert" ]
+    [ "$(complete_words reverie models '')" = "list info fetch add convert" ]
     [ "$(complete_words reverie models --gr)" = --graph ]
     [ "$(complete_words reverie --progress '')" = "auto none json" ]
     [ "$(complete_words reverie --seed '')" = "" ]
