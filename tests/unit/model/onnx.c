@@ -407,6 +407,26 @@ Test(onnx, a_file_becomes_reveries_own)
     rv_model_close(copy);
 }
 
+/* As training on other classes does. */
+Test(onnx, a_network_can_get_a_new_head)
+{
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    rv_model *m;
+    rv_model_graph g;
+    const char *path = rv_test_onnx_file(
+        "m.onnx", HEAD "float w 2 3 3 3 = 1 -2 3 0.5\nConv c x,w r\nGlobalAveragePool p r q\n"
+                       "Flatten f q s\nfloat d 5 2 = 1\nGemm g s,d t transB=1\nSoftmax e t y");
+    options.preprocess = "unit";
+    options.head = "linear";
+    options.classes = 4;
+    RV_ASSERT_OK(rv_model_open(&m, path, &options));
+    RV_ASSERT_OK(rv_model_build(&g, m, NULL, 0));
+    cr_assert_eq(rv_graph_shape(g.graph, g.output)->dim[1], 4);
+    cr_assert_eq(rv_graph_param(g.graph, 1, 0)->data[1], -2, "what is left keeps its weights");
+    rv_graph_destroy(g.graph);
+    rv_model_close(m);
+}
+
 /* --- refusals -------------------------------------------------------------------------------- */
 
 Test(onnx, all_nodes_that_cannot_be_run_are_named_at_once)
