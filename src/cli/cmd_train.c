@@ -365,13 +365,12 @@ const cli_command cli_train = {
         "folder with IDX files, as MNIST has, which may end in .gz. With --loss bce the lines of "
         "the list are \"picture,cat;indoor\", with --loss mse \"picture,0.3\" or "
         "\"picture,0.3;7\".",
-    .example =
-        "reverie train mnist/ --arch lenet -o run --epochs 10\n"
-        "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
-        "reverie train photos/ --arch small-cnn -o run --resume auto\n"
-        "reverie train pets/ --model vgg.caffemodel --head linear --unfreeze-from fc6 -o run\n"
-        "reverie train ages.csv --arch small-cnn -o run --loss mse\n"
-        "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
+    .example = "reverie train mnist/ --arch lenet -o run --epochs 10\n"
+               "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
+               "reverie train photos/ --arch small-cnn -o run --resume auto\n"
+               "reverie train set --model builtin --head linear --unfreeze-from conv5_1 -o run\n"
+               "reverie train ages.csv --arch small-cnn -o run --loss mse\n"
+               "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
     .min_words = 1,
     .max_words = 1,
     .missing = "labelled pictures",
