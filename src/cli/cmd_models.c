@@ -492,7 +492,7 @@ static const char *const actions[] = {"list", "info", "fetch", "add", "convert",
 const cli_command cli_models = {
     .name = "models",
     .summary = "list, fetch, add and convert networks, or show the layers of one",
-    .arguments = "list | info | fetch | add | convert [MODEL|NAME...|FILE...]",
+    .arguments = "list|info|fetch|add|convert [MODEL|NAME...|FILE...]",
     .description =
         "`list` prints every model that has a name. `info` prints the layers of one: the name "
         "that layer options take, operation, shape of the output (batch, channels, height, "
@@ -510,14 +510,13 @@ const cli_command cli_models = {
         ".safetensors, "
         "or "
         "of a .yaml that lists layers.",
-    .example =
-        "reverie models list\nreverie models info vgg19\n"
-        "reverie models info --arch vgg-s --size 32 --classes 10\n"
-        "reverie models fetch vgg19 --features\n"
-        "reverie models add VGG_ILSVRC_19_layers.caffemodel --graph deploy.prototxt --name vgg19\n"
-        "reverie models info samples/networks/residual.yaml\n"
-        "reverie models info squeezenet.caffemodel --graph deploy.prototxt\n"
-        "reverie models convert vgg19.caffemodel -o vgg19.safetensors --until relu5_1 --half",
+    .example = "reverie models list\nreverie models info vgg19\n"
+               "reverie models info --arch vgg-s --size 32 --classes 10\n"
+               "reverie models fetch vgg19 --features\n"
+               "reverie models add VGG.caffemodel --graph deploy.prototxt --name vgg19\n"
+               "reverie models info samples/networks/residual.yaml\n"
+               "reverie models info squeezenet.caffemodel --graph deploy.prototxt\n"
+               "reverie models convert vgg19 -o small.safetensors --until relu5_1 --half",
     .actions = actions,
     .min_words = 1,
     .max_words = SIZE_MAX,

@@ -383,11 +383,10 @@ const cli_command cli_stylize = {
         "device makes the same file. Ctrl-C writes the picture as far as it is, and what --resume "
         "needs to go on.\n\n"
         "PHOTO is a file or a folder, which stands for the photos in it.",
-    .example =
-        "reverie stylize photo.jpg --style painting.jpg\n"
-        "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
-        "reverie stylize holidays/ -s painting.jpg -o results/ --output-size photo --resume\n"
-        "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
+    .example = "reverie stylize photo.jpg --style painting.jpg\n"
+               "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
+               "reverie stylize holidays/ -s art.jpg -o results/ --output-size photo --resume\n"
+               "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
     .min_words = 0,
     .max_words = SIZE_MAX,
     .missing = "a photo",

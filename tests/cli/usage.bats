@@ -168,7 +168,7 @@ complete_words() {
     [ "$(complete_words reverie mod)" = models ]
     [ "$(complete_words reverie --device cpu mod)" = models ]
     [ "$(complete_words reverie models '')" = "list info fetch add convert" ]
-    [ "$(complete_words reverie models --gr)" = --graph ]
+    [ "$(complete_words reverie models --gr)" = "--graph --graphviz" ]
     [ "$(complete_words reverie --progress '')" = "auto none json" ]
     [ "$(complete_words reverie --seed '')" = "" ]
     [ "$(complete_words reverie stylize --optimizer '')" = "lbfgs adam" ]
