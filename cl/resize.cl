@@ -35,7 +35,15 @@ __kernel void resize_table(__global float *workspace, int at, int to, int from, 
         rv_resize_position(join(position.s0, position.s1), join(position.s2, position.s3), i), end);
     const int pixel = rv_resize_pixel(centre);
     const float offset = 0.5f - rv_resize_offset(centre);
-    const int first = max(pixel - reach, 0), last = min(pixel + reach, from - 1);
+    int first = max(pixel - reach, 0), last = min(pixel + reach, from - 1);
+    /* `reach` is what any output may need: most need less. */
+    while (first < pixel &&
+           rv_resize_is_beyond(filter, ((float)(first - pixel) + offset) / width)) {
+        first++;
+    }
+    while (last > pixel && rv_resize_is_beyond(filter, ((float)(last - pixel) + offset) / width)) {
+        last--;
+    }
     __global float *weight = table_weights(workspace, at, to, taps, i);
     float sum = 0.0f;
     for (int k = first; k <= last; k++) {
@@ -109,31 +117,84 @@ static inline void resize_rows_vector(__global float *y, __global const float *x
     }
 }
 
-/* TOGETHER vectors side by side: so many sums wait for each other no longer than for what they read. */
+/* What a work-item of resize_rows() takes together: ROWS_TOGETHER rows of outputs, which share most of the rows that they
+ * read, and as many vectors side by side as leave registers for the sums. Rows a power of two apart fall on the same
+ * few lines of a cache, so that each is worth to be read once. */
+#if RV_GPU_FORM
+#define ROWS_TOGETHER 1
+#else
+#define ROWS_TOGETHER (B / 4)
+#endif
 #define TOGETHER 4
-static inline void resize_rows_vectors(__global float *y, __global const float *x,
-                                       __global const float *weight, int count, int columns,
-                                       int accumulate)
+
+/* Of each row of outputs: its weights, how many there are, and which row it reads first, counted from that of row 0. */
+typedef struct row_weights {
+    __global const float *weight[ROWS_TOGETHER];
+    int begin[ROWS_TOGETHER], count[ROWS_TOGETHER];
+    int rows, all; /* rows of outputs that are there, and that any of them reads */
+    int fresh;     /* rows that the next work-item reads, and this one does not */
+} row_weights;
+
+static inline row_weights weights_of_rows(__global float *workspace, int table, int to, int taps,
+                                          int row)
 {
-    floatB sum[TOGETHER];
+    __global const int *range = table_ranges(workspace, table) + 2 * row;
+    row_weights w;
+    w.rows = min(ROWS_TOGETHER, to - row);
 #pragma unroll
-    for (int k = 0; k < TOGETHER; k++) {
-        sum[k] = (floatB)(0.0f);
+    for (int r = 0; r < ROWS_TOGETHER; r++) {
+        const int there = min(r, w.rows - 1);
+        w.weight[r] = table_weights(workspace, table, to, taps, row + there);
+        w.begin[r] = range[2 * there] - range[0];
+        w.count[r] = r < w.rows ? range[2 * there + 1] : 0;
+        w.all = w.begin[r] + range[2 * there + 1];
     }
-    for (int t = 0; t < count; t++) {
-        const floatB w = (floatB)(weight[t]);
+    w.fresh = ROWS_TOGETHER > 1 ? w.begin[ROWS_TOGETHER - 1] + w.begin[ROWS_TOGETHER / 4] : 0;
+    return w;
+}
+
+static inline void resize_rows_vectors(__global float *y, __global const float *x, row_weights w,
+                                       int columns, int accumulate)
+{
+    floatB sum[ROWS_TOGETHER][TOGETHER];
+#pragma unroll
+    for (int k = 0; k < ROWS_TOGETHER * TOGETHER; k++) {
+        sum[k / TOGETHER][k % TOGETHER] = (floatB)(0.0f);
+    }
+    for (int t = 0; t < w.all; t++) {
+        floatB v[TOGETHER];
 #pragma unroll
         for (int k = 0; k < TOGETHER; k++) {
-            sum[k] += w * vloadB(k, x + t * columns);
+            v[k] = vloadB(k, x + t * columns);
+            if (t < w.fresh) {
+                rv_prefetch(x + (w.all + t) * columns + k * B);
+            }
+        }
+#pragma unroll
+        for (int r = 0; r < ROWS_TOGETHER; r++) {
+            const int at = t - w.begin[r];
+            if (at >= 0 && at < w.count[r]) {
+                const floatB weight = (floatB)(w.weight[r][at]);
+#pragma unroll
+                for (int k = 0; k < TOGETHER; k++) {
+                    sum[r][k] += weight * v[k];
+                }
+            }
         }
     }
 #pragma unroll
-    for (int k = 0; k < TOGETHER; k++) {
-        vstoreB(accumulate ? vloadB(k, y) + sum[k] : sum[k], k, y);
+    for (int r = 0; r < ROWS_TOGETHER; r++) {
+#pragma unroll
+        for (int k = 0; k < TOGETHER; k++) {
+            if (r < w.rows) {
+                __global float *to = y + r * columns;
+                vstoreB(accumulate ? vloadB(k, to) + sum[r][k] : sum[r][k], k, to);
+            }
+        }
     }
 }
 
-/* y [planes,to,columns] from x [planes,from,columns]; one work-item: `run` vectors of one row.
+/* y [planes,to,columns] from x [planes,from,columns]; one work-item: `run` vectors of ROWS_TOGETHER rows.
  * Work runs down in tiles `strip` work-items wide: an output takes rows that lie far apart, and what a tile reads
  * for one output row serves the next. */
 __kernel void resize_rows(__global float *y, __global const float *x, __global float *workspace,
@@ -141,24 +202,25 @@ __kernel void resize_rows(__global float *y, __global const float *x, __global f
                           int taps, int strip, int run, int accumulate)
 {
     const int wide = strip * run * B, tiles = (columns + wide - 1) / wide;
-    const int i = rv_index();
-    const int row = i / strip % to, tile = i / strip / to % tiles, plane = i / strip / to / tiles;
+    const int high = (to + ROWS_TOGETHER - 1) / ROWS_TOGETHER;
+    const int i = rv_index(), row = i / strip % high * ROWS_TOGETHER;
+    const int tile = i / strip / high % tiles, plane = i / strip / high / tiles;
     const int begin = tile * wide + i % strip * run * B;
     if (plane >= planes) {
         return;
     }
-    const int first = table_ranges(workspace, table)[2 * row];
-    const int count = table_ranges(workspace, table)[2 * row + 1];
-    __global const float *weight = table_weights(workspace, table, to, taps, row);
+    const row_weights w = weights_of_rows(workspace, table, to, taps, row);
     y += y_at + (plane * to + row) * columns;
-    x += x_at + (plane * from + first) * columns;
+    x += x_at + (plane * from + table_ranges(workspace, table)[2 * row]) * columns;
     int column = begin;
     for (; column + TOGETHER * B <= min(begin + run * B, columns); column += TOGETHER * B) {
-        resize_rows_vectors(y + column, x + column, weight, count, columns, accumulate);
+        resize_rows_vectors(y + column, x + column, w, columns, accumulate);
     }
     for (; column < min(begin + run * B, columns); column += B) {
-        resize_rows_vector(y + column, x + column, weight, count, columns, columns - column,
-                           accumulate);
+        for (int r = 0; r < w.rows; r++) {
+            resize_rows_vector(y + r * columns + column, x + w.begin[r] * columns + column,
+                               w.weight[r], w.count[r], columns, columns - column, accumulate);
+        }
     }
 }
 
@@ -238,6 +300,7 @@ static inline void turn_back(__global float *y, floatB *sums, int rows, int to, 
     rv_transpose(sums);
     for (int r = 0; r < rows; r++) {
         __global float *at = y + r * to;
+        rv_prefetch_write(at + 4 * B);
         if (columns == B) {
             vstoreB(accumulate ? vloadB(0, at) + sums[r] : sums[r], 0, at);
             continue;
@@ -263,6 +326,7 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
     }
     const int n_rows = min(B, rows - row);
     __global const int *range = table_ranges(workspace, table);
+    const int stop = range[2 * (end - 1)] + range[2 * (end - 1) + 1]; /* of what the run reads */
     floatB turned[TURNED];
     int first = 0, last = 0; /* source columns that lie there */
     y += y_at + row * to;
@@ -286,7 +350,7 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
             }
             if (start < first || start + count > last) {
                 first = start;
-                last = min(first + TURNED, from);
+                last = min(first + TURNED, stop);
                 turn(turned, x, n_rows, from, first, last - first);
             }
             floatB even = (floatB)(0.0f), odd = (floatB)(0.0f);

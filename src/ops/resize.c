@@ -44,8 +44,9 @@ typedef struct plan {
     axis axis[2];
     int32_t first; /* axis of the first pass of forward, the last of backward */
     int32_t planes;
-    int32_t strip,
-        run; /* work-items side by side in a tile of the pass over rows, and vectors of each */
+    /* Of the pass over rows: work-items side by side in a tile, vectors of each in one row, and rows of outputs that
+     * it takes together. */
+    int32_t strip, run, together;
     rv_kernel *table, *transpose, *pass[2];
 } plan;
 
@@ -117,14 +118,16 @@ static size_t table_floats(int32_t n, int32_t taps)
     return (size_t)n * ((size_t)taps + 2);
 }
 
+/* Whole lines of memory, so that vectors behind them lie in one each. */
 static size_t both_tables(const plan *p, bool transposed)
 {
+    enum { LINE = 16 };
     size_t floats = 0;
     for (int i = 0; i < 2; i++) {
         const axis *x = &p->axis[i];
         floats += transposed ? table_floats(x->from, x->back_taps) : table_floats(x->to, x->taps);
     }
-    return floats;
+    return (floats + LINE - 1) / LINE * LINE;
 }
 
 /* Shape of what lies between the passes of forward (and of backward, which run the other way). */
@@ -156,6 +159,7 @@ static rv_status prepare(rv_node *n, rv_device *device)
     p->axis[COLUMNS] = make_axis(a->width, d[3], a->window[1], a->window[3], a->filter);
     p->strip = rv_device_gpu_form(device) ? 32 : 1;
     p->run = rv_device_gpu_form(device) ? 1 : 8;
+    p->together = rv_device_gpu_form(device) ? 1 : rv_device_block(device) / 4;
     p->first = choose_first(&p->axis[ROWS], &p->axis[COLUMNS]);
     const rv_shape middle = between(p);
     RV_TRY(rv_shape_check(&middle, n->name));
@@ -226,7 +230,7 @@ static rv_status run_pass(const rv_node *n, const rv_exec *e, place y, place x, 
     if (s.axis == ROWS) {
         const int32_t tile = p->strip * p->run * rv_device_block(e->device);
         const int32_t tiles = rv_divide_up(s.other, tile);
-        const int32_t items = p->planes * s.to * tiles * p->strip;
+        const int32_t items = p->planes * rv_divide_up(s.to, p->together) * tiles * p->strip;
         return rv_launch(e->device, p->pass[ROWS], rv_grid_items(e->device, (size_t)items),
                          RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace),
                                  RV_ARG(y.at), RV_ARG(x.at), RV_ARG(s.table), RV_ARG(p->planes),
