@@ -35,11 +35,12 @@ static json_t *layers_json(const rv_train_epoch *e)
 json_t *cli_epoch_json(const rv_train_epoch *e)
 {
     json_t *json = json_pack(
-        "{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
+        "{s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", e->epoch, "steps",
         (json_int_t)e->steps, "loss", cli_json_real(e->loss), "accuracy",
         cli_json_real(e->accuracy), "val_loss", cli_json_real(e->val_loss), "val_accuracy",
         cli_json_real(e->val_accuracy), "val_error", cli_json_real(e->val_error), "learning_rate",
-        cli_json_real(e->learning_rate), "images_per_second", cli_json_real(e->images_per_second));
+        cli_json_real(e->learning_rate), "images_per_second", cli_json_real(e->images_per_second),
+        "seconds_left", cli_json_real(e->seconds_left));
     if (e->phase > 0) {
         json_object_set_new(json, "phase", json_integer(e->phase));
     }
@@ -74,6 +75,20 @@ static void print_layers(const rv_train_epoch *e)
     free(cells);
 }
 
+/* "1:02:03", "4:05"; "-" where it is not known. */
+static void time_text(char *out, size_t bytes, double seconds)
+{
+    const long whole = seconds > 0 ? (long)(seconds + 0.5) : 0;
+    const long hours = whole / 3600, minutes = whole / 60 % 60;
+    if (!(seconds >= 0)) {
+        snprintf(out, bytes, "-");
+    } else if (hours > 0) {
+        snprintf(out, bytes, "%ld:%02ld:%02ld", hours, minutes, whole % 60);
+    } else {
+        snprintf(out, bytes, "%ld:%02ld", minutes, whole % 60);
+    }
+}
+
 static void print_epoch(void *payload, const rv_train_epoch *e)
 {
     watcher *w = payload;
@@ -89,19 +104,21 @@ static void print_epoch(void *payload, const rv_train_epoch *e)
         w->heading = false;
     }
     if (!w->heading) {
-        printf(w->values ? "epoch    loss  val loss   val error  learning rate  images/s\n"
+        printf(w->values ? "epoch    loss  val loss   val error  learning rate  images/s     left\n"
                          : "epoch    loss  right %%  val loss  val right %%  learning rate  "
-                           "images/s\n");
+                           "images/s     left\n");
         w->heading = true;
     }
     const char *best = e->best ? "  best" : "";
+    char left[32];
+    time_text(left, sizeof left, e->seconds_left);
     if (w->values) {
-        printf("%5d  %6.4f  %8.4f  %10.5g  %13.3g  %8.1f%s\n", e->epoch, e->loss, e->val_loss,
-               e->val_error, e->learning_rate, e->images_per_second, best);
+        printf("%5d  %6.4f  %8.4f  %10.5g  %13.3g  %8.1f  %7s%s\n", e->epoch, e->loss, e->val_loss,
+               e->val_error, e->learning_rate, e->images_per_second, left, best);
     } else {
-        printf("%5d  %6.4f  %7.2f  %8.4f  %11.2f  %13.3g  %8.1f%s\n", e->epoch, e->loss,
+        printf("%5d  %6.4f  %7.2f  %8.4f  %11.2f  %13.3g  %8.1f  %7s%s\n", e->epoch, e->loss,
                100 * e->accuracy, e->val_loss, 100 * e->val_accuracy, e->learning_rate,
-               e->images_per_second, best);
+               e->images_per_second, left, best);
     }
     if (e->n_layers > 0) {
         print_layers(e);

@@ -24,8 +24,8 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
 
 @test "train prints a line for each epoch and writes a run" {
     works -q "${train[@]}" -o run
-    [[ ${lines[0]} == "epoch "*"images/s" ]]
-    [[ ${lines[3]} == "    3 "* ]]
+    [[ ${lines[0]} == "epoch "*"images/s     left" ]]
+    [[ ${lines[3]} == "    3 "*" 0:00"* ]]
     [[ $output == *"4 pictures: 100.00 % right, 100.00 % among the first 5"* ]]
     for file in config.json metrics.csv last.safetensors best.safetensors confusion.csv confusion.png; do
         [ -s "run/$file" ]
@@ -139,7 +139,7 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     done >values.csv
     list=(--arch mlp:8 --size 8 --batch 4 --epochs 3 --optimizer adam --learning-rate 0.02)
     works -q train values.csv "${list[@]}" --loss mse -o values
-    [[ ${lines[0]} == "epoch    loss  val loss   val error  learning rate  images/s" ]]
+    [[ ${lines[0]} == "epoch    loss  val loss   val error  learning rate  images/s     left" ]]
     [[ $output == *"quantity"*"RMSE"*"MAE"*"R2"*"value"*"4 pictures, loss"* ]]
     [ ! -e values/confusion.csv ]
     works -q evaluate values/best.safetensors values.csv --json
