@@ -29,13 +29,9 @@
 #define elu_value(v, a) select(v, a.x * expm1(v), v < 0.0f)
 #define elu_slope(v, a) select(v + a.x, (floatB)(1.0f), v > 0.0f)
 
-/* Klambauer et al. 2017: the fixed point of mean 0 and variance 1. */
-#define SELU_SCALE 1.0507009873554805f
-#define SELU_ALPHA 1.6732632423543772f
-#define selu_value(v, a) \
-    select(SELU_SCALE * v, SELU_SCALE * SELU_ALPHA * expm1(v), v < 0.0f)
-#define selu_slope(v, a) \
-    select(v + SELU_SCALE * SELU_ALPHA, (floatB)(SELU_SCALE), v > 0.0f)
+/* a.x is alpha, a.y the scale. */
+#define selu_value(v, a) select(a.y * v, a.y * a.x * expm1(v), v < 0.0f)
+#define selu_slope(v, a) select(v + a.y * a.x, (floatB)(a.y), v > 0.0f)
 
 #define sigmoid_value(v, a) (1.0f / (1.0f + exp(-v)))
 #define sigmoid_slope(v, a) (v * (1.0f - v))

@@ -66,17 +66,19 @@ static rv_status add_elu(rv_onnx_importer *im, const rv_onnx_node *node)
     return add_with(im, node, "elu", "alpha", alpha);
 }
 
-/* The two numbers follow from what the function is for; files that have them rounded mean the same. */
 static rv_status add_selu(rv_onnx_importer *im, const rv_onnx_node *node)
 {
+    const rv_onnx_value *x;
     double alpha, gamma;
+    rv_layer *layer;
     RV_TRY(rv_onnx_float(&alpha, node, "alpha", 1.67326319217681884765625));
     RV_TRY(rv_onnx_float(&gamma, node, "gamma", 1.05070102214813232421875));
-    if (fabs(alpha - 1.6732632) > 1e-4 || fabs(gamma - 1.0507010) > 1e-4) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "alpha %g and gamma %g instead of 1.6733 and 1.0507",
-                       alpha, gamma);
-    }
-    return add_plain(im, node, "selu");
+    RV_TRY(rv_onnx_data(&x, im, node, 0));
+    const rv_onnx_shape like = x->shape;
+    RV_TRY(rv_onnx_layer(&layer, im, node, "selu", NULL, &x, 1));
+    rv_layer_set(layer, RV_SET_FLOAT("alpha", alpha));
+    rv_layer_set(layer, RV_SET_FLOAT("scale", gamma));
+    return rv_onnx_end(im, node, &like);
 }
 
 static rv_status add_clip(rv_onnx_importer *im, const rv_onnx_node *node)

@@ -46,6 +46,19 @@ static const rv_attr clip_table[] = {
     {.name = NULL},
 };
 
+typedef struct selu_attrs {
+    float alpha, scale;
+} selu_attrs;
+
+/* Klambauer et al. 2017: the fixed point of mean 0 and variance 1. */
+static const rv_attr selu_table[] = {
+    {"alpha", RV_ATTR_FLOAT, offsetof(selu_attrs, alpha), 1, 1.6732632423543772, 0, 1e6, NULL,
+     "minus what values far below 0 go towards, before they are scaled"},
+    {"scale", RV_ATTR_FLOAT, offsetof(selu_attrs, scale), 1, 1.0507009873554805, 1e-6, 1e6, NULL,
+     "factor of all values"},
+    {.name = NULL},
+};
+
 /* --- shapes ---------------------------------------------------------------------------------- */
 
 /* Sizes of the output from those of the input; runs while a graph is built, without a device. */
@@ -171,6 +184,8 @@ const rv_op rv_op_elu = {
 const rv_op rv_op_selu = {
     UNARY("selu", "1.0507 * elu(x) with alpha 1.6733: keeps mean 0 and variance 1",
           RV_OP_BWD_READS_OUTPUT),
+    .attrs = selu_table,
+    .attr_size = sizeof(selu_attrs),
 };
 
 const rv_op rv_op_sigmoid = {

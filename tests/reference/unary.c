@@ -59,8 +59,7 @@ void twin_elu(rv_reference *r)
 
 void twin_selu(rv_reference *r)
 {
-    const double scale = 1.0507009873554804934193349852946;
-    const double alpha = 1.6732632423543772848170429916717;
+    const double scale = rv_twin_attr(r, "scale", 0), alpha = rv_twin_attr(r, "alpha", 0);
     for (size_t i = 0; i < count(r); i++) {
         const double x = r->in[0][i];
         r->out[0][i] = scale * (x > 0 ? x : alpha * (exp(x) - 1));

@@ -51,8 +51,14 @@ static const rv_op_case elu[] = {
     {CASE("alpha 2.5", RV_DATA_SIGNED, 2, {3, 33}), .attrs = {RV_SET_FLOAT("alpha", 2.5)},
      .n_attrs = 1},
 };
-static const rv_op_case selu[] = {CASES(RV_DATA_SIGNED) FAR("far below 0", -30),
-                                  FAR("far above 0", 100)};
+static const rv_op_case selu[] = {
+    CASES(RV_DATA_SIGNED) FAR("far below 0", -30),
+    FAR("far above 0", 100),
+    {CASE("alpha 2, scale 3", RV_DATA_SIGNED, 4, {1, 5, 31, 32}),
+     .attrs = {RV_SET_FLOAT("alpha", 2), RV_SET_FLOAT("scale", 3)}, .n_attrs = 2},
+    {CASE("alpha 0", RV_DATA_SIGNED, 2, {3, 33}), .attrs = {RV_SET_FLOAT("alpha", 0)},
+     .n_attrs = 1},
+};
 static const rv_op_case sigmoid[] = {CASES(RV_DATA_SIGNED) FAR("far below 0", -80),
                                      FAR("far above 0", 120)};
 static const rv_op_case tanh_cases[] = {CASES(RV_DATA_SIGNED) FAR("below 0", -2),
