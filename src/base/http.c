@@ -21,6 +21,7 @@ rv_status rv_http_get(const char *url, uint64_t from, const rv_http_sink *sink)
 #include <inttypes.h>
 #include <reverie/reverie.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -48,7 +49,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *payload)
         t->begins = 0;
     } else if (bytes > length && strncasecmp(line, name, length) == 0) {
         snprintf(text, sizeof text, "%.*s", (int)(bytes - length), line + length);
-        (void)sscanf(text, "%" SCNu64, &t->begins);
+        t->begins = strtoull(text, NULL, 10);
     }
     return bytes;
 }
