@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/stylize.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +67,9 @@ static int add_folder(cli_list *out, const cli_stylize_settings *s, const cli_st
     }
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
         char *path = cli_format("%s%s%s", folder, slash, names[i]);
-        code = path != NULL ? CLI_DONE : cli_out_of_memory();
-        if (code == CLI_DONE && !is_among(path, &others)) {
+        if (path == NULL) {
+            code = cli_out_of_memory();
+        } else if (!is_among(path, &others)) {
             code = cli_list_add(out, path, strlen(path));
         }
         free(path);
@@ -117,9 +119,11 @@ static int add_list(cli_list *out, const cli_stylize_settings *s, const cli_styl
 /* Keeps every n-th of the photos, from the i-th on. */
 static int take_share(cli_list *photos, const char *shard)
 {
-    unsigned i = 0, n = 0;
-    int end = 0;
-    if (sscanf(shard, "%u/%u%n", &i, &n, &end) != 2 || shard[end] != '\0' || i < 1 || i > n) {
+    char *end = NULL;
+    const unsigned long i = isdigit((unsigned char)shard[0]) ? strtoul(shard, &end, 10) : 0;
+    const bool two = i > 0 && end[0] == '/' && isdigit((unsigned char)end[1]);
+    const unsigned long n = two ? strtoul(end + 1, &end, 10) : 0;
+    if (i > n || n == 0 || end[0] != '\0') {
         return cli_usage("--shard takes I/N, the I-th of N shares, such as 1/4, not '%s'", shard);
     }
     size_t kept = 0;

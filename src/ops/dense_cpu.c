@@ -45,7 +45,8 @@ rv_status rv_dense_panels_prepare(rv_dense_panels *p, rv_device *device, int32_t
     choose_tile(p, rv_device_block(device));
     p->depth = rv_divide_up(inner, rv_divide_up(inner, MAX_DEPTH));
     const double by_flops = max_launch_flops / (2.0 * p->depth * columns);
-    const double most = by_flops < BAND_FLOATS / p->depth ? by_flops : BAND_FLOATS / p->depth;
+    const int32_t by_floats = BAND_FLOATS / p->depth;
+    const double most = by_flops < by_floats ? by_flops : by_floats;
     const int32_t tiles = most < p->tile ? 1 : (int32_t)(most < rows ? most : rows) / p->tile + 1;
     const int32_t all = rv_divide_up(rows, p->tile);
     p->band = p->tile * rv_divide_up(all, rv_divide_up(all, tiles));
