@@ -20,8 +20,9 @@ static const double min_item_flops = 4e6;
 static double flops_of(const rv_conv_geometry *o)
 {
     const rv_int4 *outer = o->place.s[2] ? &o->source : &o->target;
-    return 2.0 * outer->s[0] * (double)outer->s[2] * outer->s[3] * o->target.s[1] *
-           (o->source.s[1] / o->window.s[2]) * o->window.s[0] * o->window.s[1];
+    const int32_t channels = o->source.s[1] / o->window.s[2]; /* of a group */
+    return 2.0 * outer->s[0] * (double)outer->s[2] * outer->s[3] * o->target.s[1] * channels *
+           o->window.s[0] * o->window.s[1];
 }
 
 static rv_status run(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o)

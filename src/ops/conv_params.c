@@ -135,7 +135,7 @@ static rv_status prepare_tiles(rv_conv_params *p, rv_device *device, int32_t blo
     const rv_conv_geometry *o = &p->geometry;
     const tile t = choose_tile(o);
     const int32_t units = count_units(o, &t), sets = rv_divide_up(blocks, t.vectors);
-    const size_t taps = (size_t)(o->window.s[0] * o->window.s[1]);
+    const size_t taps = (size_t)o->window.s[0] * (size_t)o->window.s[1];
     const size_t lanes = (size_t)(t.lanes > 1 ? t.lanes : o->source.s[1]);
     choose_work(p, &t, units, sets);
     p->weight_floats = (size_t)p->weight_parts * (size_t)sets * (size_t)units * lanes * taps *
