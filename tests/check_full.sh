@@ -93,10 +93,13 @@ verdict "cppcheck" cppcheck --quiet --std=c11 --enable=warning,portability --inl
 
 say "Valgrind on the tests that use no device"
 # Its lines are looked for, as Criterion passes a test whose process ends with code 99. Not `system`: valgrind does not
-# pass on why a child could not be started. Without SIMD in libjpeg, whose shuffles valgrind takes for uninitialised.
+# pass on why a child could not be started. Without SIMD in libjpeg, whose shuffles valgrind takes for uninitialised; and
+# without drivers, so that tests which need a device skip themselves.
 memcheck() {
     local log=$work/results/memcheck-$1.out
-    JSIMD_FORCENONE=1 valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite \
+    mkdir -p "$work/no-drivers"
+    env -u REVERIE_DEVICE OCL_ICD_VENDORS="$work/no-drivers" JSIMD_FORCENONE=1 \
+        valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite \
         --errors-for-leak-kinds=definite "build/check-gcc/tests/test_$1" --filter '!(system)/*' >"$log" 2>&1 || {
         cat "$log"
         return 1
