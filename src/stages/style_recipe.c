@@ -44,9 +44,9 @@ static const rv_style_recipe recipes[] = {
     {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20,
      false},
     {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false},
-    {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 30, 0.5, 20,
+    {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 60, 0.5, 20,
      false},
-    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 5, 2.5, 20, false},
+    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false},
     {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 30, RV_OPTIMIZER_ADAM, 100, 0.5, 10, true},
 };
 
