@@ -154,14 +154,19 @@ typedef struct taps {
     float weight[4];
 } taps;
 
-/* Cubic of Catmull and Rom. */
+/* Cubic of Mitchell and Netravali (1988) at a distance of 0 to 2: one that keeps every value, such as that of Catmull and
+ * Rom, makes beads of slanting strokes. */
+static float cubic(double d)
+{
+    return (float)(d < 1 ? (7 * d - 12) * d * d / 6 + 8.0 / 9
+                         : ((-7.0 / 3 * d + 12) * d - 20) * d / 6 + 16.0 / 9);
+}
+
 static taps taps_at(int i, int to, int from)
 {
     const double at = (i + 0.5) * from / to - 0.5;
     const double whole = floor(at), t = at - whole;
-    return (taps){(int)whole - 1,
-                  {(float)(t * (-0.5 + t * (1 - 0.5 * t))), (float)(1 + t * t * (1.5 * t - 2.5)),
-                   (float)(t * (0.5 + t * (2 - 1.5 * t))), (float)(t * t * (0.5 * t - 0.5))}};
+    return (taps){(int)whole - 1, {cubic(1 + t), cubic(t), cubic(1 - t), cubic(2 - t)}};
 }
 
 typedef struct enlargement {

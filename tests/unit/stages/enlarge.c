@@ -92,10 +92,13 @@ static void make_slopes(rv_planar *out, const rv_planar *styled, const rv_planar
     rv_planar_release(&sharp);
 }
 
+/* Mitchell and Netravali's, B = C = 1/3. */
 static double cubic(double t)
 {
     t = fabs(t);
-    return t < 1 ? (1.5 * t - 2.5) * t * t + 1 : t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
+    return t < 1   ? (7 * t * t * t - 12 * t * t + 16.0 / 3) / 6
+           : t < 2 ? (-7.0 / 3 * t * t * t + 12 * t * t - 20 * t + 32.0 / 3) / 6
+                   : 0;
 }
 
 /* Channel c, or for c = 3 the luminance, at a pixel of a picture of that size. */
