@@ -188,6 +188,9 @@ static int compare(const void *a, const void *b)
 rv_status rv_dataset_sort_classes(rv_dataset *d)
 {
     char **sorted;
+    if (d->n_classes == 0) {
+        return RV_OK;
+    }
     RV_TRY(rv_alloc(&sorted, d->n_classes + 1, sizeof *sorted, "classes"));
     memcpy(sorted, d->classes, d->n_classes * sizeof *sorted);
     qsort(sorted, d->n_classes, sizeof *sorted, compare);
@@ -237,7 +240,9 @@ rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *o)
         status = rv_alloc(&text, bytes.size + 1, 1, d->path);
     }
     if (status == RV_OK) {
-        memcpy(text, bytes.data, bytes.size);
+        if (bytes.size > 0) { /* an empty file has no data */
+            memcpy(text, bytes.data, bytes.size);
+        }
         status = add_lines(d, text, folder, o);
     }
     rv_bytes_close(&bytes);
