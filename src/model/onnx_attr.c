@@ -163,7 +163,7 @@ rv_status rv_onnx_text(int *out, const rv_onnx_node *node, const char *name,
     rv_onnx_attr a;
     RV_TRY(rv_onnx_attr_find(&a, node, name));
     *out = 0;
-    for (int i = 0; a.found && texts[i] != NULL; i++) {
+    for (int i = 0; a.s != NULL && texts[i] != NULL; i++) {
         if (strlen(texts[i]) == a.s_size && memcmp(texts[i], a.s, a.s_size) == 0) {
             *out = i;
             return RV_OK;

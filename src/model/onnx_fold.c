@@ -32,6 +32,19 @@ static rv_status make(rv_onnx_tensor **out, rv_onnx_importer *im, const rv_onnx_
     return rv_onnx_tensor_make(out, im->onnx, node->outputs.list[0], type, shape);
 }
 
+/* The next place in a tensor, row by row. */
+static void step(int64_t at[RV_ONNX_MAX_RANK], const rv_onnx_shape *shape)
+{
+    for (int k = RV_ONNX_MAX_RANK - 1; k >= 0; k--) {
+        if (k < shape->rank) {
+            if (++at[k] < shape->dim[k]) {
+                return;
+            }
+            at[k] = 0;
+        }
+    }
+}
+
 /* Values of `in`, from `base` on, with a stride for each axis of the output. */
 static void walk(double *out, const rv_onnx_shape *shape, const double *in, int64_t base,
                  const int64_t *stride)
@@ -45,9 +58,7 @@ static void walk(double *out, const rv_onnx_shape *shape, const double *in, int6
             from += at[k] * stride[k];
         }
         out[i] = in[from];
-        for (int k = shape->rank - 1; k >= 0 && ++at[k] == shape->dim[k]; k--) {
-            at[k] = 0;
-        }
+        step(at, shape);
     }
 }
 
@@ -72,53 +83,6 @@ static rv_status make_walked(rv_onnx_importer *im, const rv_onnx_node *node,
     walk(out->values, shape, values, base, stride);
     free(values);
     return rv_onnx_set_constant(im, node, out);
-}
-
-/* --- sources --------------------------------------------------------------------------------- */
-
-static rv_status set_list(rv_onnx_importer *im, const rv_onnx_node *node, int64_t type, int rank,
-                          const double *values, size_t n)
-{
-    rv_onnx_tensor *out;
-    const rv_onnx_shape shape = {rank, {(int64_t)n}};
-    RV_TRY(make(&out, im, node, type, &shape));
-    memcpy(out->values, values, n * sizeof *values);
-    return rv_onnx_set_constant(im, node, out);
-}
-
-static rv_status fold_constant(rv_onnx_importer *im, const rv_onnx_node *node)
-{
-    rv_onnx_attr a;
-    double values[RV_ONNX_MAX_LIST];
-    RV_TRY(rv_onnx_attr_find(&a, node, "value"));
-    if (a.has_tensor) {
-        rv_onnx_tensor *t;
-        RV_TRY(rv_onnx_tensor_read(&t, im->onnx, &a.tensor));
-        free(t->name);
-        t->name = NULL;
-        RV_TRY(rv_strdup(&t->name, node->outputs.list[0]));
-        return rv_onnx_set_constant(im, node, t);
-    }
-    RV_TRY(rv_onnx_attr_find(&a, node, "value_float"));
-    if (a.found) {
-        return set_list(im, node, RV_ONNX_FLOAT, 0, &a.f, 1);
-    }
-    RV_TRY(rv_onnx_attr_find(&a, node, "value_int"));
-    if (a.found) {
-        values[0] = (double)a.i;
-        return set_list(im, node, RV_ONNX_INT64, 0, values, 1);
-    }
-    RV_TRY(rv_onnx_attr_find(&a, node, "value_floats"));
-    if (a.found && a.n_floats <= RV_ONNX_MAX_LIST) {
-        return set_list(im, node, RV_ONNX_FLOAT, 1, a.floats, a.n_floats);
-    }
-    RV_TRY(rv_onnx_attr_find(&a, node, "value_ints"));
-    for (size_t i = 0; i < a.n_ints && i < RV_ONNX_MAX_LIST; i++) {
-        values[i] = (double)a.ints[i];
-    }
-    return a.found && a.n_ints <= RV_ONNX_MAX_LIST
-               ? set_list(im, node, RV_ONNX_INT64, 1, values, a.n_ints)
-               : rv_fail(RV_ERR_UNSUPPORTED, "a constant without numbers");
 }
 
 static rv_status fold_constant_of_shape(rv_onnx_importer *im, const rv_onnx_node *node)
@@ -150,39 +114,6 @@ static rv_status fold_constant_of_shape(rv_onnx_importer *im, const rv_onnx_node
 static int64_t clamp(int64_t v, int64_t low, int64_t high)
 {
     return v < low ? low : v > high ? high : v;
-}
-
-/* Sizes of anything, constant or not; `start` and `end` since version 15. */
-static rv_status fold_shape(rv_onnx_importer *im, const rv_onnx_node *node)
-{
-    const rv_onnx_value *in = rv_onnx_in(im, node, 0);
-    double values[RV_ONNX_MAX_RANK];
-    int64_t start, end;
-    size_t n = 0;
-    if (in == NULL) {
-        return rv_fail(RV_ERR_FORMAT, "node '%.100s' (Shape) has no input",
-                       rv_onnx_node_name(node));
-    }
-    const int64_t rank = in->shape.rank;
-    RV_TRY(rv_onnx_int(&start, node, "start", 0));
-    RV_TRY(rv_onnx_int(&end, node, "end", rank));
-    start = clamp(start < 0 ? start + rank : start, 0, rank);
-    end = clamp(end < 0 ? end + rank : end, 0, rank);
-    for (int64_t i = start; i < end; i++) {
-        values[n++] = (double)in->shape.dim[i];
-    }
-    return set_list(im, node, RV_ONNX_INT64, 1, values, n);
-}
-
-static rv_status fold_size(rv_onnx_importer *im, const rv_onnx_node *node)
-{
-    const rv_onnx_value *in = rv_onnx_in(im, node, 0);
-    size_t count;
-    if (in == NULL || !rv_onnx_count(&count, &in->shape)) {
-        return rv_fail(RV_ERR_FORMAT, "node '%.100s' (Size) has no input", rv_onnx_node_name(node));
-    }
-    const double value = (double)count;
-    return set_list(im, node, RV_ONNX_INT64, 0, &value, 1);
 }
 
 /* --- parts ----------------------------------------------------------------------------------- */
@@ -555,39 +486,39 @@ rv_status rv_onnx_fold(bool *done, rv_onnx_importer *im, const rv_onnx_node *nod
     static const struct {
         const char *op;
         rv_onnx_add *fold;
-        bool always; /* also where an input is no constant */
     } table[] = {
-        {"Constant", fold_constant, true},
-        {"Shape", fold_shape, true},
-        {"Size", fold_size, true},
-        {"ConstantOfShape", fold_constant_of_shape, false},
-        {"Gather", fold_gather, false},
-        {"Slice", fold_slice, false},
-        {"Transpose", fold_transpose, false},
-        {"Concat", fold_concat, false},
-        {"Cast", fold_cast, false},
-        {"Expand", fold_expand, false},
-        {"Add", fold_arithmetic, false},
-        {"Sub", fold_arithmetic, false},
-        {"Mul", fold_arithmetic, false},
-        {"Div", fold_arithmetic, false},
-        {"Pow", fold_arithmetic, false},
-        {"Min", fold_arithmetic, false},
-        {"Max", fold_arithmetic, false},
-        {"Neg", fold_function, false},
-        {"Abs", fold_function, false},
-        {"Sqrt", fold_function, false},
-        {"Floor", fold_function, false},
-        {"Ceil", fold_function, false},
-        {"Reciprocal", fold_function, false},
+        {"ConstantOfShape", fold_constant_of_shape},
+        {"Gather", fold_gather},
+        {"Slice", fold_slice},
+        {"Transpose", fold_transpose},
+        {"Concat", fold_concat},
+        {"Cast", fold_cast},
+        {"Expand", fold_expand},
+        {"Add", fold_arithmetic},
+        {"Sub", fold_arithmetic},
+        {"Mul", fold_arithmetic},
+        {"Div", fold_arithmetic},
+        {"Pow", fold_arithmetic},
+        {"Min", fold_arithmetic},
+        {"Max", fold_arithmetic},
+        {"Neg", fold_function},
+        {"Abs", fold_function},
+        {"Sqrt", fold_function},
+        {"Floor", fold_function},
+        {"Ceil", fold_function},
+        {"Reciprocal", fold_function},
     };
+    rv_onnx_add *source = rv_onnx_find_source(node->op);
     const bool constant = all_constant(im, node);
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (strcmp(table[i].op, node->op) == 0 && (constant || table[i].always)) {
+    *done = source != NULL;
+    if (source != NULL) {
+        return source(im, node);
+    }
+    for (size_t i = 0; constant && i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(table[i].op, node->op) == 0) {
             *done = true;
             return table[i].fold(im, node);
         }
     }
-    *done = false;
     return constant ? fold_view(done, im, node) : RV_OK;
 }

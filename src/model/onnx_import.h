@@ -98,6 +98,8 @@ RV_NODISCARD rv_status rv_onnx_reshaped(bool *done, rv_onnx_shape *out, const rv
 rv_onnx_add *rv_onnx_find_layer(const char *op);
 rv_onnx_add *rv_onnx_find_elementwise(const char *op);
 rv_onnx_add *rv_onnx_find_shaping(const char *op);
+/** Nodes whose outputs are constants, whatever they read. */
+rv_onnx_add *rv_onnx_find_source(const char *op);
 
 /** Computes a node whose inputs are all constants, or which wants only their shapes. *done is false where it is no such
  *  node. */
