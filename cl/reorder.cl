@@ -60,6 +60,7 @@ __kernel void reorder_to_plain(__global float *y, __global const floatB *x, int 
     y += (picture * c + block * B) * pixels;
     int p = r.begin;
 #if !RV_GPU_FORM
+    const int large = !accumulate && rv_is_large((float)n * (float)c * (float)pixels);
     for (; p + B <= r.end; p += B) {
         floatB v[B];
 #pragma unroll
@@ -71,7 +72,7 @@ __kernel void reorder_to_plain(__global float *y, __global const floatB *x, int 
         for (int b = 0; b < B; b++) {
             if (b < channels) {
                 __global float *to = y + b * pixels + p;
-                vstoreB(accumulate ? vloadB(0, to) + v[b] : v[b], 0, to);
+                rv_store_past(accumulate ? vloadB(0, to) + v[b] : v[b], to, large);
             }
         }
     }

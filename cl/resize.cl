@@ -154,7 +154,7 @@ static inline row_weights weights_of_rows(__global float *workspace, int table, 
 }
 
 static inline void resize_rows_vectors(__global float *y, __global const float *x, row_weights w,
-                                       int columns, int accumulate)
+                                       int columns, int accumulate, int large)
 {
     floatB sum[ROWS_TOGETHER][TOGETHER];
 #pragma unroll
@@ -188,7 +188,8 @@ static inline void resize_rows_vectors(__global float *y, __global const float *
         for (int k = 0; k < TOGETHER; k++) {
             if (r < w.rows) {
                 __global float *to = y + r * columns;
-                vstoreB(accumulate ? vloadB(k, to) + sum[r][k] : sum[r][k], k, to);
+                rv_store_past(accumulate ? vloadB(k, to) + sum[r][k] : sum[r][k], to + k * B,
+                              large);
             }
         }
     }
@@ -209,12 +210,13 @@ __kernel void resize_rows(__global float *y, __global const float *x, __global f
     if (plane >= planes) {
         return;
     }
+    const int large = !accumulate && rv_is_large((float)planes * (float)to * (float)columns);
     const row_weights w = weights_of_rows(workspace, table, to, taps, row);
     y += y_at + (plane * to + row) * columns;
     x += x_at + (plane * from + table_ranges(workspace, table)[2 * row]) * columns;
     int column = begin;
     for (; column + TOGETHER * B <= min(begin + run * B, columns); column += TOGETHER * B) {
-        resize_rows_vectors(y + column, x + column, w, columns, accumulate);
+        resize_rows_vectors(y + column, x + column, w, columns, accumulate, large);
     }
     for (; column < min(begin + run * B, columns); column += B) {
         for (int r = 0; r < w.rows; r++) {
@@ -295,14 +297,16 @@ static inline void turn(floatB *turned, __global const float *x, int rows, int f
 
 /* B columns of sums, a row in each lane, to y. */
 static inline void turn_back(__global float *y, floatB *sums, int rows, int to, int columns,
-                             int accumulate)
+                             int accumulate, int large)
 {
     rv_transpose(sums);
     for (int r = 0; r < rows; r++) {
         __global float *at = y + r * to;
-        rv_prefetch_write(at + 4 * B);
+        if (!large) {
+            rv_prefetch_write(at + 4 * B);
+        }
         if (columns == B) {
-            vstoreB(accumulate ? vloadB(0, at) + sums[r] : sums[r], 0, at);
+            rv_store_past(accumulate ? vloadB(0, at) + sums[r] : sums[r], at, large);
             continue;
         }
         float lane[B];
@@ -325,6 +329,7 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
         return;
     }
     const int n_rows = min(B, rows - row);
+    const int large = !accumulate && rv_is_large((float)rows * (float)to);
     __global const int *range = table_ranges(workspace, table);
     const int stop = range[2 * (end - 1)] + range[2 * (end - 1) + 1]; /* of what the run reads */
     floatB turned[TURNED];
@@ -361,7 +366,7 @@ __kernel void resize_columns(__global float *y, __global const float *x, __globa
             }
             sums[b] = t < count ? even + weight[t] * turned[start - first + t] + odd : even + odd;
         }
-        turn_back(y + column, sums, n_rows, to, columns, accumulate);
+        turn_back(y + column, sums, n_rows, to, columns, accumulate, large);
     }
 }
 

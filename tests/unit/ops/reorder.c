@@ -17,6 +17,7 @@ static const rv_op_case cases[] = {
     CASE("channels beside a block", 2, 17, 31, 33),
     CASE("a picture", 1, 3, 63, 65),
     CASE("many channels", 2, 65, 1, 1),
+    CASE("more than caches keep", 1, 17, 256, 252),
 };
 
 RV_OP_CASES(reorder, twin_reorder, true, cases);
