@@ -516,6 +516,6 @@ compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
 
 @test "an unknown layer names the nearest" {
     fails 1 "the nearest is 'relu2'" stylize photo.png -s style.png "${quick[@]}" --content-layers rellu2
-    fails 2 "no layers" stylize photo.png -s style.png --content-layers relu2
+    fails 2 "no layers" stylize photo.png -s style.png --model patches --content-layers relu2
     only
 }
