@@ -10,12 +10,14 @@
 #include "base/memory.h"
 #include "base/pool.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     SMALLEST_LEVEL = 12, /* pixels of its shorter side */
+    SMALLEST_STYLE = 4,  /* likewise, where a network looks at it */
     STYLE_TERMS = 3,     /* of a level */
     COLOURS = 6,         /* whitened, and their negatives */
     ORIENTATIONS = 8,
@@ -177,27 +179,35 @@ rv_status rv_patch_terms_build(rv_patch_terms *p, rv_graph *graph, rv_value pict
     return RV_OK;
 }
 
+static rv_status fail_small(const char *what, int side, int needed)
+{
+    return rv_fail(RV_ERR_SHAPE,
+                   "%s is %d pixels there on its shorter side, too few to have a texture: %d at "
+                   "least are needed",
+                   what, side, needed);
+}
+
 rv_status rv_patch_levels(int *n, const rv_scale *scale, int least)
 {
     const rv_planar *content = &scale->content;
-    int side = content->width < content->height ? content->width : content->height;
-    const char *what = "the photo, margin included,";
+    int style = INT_MAX;
     for (int i = 0; i < scale->n_styles; i++) {
         const rv_planar *s = &scale->styles[i];
         const int shorter = s->width < s->height ? s->width : s->height;
-        what = shorter < side ? "a style" : what;
-        side = shorter < side ? shorter : side;
+        style = shorter < style ? shorter : style;
     }
-    const int shortest = side;
-    for (*n = 0; *n < RV_LEVELS && side >= SMALLEST_LEVEL; side = (side + 1) / 2) {
+    const int photo = content->width < content->height ? content->width : content->height;
+    const int shortest = style < photo ? style : photo;
+    *n = 0;
+    for (int side = shortest; *n < RV_LEVELS && side >= SMALLEST_LEVEL; side = (side + 1) / 2) {
         (*n)++;
     }
-    return *n >= least
-               ? RV_OK
-               : rv_fail(RV_ERR_SHAPE,
-                         "%s is %d pixels there on its shorter side, too few to have a texture: "
-                         "%d at least are needed",
-                         what, shortest, SMALLEST_LEVEL);
+    if (least == 0 && style < SMALLEST_STYLE) {
+        return fail_small("a style", style, SMALLEST_STYLE);
+    }
+    return *n >= least ? RV_OK
+                       : fail_small(style < photo ? "a style" : "the photo, margin included,",
+                                    shortest, SMALLEST_LEVEL);
 }
 
 /* --- what the style teaches ------------------------------------------------------------------ */

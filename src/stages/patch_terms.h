@@ -25,7 +25,7 @@ typedef struct rv_patch_terms {
 } rv_patch_terms;
 
 /** Counts the levels that both the photo with its margin and all styles have, at most RV_LEVELS.
- *  @return RV_ERR_SHAPE where there are fewer than `least`, 0 or 1. */
+ *  @return RV_ERR_SHAPE where there are fewer than `least`, 0 or 1, or a style has no texture. */
 RV_NODISCARD rv_status rv_patch_levels(int *n, const rv_scale *scale, int least);
 /** Adds the nodes of some levels: those of a level have the same numbers however many follow. */
 RV_NODISCARD rv_status rv_patch_terms_build(rv_patch_terms *p, rv_graph *graph, rv_value picture,
