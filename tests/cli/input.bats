@@ -109,7 +109,7 @@ refused() {
         fails 1 "a style is 1 pixels there" stylize "$good" -s "$BATS_FILE_TMPDIR/dot.png" -o dot.png --model $model
     done
     fails 1 "a style, 1 x 1 pixels there: 'pool1'" stylize -q "$good" -s "$BATS_FILE_TMPDIR/dot.png" -o dot.png \
-        --model "$BATS_FILE_TMPDIR/tiny.prototxt" --content-layers relu2 --style-layers relu2
+        --model "$BATS_FILE_TMPDIR/tiny.prototxt" --preset gatys --content-layers relu2 --style-layers relu2
     [ ! -e dot.png ]
 }
 
@@ -122,7 +122,7 @@ refused() {
     fails 1 "none.caffemodel" classify none.caffemodel good.png
     fails 1 "the nearest is 'vgg16' ('reverie models list' names all)" models info vgg18
     fails 1 "the nearest is 'squeezenet'" stylize good.png -s good.png --model sqeezenet
-    fails 1 "tiny.prototxt holds text, not a picture" classify good.png tiny.prototxt
+    fails 2 "'tiny.prototxt' is taken for a model" classify tiny.prototxt
     fails 1 "is a folder" models info folder.jpg
     fails 1 "none.prototxt" models info dots.caffemodel --graph none.prototxt
 }
