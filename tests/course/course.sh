@@ -20,6 +20,11 @@ lesson=$(awk -v title="## $number. " '/^## /{ on = index($0, title) == 1 } on' "
 commands=$(sed -n 's/^    //p' <<<"$lesson")
 checks=$(sed -n 's/^<!-- check: \(.*\) -->$/\1/p' <<<"$lesson")
 
+if [ -z "$checks" ] || [ "$(grep -c '<!-- check:' <<<"$lesson")" -ne "$(wc -l <<<"$checks")" ]; then
+    echo "lesson $number: each lesson needs a check, which is a line of its own"
+    exit 1
+fi
+
 # needs NAME FILE: the lesson uses NAME, and FILE is there for it; or it is skipped.
 needs() {
     grep -q "$1" <<<"$commands" || return 1
