@@ -25,10 +25,11 @@ static inline floatV down(rows r, int column)
 }
 
 __kernel void binomial_pool_forward(__global floatV *y, __global const floatV *x, int n, int c,
-                                    int4 size, int run)
+                                    int4 size, int run, int first)
 {
     const int runs = (size.s3 + run - 1) / run;
-    const int i = rv_index(), line = i / runs, plane = line / size.s2, row = line % size.s2;
+    const int i = rv_index_from(first), line = i / runs, plane = line / size.s2,
+              row = line % size.s2;
     if (plane >= n * rv_blocks(c)) {
         return;
     }

@@ -36,11 +36,10 @@ static rv_int4 size_of(const rv_node *n)
 }
 
 /* Work-items for `rows` rows of each plane, which take so many windows of theirs each. */
-static rv_grid grid_of(const rv_node *n, rv_device *device, int32_t rows)
+static size_t items(const rv_node *n, const rv_device *device, int32_t rows)
 {
     const rv_tensor *y = n->out[0];
-    return rv_grid_items(
-        device, rv_lanes_items(device, rv_lanes_planes(y) * (size_t)rows, y->shape.dim[3]));
+    return rv_lanes_items(device, rv_lanes_planes(y) * (size_t)rows, y->shape.dim[3]);
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -48,9 +47,11 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const kernels *k = n->priv;
     const int32_t *d = n->in[0]->shape.dim, run = rv_lanes_run(e->device);
     const rv_int4 size = size_of(n);
-    return rv_launch(e->device, k->forward, grid_of(n, e->device, size.s[2]),
+    const size_t bytes = rv_tensor_bytes(n->in[0]) + rv_tensor_bytes(n->out[0]);
+    return rv_launch(e->device, k->forward,
+                     rv_lanes_grid(e->device, items(n, e->device, size.s[2]), bytes),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer), RV_ARG(d[0]),
-                             RV_ARG(d[1]), RV_ARG(size), RV_ARG(run)));
+                             RV_ARG(d[1]), RV_ARG(size), RV_ARG(run), RV_FIRST));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -60,7 +61,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t *d = n->in[0]->shape.dim, run = rv_lanes_run(e->device);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
     const rv_int4 size = size_of(n);
-    return rv_launch(e->device, k->backward, grid_of(n, e->device, size.s[0]),
+    return rv_launch(e->device, k->backward,
+                     rv_grid_items(e->device, items(n, e->device, size.s[0])),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer), RV_ARG(d[0]),
                              RV_ARG(d[1]), RV_ARG(size), RV_ARG(run), RV_ARG(accumulate)));
 }

@@ -39,11 +39,11 @@ enum {
     RV_OP_SELECTS =
         1u << 13, /**< each output is one of the values of input 0, to which backward hands its
                                   gradient; backward honours rv_node.slope, and then reads the output */
-    RV_OP_HALVES =
-        1u << 15, /**< takes about half of what varies around 0, as max(x, 0) does: weights before
-                                  it start larger */
-    RV_OP_JOINS = 1u << 14 /**< the output is the inputs one behind the other; forward honours
+    RV_OP_JOINS = 1u << 14, /**< the output is the inputs one behind the other; forward honours
                                 rv_node.placed */
+    RV_OP_HALVES =
+        1u << 15 /**< takes about half of what varies around 0, as max(x, 0) does: weights before
+                                  it start larger */
 };
 
 /** Bits of `wanted` and `accumulate`. */
