@@ -68,7 +68,7 @@ typedef struct rv_train_options {
     double unfreeze_rate;    /**< learning rate of the second; 0: a tenth of the first */
     const char *layer_rates; /**< "conv1_*=0.1,fc6=2": factors of the learning rate; NULL: 1 */
     int epochs;              /**< default 10 */
-    int64_t max_steps;       /**< stop there, as Ctrl-C does; 0: no limit */
+    int64_t max_steps;       /**< stop there, as Ctrl-C does, in each phase; 0: no limit */
     double time_limit;       /**< seconds, likewise; 0: no limit */
     int batch;               /**< pictures of a step; default 64 */
     int accumulate;          /**< batches whose gradients are added up for an update; default 1 */

@@ -122,8 +122,9 @@ static rv_status position_text(char **out, const rv_train_run *run)
     return *out != NULL ? RV_OK : rv_fail(RV_ERR_MEMORY, "no memory for a checkpoint");
 }
 
-static void read_position(rv_train_position *p, const json_t *json)
+static void read_position(rv_train_run *run, const json_t *json)
 {
+    rv_train_position *p = &run->at;
     const json_t *best = json_object_get(json, "best"), *rate = json_object_get(json, "rate");
     *p = (rv_train_position){.batches = whole(json, "batches"),
                              .steps = whole(json, "steps"),
@@ -133,7 +134,8 @@ static void read_position(rv_train_position *p, const json_t *json)
                              .waited = whole(json, "waited")};
     p->rate = (rv_rate_state){number(rate, "best", INFINITY), whole(rate, "waited"),
                               whole(rate, "falls")};
-    p->best = (rv_train_epoch){.epoch = (int)whole(best, "epoch"),
+    p->best = (rv_train_epoch){.phase = run->phase,
+                               .epoch = (int)whole(best, "epoch"),
                                .steps = whole(best, "steps"),
                                .loss = number(best, "loss", NAN),
                                .accuracy = number(best, "accuracy", NAN),
@@ -297,7 +299,7 @@ static rv_status load(rv_train_run *run, const rv_safetensors *file, const char 
         status = read_arrays(run, file);
     }
     if (status == RV_OK) {
-        read_position(&run->at, json);
+        read_position(run, json);
         rv_update_set_steps(run->update, run->at.steps);
         rv_plan_set_run(run->plan, (uint32_t)run->at.batches);
         rv_params_changed(run->params);
@@ -340,7 +342,7 @@ rv_status rv_train_was_finished(bool *out, rv_train_run *run)
         status = read_notes(&json, run, file, path);
     }
     if (status == RV_OK && json_is_true(json_object_get(json, "finished"))) {
-        read_position(&run->at, json);
+        read_position(run, json);
         *out = true;
     }
     json_decref(json);

@@ -134,20 +134,29 @@ Test(train_phases, they_go_on_from_either)
     rv_train_result result;
     o.unfreeze_from = "hidden1";
     o.unfreeze_rate = 0.02;
-    RV_ASSERT_OK(run(&result, "whole", &o));
-    o.max_steps = 5; /* of each phase */
+    o.unfreeze_epochs = 3;
+    RV_ASSERT_OK(run(&result, "whole", &o)); /* 18 steps and 27 */
+    o.max_steps = 5;                         /* of each phase */
     RV_ASSERT_OK(run(&result, "parts", &o));
     cr_assert_not(result.finished);
     cr_assert_not(rv_path_exists(rv_test_path("parts/last.safetensors")));
     o.resume = true;
-    o.max_steps = 15; /* in the second epoch of nine steps */
+    o.max_steps = 12;
+    for (int i = 0; i < 2; i++) { /* no step further the second time: the best is one of before */
+        RV_ASSERT_OK(run(&result, "parts", &o));
+        cr_assert(!result.finished && result.best.epoch == 1);
+        cr_assert_eq(result.best.phase, 1);
+    }
+    o.max_steps = 20; /* in the third epoch of the second */
     RV_ASSERT_OK(run(&result, "parts", &o));
+    cr_assert(!result.finished && result.last.phase == 2 && result.last.epoch == 2);
     o.max_steps = 0;
     RV_ASSERT_OK(run(&result, "parts", &o));
     cr_assert(result.finished);
     assert_same_files("parts/best.safetensors", "whole/best.safetensors");
     RV_ASSERT_OK(run(&result, "parts", &o));
     cr_assert(result.finished && result.last.epoch == 0 && result.best.epoch > 0);
+    cr_assert_eq(result.best.phase, 2);
 }
 
 Test(train_phases, what_is_wrong_is_said_before_the_first)
