@@ -75,9 +75,10 @@ static rv_status freeze_down(rv_train_run *run, const char *layer, bool itself)
     RV_TRY(rv_graph_find(run->graph.graph, &value, layer));
     const int last = rv_graph_producer(run->graph.graph, value);
     if (last >= 0) {
+        const bool stays = run->frozen[last] || itself;
         run->frozen[last] = true;
         mark_below(run, last);
-        run->frozen[last] = itself;
+        run->frozen[last] = stays;
     }
     return RV_OK;
 }

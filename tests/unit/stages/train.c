@@ -223,6 +223,7 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     o.model = head;
     o.head = NULL;
     o.freeze_until = "relu2";
+    o.freeze_below = "norm1"; /* says nothing of norm1, which relu2 needs */
     o.layer_rates = "conv3=0.1, norm3=0";
     o.epochs = 1;
     RV_ASSERT_OK(run(&result, "fine", &o));
