@@ -193,7 +193,8 @@ bool rv_diagnosis_watches(const rv_train_run *run)
 {
     const int64_t per_epoch = run->batches_per_epoch / run->options.accumulate;
     const int64_t apart = per_epoch > WATCHED_STEPS ? per_epoch / WATCHED_STEPS : 1;
-    return run->diagnosis != NULL && (run->at.steps % per_epoch + 1) % apart == 0;
+    const int64_t behind = per_epoch - 1 - run->at.steps % per_epoch; /* steps of the epoch */
+    return run->diagnosis != NULL && behind % apart == 0;
 }
 
 rv_status rv_diagnosis_before_step(rv_diagnosis *d, rv_train_run *run)

@@ -348,6 +348,31 @@ Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
     cr_assert_eq(result.last.n_layers, 0);
 }
 
+/* 17 steps are more than are watched. */
+Test(train, a_diagnosis_watches_the_last_step_whatever_an_epoch_has)
+{
+    rv_train_options o = bars("mlp:20");
+    rv_train_result result;
+    notes n = {.n = 0};
+    o.batch = 9;
+    o.epochs = 1;
+    o.diagnose = true;
+    o.on_epoch = take_layers;
+    o.payload = &n;
+    o.max_steps = 16;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert_eq(n.n, 0);
+    o.max_steps = 0;
+    o.resume = true;
+    RV_ASSERT_OK(run(&result, "run", &o));
+    cr_assert(result.finished && result.last.steps == 17);
+    cr_assert_eq(n.n, 2);
+    for (int i = 0; i < 2; i++) {
+        const rv_train_layer *l = &n.layers[i];
+        cr_assert(l->gradient > 0 && l->weight > 0 && l->update > 0, "%g", l->gradient);
+    }
+}
+
 /* Colour pictures of two classes: a bright half above, or to the left. */
 static void write_colours(void)
 {
