@@ -39,12 +39,6 @@ static rv_status add_segment(rv_params *params, rv_device *device, const rv_para
     return RV_OK;
 }
 
-static const rv_param *segment_param(rv_graph *graph, const rv_segment *s)
-{
-    return s->state ? rv_graph_state(graph, s->node, s->index)
-                    : rv_graph_param(graph, s->node, s->index);
-}
-
 static rv_status place(rv_tensor *out, rv_buffer *arena, const rv_segment *s, rv_shape shape)
 {
     *out = (rv_tensor){shape, RV_PLAIN, 1, NULL};
@@ -55,7 +49,7 @@ static rv_status upload(rv_params *params, rv_device *device, rv_graph *graph)
 {
     for (size_t i = 0; i < params->n; i++) {
         const rv_segment *s = &params->segments[i];
-        const rv_param *p = segment_param(graph, s);
+        const rv_param *p = rv_segment_param(graph, s);
         RV_TRY(place(&params->tensors[i].value, params->values, s, p->shape));
         RV_TRY(rv_buffer_write(device, params->values, s->offset * sizeof(float), p->data,
                                s->count * sizeof(float)));
@@ -140,6 +134,12 @@ const rv_segment *rv_params_segments(const rv_params *params, size_t *n)
 {
     *n = params->n;
     return params->segments;
+}
+
+const rv_param *rv_segment_param(rv_graph *graph, const rv_segment *s)
+{
+    return s->state ? rv_graph_state(graph, s->node, s->index)
+                    : rv_graph_param(graph, s->node, s->index);
 }
 
 static placed *find(rv_params *params, int node, int index, bool state)

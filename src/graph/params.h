@@ -27,6 +27,8 @@ rv_buffer *rv_params_values(rv_params *params);
 rv_buffer *rv_params_gradients(rv_params *params);
 size_t rv_params_floats(const rv_params *params);
 const rv_segment *rv_params_segments(const rv_params *params, size_t *n);
+/** The parameter, or running statistic, of a segment; borrowed from the graph. */
+const rv_param *rv_segment_param(rv_graph *graph, const rv_segment *segment);
 /** Tensors of one parameter, NULL where there is none; borrowed. */
 rv_tensor *rv_params_tensor(rv_params *params, int node, int index);
 rv_tensor *rv_params_gradient(rv_params *params, int node, int index);

@@ -59,12 +59,6 @@ static void release_arrays(arrays *a)
     free(a->tensors);
 }
 
-static const rv_param *param_of(const rv_train_run *run, const rv_segment *s)
-{
-    return s->state ? rv_graph_state(run->graph.graph, s->node, s->index)
-                    : rv_graph_param(run->graph.graph, s->node, s->index);
-}
-
 /* A tensor for each segment of each array; a moment has none for running statistics. */
 static rv_status name_tensors(arrays *a, const rv_train_run *run)
 {
@@ -74,7 +68,7 @@ static rv_status name_tensors(arrays *a, const rv_train_run *run)
     RV_TRY(rv_alloc(&a->names, n * (size_t)a->n, sizeof *a->names, "a checkpoint"));
     for (int i = 0; i < a->n; i++) {
         for (size_t k = 0; k < n; k++) {
-            const rv_param *p = param_of(run, &segments[k]);
+            const rv_param *p = rv_segment_param(run->graph.graph, &segments[k]);
             char **name = &a->names[a->n_tensors];
             RV_TRY(rv_own_tensor_name(name, a->prefix[i], p));
             a->tensors[a->n_tensors++] =
