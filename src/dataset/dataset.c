@@ -144,22 +144,13 @@ static rv_status read_set(rv_dataset *d, const rv_dataset_options *o)
 
 static rv_status check(const rv_dataset *d)
 {
-    size_t used = 0;
-    for (size_t c = 0; c < d->n_classes && used < 2; c++) {
-        for (size_t i = 0; i < d->n_items; i++) {
-            if ((size_t)d->items[i].label == c) {
-                used++;
-                break;
-            }
-        }
-    }
     if (d->n_items == 0) {
         return rv_fail(RV_ERR_USAGE, "%s: there are no labelled pictures", d->path);
     }
     if (d->n_classes == 0) {
         return rv_fail(RV_ERR_USAGE, "%s: no picture has a label", d->path);
     }
-    if (d->task == RV_TASK_CLASSES && used < 2 && d->n_classes < 2) {
+    if (d->task == RV_TASK_CLASSES && d->n_classes < 2) {
         return rv_fail(RV_ERR_USAGE, "%s: all pictures are of one class, '%s'", d->path,
                        d->classes[0]);
     }
