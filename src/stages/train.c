@@ -150,25 +150,30 @@ static rv_status open_recipe(rv_train_run *run)
                                                                   : RV_AUGMENT_COLOUR);
 }
 
-/* A folder that holds no other run, unless that is to be gone on with or replaced. */
+rv_status rv_train_check_folder(bool *there, const char *folder, const rv_train_options *o)
+{
+    char *last;
+    RV_TRY(rv_path_join(&last, folder, "last.safetensors"));
+    *there = rv_path_exists(last);
+    free(last);
+    return *there && !o->resume && !o->resume_if_there && !o->overwrite
+               ? rv_fail(RV_ERR_USAGE,
+                         "%s holds a run already: go on with it (--resume auto), or replace it "
+                         "(--overwrite)",
+                         folder)
+               : RV_OK;
+}
+
 static rv_status open_folder(rv_train_run *run, bool *resume)
 {
     const rv_train_options *o = &run->options;
-    char *last;
-    RV_TRY(rv_train_path(&last, run, "last.safetensors"));
-    const bool there = rv_path_exists(last);
-    rv_status status = RV_OK;
-    *resume = o->resume || (o->resume_if_there && there);
+    bool there;
+    RV_TRY(rv_train_check_folder(&there, run->folder, o));
     if (o->resume && !there) {
-        status = rv_fail(RV_ERR_NOT_FOUND, "there is no checkpoint %s to go on from", last);
-    } else if (there && !*resume && !o->overwrite) {
-        status = rv_fail(RV_ERR_USAGE,
-                         "%s holds a run already: go on with it (--resume auto), or replace it "
-                         "(--overwrite)",
-                         run->folder);
+        return rv_fail(RV_ERR_NOT_FOUND, "there is no checkpoint %s/last.safetensors to go on from",
+                       run->folder);
     }
-    free(last);
-    RV_TRY(status);
+    *resume = there && (o->resume || o->resume_if_there);
     return rv_folder_make(run->folder, 0777);
 }
 

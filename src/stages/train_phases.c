@@ -41,22 +41,6 @@ static rv_train_options second_phase(const rv_train_options *o, const char *mode
     return out;
 }
 
-/* A run that must not be replaced is found before the first phase, not behind it. */
-static rv_status check_folder(const char *folder, const rv_train_options *o)
-{
-    char *last;
-    RV_TRY(rv_path_join(&last, folder, "last.safetensors"));
-    const bool taken = rv_path_exists(last) && !o->resume && !o->resume_if_there && !o->overwrite;
-    const rv_status status =
-        taken ? rv_fail(RV_ERR_USAGE,
-                        "%s holds a run already: go on with it (--resume auto), or replace it "
-                        "(--overwrite)",
-                        folder)
-              : RV_OK;
-    free(last);
-    return status;
-}
-
 static void compare(const rv_train_options *o, const rv_train_epoch *head,
                     const rv_train_epoch *all, const char *folder)
 {
@@ -97,7 +81,9 @@ rv_status rv_train_phases(rv_train_result *result, rv_device *device, const char
                           const char *folder, const rv_train_options *options)
 {
     char *head = NULL, *best = NULL;
-    rv_status status = check_folder(folder, options);
+    bool there;
+    /* A run that must not be replaced is found before the first phase, not behind it. */
+    rv_status status = rv_train_check_folder(&there, folder, options);
     if (status == RV_OK) {
         status = rv_path_join(&head, folder, "head");
     }

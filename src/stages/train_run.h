@@ -159,6 +159,9 @@ size_t rv_train_row_floats(const rv_train_run *run);
 rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset subset,
                                           bool from_table);
 
+/** train.c: whether there is a run in the folder. RV_ERR_USAGE: the options neither go on with it nor replace it. */
+RV_NODISCARD rv_status rv_train_check_folder(bool *there, const char *folder,
+                                             const rv_train_options *o);
 /** train.c: all that a training needs, at its start or where its checkpoint is. Release also after a failure. */
 RV_NODISCARD rv_status rv_train_prepare(rv_train_run *run);
 void rv_train_release(rv_train_run *run);
