@@ -176,8 +176,7 @@ rv_status rv_stylize_find_state(rv_stylize_job *j)
     RV_TRY(rv_stylize_state_read(from, j->state, &j->request, o->events));
     if (from->scale >= j->schedule.n || from->descent.done > j->schedule.iterations[from->scale] ||
         (from->descent.done == 0 && from->scale == 0)) {
-        return rv_fail(RV_ERR_FORMAT,
-                       "%s: the state of the run is damaged; remove it to begin anew", j->state);
+        return rv_stylize_state_damaged(j->state);
     }
     if (from->other_weights && o->optimizer == RV_OPTIMIZER_LBFGS) {
         from->descent.n_arrays = 0; /* what it remembers of others leads nowhere */

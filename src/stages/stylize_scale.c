@@ -128,9 +128,7 @@ static rv_status start_picture(const rv_stylize_job *j, rv_planar *out, const rv
         const rv_planar kept = {j->from.width, j->from.height, j->from.descent.picture};
         return kept.width == scale->content.width && kept.height == scale->content.height
                    ? rv_planar_pad(out, &kept, 0)
-                   : rv_fail(RV_ERR_FORMAT,
-                             "%s: the state of the run is damaged; remove it to begin anew",
-                             j->state);
+                   : rv_stylize_state_damaged(j->state);
     }
     if (j->picture.data != NULL) {
         RV_TRY(rv_planar_resize(&inner, j->s->device, &j->picture, width, height));

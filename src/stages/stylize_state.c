@@ -148,7 +148,7 @@ static rv_status check_request(rv_stylize_state *s, const json_t *then, const ch
     return RV_OK;
 }
 
-static rv_status fail_damaged(const char *path)
+rv_status rv_stylize_state_damaged(const char *path)
 {
     return rv_fail(RV_ERR_FORMAT, "%s: the state of the run is damaged; remove it to begin anew",
                    path);
@@ -174,7 +174,7 @@ static rv_status read_position(rv_stylize_state *s, const json_t *json, const ch
     d->loss = json_number_value(json_object_get(json, "loss"));
     if (s->scale < 0 || s->iterations < 0 || s->width < 0 || s->height < 0 || d->done < 0 ||
         s->iterations < d->done || json_array_size(numbers) > RV_MEMORY_NUMBERS) {
-        return fail_damaged(path);
+        return rv_stylize_state_damaged(path);
     }
     d->n_numbers = (int)json_array_size(numbers);
     for (int i = 0; i < d->n_numbers; i++) {
@@ -219,12 +219,12 @@ static rv_status find_arrays(rv_stylize_state *s, const json_t *at, const char *
     const json_t *floats = json_object_get(at, "floats");
     rv_descent_state *d = &s->descent;
     if (json_array_size(floats) > RV_MEMORY_ARRAYS) {
-        return fail_damaged(path);
+        return rv_stylize_state_damaged(path);
     }
     for (int i = 0; i < (int)json_array_size(floats); i++) {
         const int n = whole(json_array_get(floats, (size_t)i), 1);
         if (n < 0) {
-            return fail_damaged(path);
+            return rv_stylize_state_damaged(path);
         }
         d->floats[i] = (size_t)n;
         d->n_arrays++;

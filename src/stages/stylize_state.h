@@ -34,6 +34,8 @@ RV_NODISCARD rv_status rv_stylize_state_write(const char *path, const rv_stylize
 RV_NODISCARD rv_status rv_stylize_state_read(rv_stylize_state *out, const char *path,
                                              const rv_stylize_request *request,
                                              const rv_events *events);
+/** Says that what was read does not fit the run. @return RV_ERR_FORMAT */
+RV_NODISCARD rv_status rv_stylize_state_damaged(const char *path);
 
 /** Chains the samples and the size of a picture to a hash, see rv_hash(). */
 uint64_t rv_picture_hash(uint64_t hash, const rv_image *image);
