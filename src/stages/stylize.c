@@ -165,7 +165,8 @@ void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)
     }
 }
 
-rv_status rv_stylize_find_state(rv_stylize_job *j)
+/* Where j->state is set: what was asked for, and with options.resume where to go on. */
+static rv_status find_state(rv_stylize_job *j)
 {
     const rv_stylize_options *o = &j->s->options;
     rv_stylize_state *from = &j->from;
@@ -201,7 +202,7 @@ static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *
     if (s->objective == NULL) {
         RV_TRY(rv_objective_create(&s->objective, s->device, s->model, s->recipe, &s->options));
     }
-    RV_TRY(rv_stylize_find_state(j));
+    RV_TRY(find_state(j));
     rv_status status = RV_OK;
     for (int i = j->from.scale; i < j->schedule.n && status == RV_OK; i++) {
         status = rv_stylize_run_scale(j, i);

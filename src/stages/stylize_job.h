@@ -44,13 +44,9 @@ typedef struct rv_stylize_job {
 
 /** Size of the picture at a scale, without margin. */
 void rv_stylize_fit(const rv_stylize_job *j, int scale, int *width, int *height);
-/** Pixels times iterations of a scale. */
-double rv_stylize_work(const rv_stylize_job *j, int scale);
 /** Moves j->picture through one scale. RV_ERR_CANCELLED: it is the picture so far. */
 RV_NODISCARD rv_status rv_stylize_run_scale(rv_stylize_job *j, int index);
 
-/** Where j->state is set: what was asked for, and with options.resume where to go on. */
-RV_NODISCARD rv_status rv_stylize_find_state(rv_stylize_job *j);
 /** Keeps a state; a failure is said, but no reason to stop. */
 void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent);
 

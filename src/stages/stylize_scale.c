@@ -25,7 +25,8 @@ void rv_stylize_fit(const rv_stylize_job *j, int scale, int *width, int *height)
     rv_picture_fit(width, height, j->schedule.size[scale]);
 }
 
-double rv_stylize_work(const rv_stylize_job *j, int scale)
+/* Pixels times iterations of a scale. */
+static double work_of(const rv_stylize_job *j, int scale)
 {
     int width, height;
     rv_stylize_fit(j, scale, &width, &height);
@@ -41,10 +42,10 @@ static void start_scale(rv_stylize_job *j, int scale)
     j->margin = rv_style_recipe_margin(j->s->recipe, j->schedule.size[scale]);
     j->scale_start = j->scale_work = j->work = j->work_done = 0;
     for (int i = 0; i < j->schedule.n; i++) {
-        j->work += rv_stylize_work(j, i);
-        j->work_done += i < scale ? rv_stylize_work(j, i) : 0;
+        j->work += work_of(j, i);
+        j->work_done += i < scale ? work_of(j, i) : 0;
     }
-    j->pixels = rv_stylize_work(j, scale) / j->schedule.iterations[scale];
+    j->pixels = work_of(j, scale) / j->schedule.iterations[scale];
     j->work_done += j->pixels * done;
     j->done[scale] = done;
     snprintf(j->task, sizeof j->task, "stylize %d px", j->schedule.size[scale]);
@@ -81,17 +82,16 @@ static double deadline(const rv_stylize_job *j)
     if (!(o->time_limit > 0)) {
         return 0;
     }
-    double work = 0, all = 0;
-    for (int i = 0; i < j->schedule.n; i++) {
-        all += rv_stylize_work(j, i);
-        work += i <= j->scale ? rv_stylize_work(j, i) : 0;
+    double work = 0;
+    for (int i = 0; i <= j->scale; i++) {
+        work += work_of(j, i);
     }
     rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
     if (o->output_size > 0) {
         rv_stylize_output(o, j->photo, &width, &height);
     }
     const double finish = FINISH_SECONDS + FINISH_PIXEL * width * height;
-    return j->start + fmax(1e-3, o->time_limit - finish) * work / all;
+    return j->start + fmax(1e-3, o->time_limit - finish) * work / j->work;
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
