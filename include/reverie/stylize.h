@@ -101,6 +101,7 @@ typedef struct rv_stylize_result {
  *  @param model          a network, or one of kind RV_MODEL_PATCHES.
  *  @param styles         n_styles >= 1 pictures.
  *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter.
+ *  @param options        NULL: defaults.
  *  @return RV_ERR_USAGE: an option out of range; RV_ERR_NOT_FOUND: a layer; RV_ERR_SHAPE: the size is too
  *          small for the network; RV_ERR_CANCELLED: a callback asked to stop, *out holds a picture;
  *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */

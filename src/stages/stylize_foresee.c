@@ -64,7 +64,7 @@ static rv_status rehearse(const foresight *f, const rv_stylize_options *options,
 /* The options of a try that nobody is to notice. */
 static rv_stylize_options quietly(const rv_stylize_options *options, rv_events *events)
 {
-    rv_stylize_options o = *options;
+    rv_stylize_options o = rv_stylize_given(options);
     *events = o.events != NULL ? *o.events : (rv_events){0};
     events->progress = NULL;
     o.events = events;

@@ -142,17 +142,23 @@ static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
                          o->output_size, width, height, MAX_PIXELS / 1e6);
 }
 
+rv_stylize_options rv_stylize_given(const rv_stylize_options *options)
+{
+    rv_stylize_options all = RV_STYLIZE_OPTIONS_INIT;
+    if (options != NULL) {
+        /* A caller that was built against an older header has fewer members. */
+        memcpy(&all, options,
+               options->struct_size < sizeof all ? options->struct_size : sizeof all);
+        all.struct_size = sizeof all;
+    }
+    return all;
+}
+
 rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
                              const rv_style_recipe **recipe, const rv_stylize_options *options,
                              const rv_model *model, const rv_image *photo)
 {
-    *out = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
-    if (options != NULL) {
-        /* A caller that was built against an older header has fewer members. */
-        const size_t bytes =
-            options->struct_size < sizeof *out ? options->struct_size : sizeof *out;
-        memcpy(out, options, bytes);
-    }
+    *out = rv_stylize_given(options);
     RV_TRY(check_choices(out, model));
     RV_TRY(rv_style_recipe_find(recipe, out->preset, model));
     RV_TRY(take_numbers(out, *recipe));

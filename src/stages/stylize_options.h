@@ -15,7 +15,10 @@ typedef struct rv_schedule {
     int iterations[RV_MAX_SCALES];
 } rv_schedule;
 
-/** Copies `options` (NULL: defaults) and puts the defaults of the recipe in; `size` becomes the longest
+/** A copy of a caller's options, whole: NULL is all defaults, and so is what an older caller does not know. */
+rv_stylize_options rv_stylize_given(const rv_stylize_options *options);
+
+/** Copies `options` as rv_stylize_given() and puts the defaults of the recipe in; `size` becomes the longest
  *  side of what is styled, `scales` the number that is run, `output_size` more than `size`, or 0.
  *  @param[out] recipe  of the preset for the model.
  *  @return RV_ERR_USAGE names the option that is out of range. */

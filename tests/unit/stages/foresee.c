@@ -8,6 +8,9 @@
 #include "support/device.h"
 
 #include <criterion/criterion.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct work {
     rv_model *model;
@@ -97,6 +100,30 @@ Test(foresee, a_wrong_option_is_named_as_by_stylize)
     RV_ASSERT_FAILS(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, &w.options),
                     RV_ERR_USAGE, "size");
     cr_assert(!rv_device_rehearses(device));
+    rv_device_close(device);
+    end(&w);
+}
+
+/* As rv_stylize() does: no options are the defaults, and older ones end where their caller knew no further. */
+Test(foresee, options_may_be_missing_or_older)
+{
+    work w = begin(small_network());
+    rv_device *device = rv_test_device();
+    const size_t known = offsetof(rv_stylize_options, output_size);
+    rv_stylize_options *older = malloc(known);
+    const rv_stylize_result made = {.rate = 1e-6};
+    rv_stylize_estimate e;
+    cr_assert_not_null(older);
+    w.options.struct_size = known;
+    memcpy(older, &w.options, known);
+    RV_ASSERT_OK(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, older));
+    cr_assert(e.width == 140 && e.height == 122, "%d x %d", e.width, e.height);
+    RV_ASSERT_OK(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, NULL));
+    cr_assert(e.width == 150 && e.height == 131, "%d x %d", e.width, e.height);
+    RV_ASSERT_OK(
+        rv_stylize_foresee_after(&e, device, w.model, w.photo, w.styles, NULL, 1, NULL, &made));
+    cr_assert(e.width == 150 && e.height == 131, "%d x %d", e.width, e.height);
+    free(older);
     rv_device_close(device);
     end(&w);
 }
