@@ -90,7 +90,7 @@ typedef struct rv_stylize_result {
     int styled_width,
         styled_height;   /**< what the model saw: the picture itself, unless it was enlarged */
     char settings[1024]; /**< the options that shaped the picture, defaults resolved: "key=value"
-                                pairs for rv_image_write_options.settings */
+                                pairs for rv_image_write_options.settings; cut off where they are longer */
 } rv_stylize_result;
 
 /** Moves the pixels of `photo` until its features match those of the styles.

@@ -10,6 +10,7 @@
 #include "stages/stylize_job.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,14 +69,12 @@ static rv_status make_image(rv_image **out, const rv_stylize_job *j)
     return status;
 }
 
-static rv_status settings_of(char *out, size_t bytes, const rv_stylize_job *j,
-                             const rv_stylize_options *options)
+static rv_status settings_of(char **out, const rv_stylize_job *j, const rv_stylize_options *options)
 {
     const rv_stylizer *s = j->s;
     const char *content, *style;
     rv_objective_layers(s->objective, &content, &style);
-    return rv_stylize_settings(out, bytes, options, s->model, content, style, s->shares,
-                               s->n_styles);
+    return rv_stylize_settings(out, options, s->model, content, style, s->shares, s->n_styles);
 }
 
 /* Where some scale has not had all of its iterations, " done=150,37". */
@@ -98,7 +97,10 @@ static rv_status add_done(rv_stylize_result *result, const rv_stylize_job *j)
 
 static rv_status fill_result(rv_stylize_result *result, const rv_stylize_job *j)
 {
-    RV_TRY(settings_of(result->settings, sizeof result->settings, j, &j->s->options));
+    char *settings;
+    RV_TRY(settings_of(&settings, j, &j->s->options));
+    snprintf(result->settings, sizeof result->settings, "%s", settings);
+    free(settings);
     RV_TRY(add_done(result, j));
     rv_stylize_fit(j, j->schedule.n - 1, &result->styled_width, &result->styled_height);
     result->iterations = j->iterations;
@@ -125,7 +127,7 @@ static rv_status find_request(rv_stylize_job *j)
 {
     rv_stylize_options o = j->s->options;
     const rv_device_info *device = rv_device_get_info(j->s->device);
-    char settings[sizeof((rv_stylize_result *)0)->settings];
+    char *settings;
     if (j->request.settings != NULL) {
         return RV_OK;
     }
@@ -134,9 +136,12 @@ static rv_status find_request(rv_stylize_job *j)
     RV_TRY(rv_format(&j->request.device, "%s", device->name));
     o.content_weight = o.style_weight = o.tv_weight = 0;
     o.output_size = 0;
-    RV_TRY(settings_of(settings, sizeof settings, j, &o));
-    return rv_format(&j->request.settings, "reverie=" RV_VERSION " pictures=%016llx %s",
-                     (unsigned long long)hash_pictures(j), settings);
+    RV_TRY(settings_of(&settings, j, &o));
+    const rv_status status =
+        rv_format(&j->request.settings, "reverie=" RV_VERSION " pictures=%016llx %s",
+                  (unsigned long long)hash_pictures(j), settings);
+    free(settings);
+    return status;
 }
 
 void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)

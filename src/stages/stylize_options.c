@@ -191,9 +191,9 @@ rv_status rv_stylize_shares(double *out, const double *weights, int n)
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-rv_status rv_stylize_settings(char *out, size_t bytes, const rv_stylize_options *resolved,
-                              const rv_model *model, const char *content_layers,
-                              const char *style_layers, const double *shares, int n_styles)
+rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, const rv_model *model,
+                              const char *content_layers, const char *style_layers,
+                              const double *shares, int n_styles)
 {
     static const char *const inits[] = {"content", "style", "noise", "image"};
     const rv_stylize_options *o = resolved;
@@ -219,11 +219,10 @@ rv_status rv_stylize_settings(char *out, size_t bytes, const rv_stylize_options 
         rv_text_append(&text, " output_size=%d detail=%.6g", o->output_size, o->detail);
     }
     const rv_status status = rv_text_status(&text);
-    if (status == RV_OK) {
-        const size_t n = text.length < bytes - 1 ? text.length : bytes - 1;
-        memcpy(out, text.data, n);
-        out[n] = '\0';
+    *out = text.data;
+    if (status != RV_OK) {
+        rv_text_release(&text);
+        *out = NULL;
     }
-    rv_text_release(&text);
     return status;
 }

@@ -34,9 +34,8 @@ void rv_stylize_output(const rv_stylize_options *resolved, const rv_image *photo
 /** Shares that sum to 1. */
 RV_NODISCARD rv_status rv_stylize_shares(double *out, const double *weights, int n);
 
-/** Writes "key=value" pairs, a space between them, into `out`: what shaped the picture. */
-RV_NODISCARD rv_status rv_stylize_settings(char *out, size_t bytes,
-                                           const rv_stylize_options *resolved,
+/** "key=value" pairs, a space between them: what shaped the picture. Freed with free(). */
+RV_NODISCARD rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved,
                                            const rv_model *model, const char *content_layers,
                                            const char *style_layers, const double *shares,
                                            int n_styles);

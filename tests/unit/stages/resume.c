@@ -234,6 +234,38 @@ Test(resume, takes_other_weights_but_no_other_settings)
     }
 }
 
+/* All settings count, however many: the result has room for 1023 bytes of them. */
+Test(resume, tells_runs_apart_by_settings_of_any_length, .timeout = 60)
+{
+    enum { STYLES = 120 };
+    const rv_image *styles[STYLES];
+    double weights[STYLES];
+    work w;
+    set_up(&w, false, RV_OPTIMIZER_ADAM);
+    for (int i = 0; i < STYLES; i++) {
+        styles[i] = w.style;
+        weights[i] = 1 + 0.01 * i;
+    }
+    w.options.size = 16;
+    w.options.scales = 1;
+    w.options.iterations = 2;
+    w.options.save_every = 1;
+    for (int i = 0; i < 2; i++) {
+        rv_stylizer *s;
+        cr_assert_eq(rv_stylizer_create(&s, w.device, w.model, styles, weights, STYLES, &w.options),
+                     RV_OK);
+        const rv_status status = rv_stylizer_run(&w.out, &w.result, s, w.photo, w.state);
+        cr_assert_eq(status, i == 0 ? RV_OK : RV_ERR_USAGE, "%s", rv_error_message());
+        cr_assert_eq(strlen(w.result.settings), sizeof w.result.settings - 1);
+        rv_stylizer_destroy(s);
+        rv_image_destroy(w.out);
+        w.out = NULL;
+        w.options.resume = true;
+        w.options.seed = 1;
+    }
+    tear_down(&w);
+}
+
 /* Damaged in any byte of its header, or cut anywhere: refused, or a state all the same; never a crash. */
 Test(resume, refuses_damaged_states, .timeout = 300)
 {
