@@ -190,6 +190,7 @@ static rv_status fold_slice(rv_onnx_importer *im, const rv_onnx_node *node)
 {
     const rv_onnx_tensor *t;
     cuts c;
+    bool seen[RV_ONNX_MAX_RANK] = {false};
     int64_t stride[RV_ONNX_MAX_RANK], base = 0;
     RV_TRY(rv_onnx_constant(&t, im, node, 0, "data", false));
     RV_TRY(read_cuts(&c, im, node));
@@ -197,7 +198,8 @@ static rv_status fold_slice(rv_onnx_importer *im, const rv_onnx_node *node)
     strides_of(stride, &t->shape);
     for (size_t i = 0; i < c.n[0]; i++) {
         int axis;
-        RV_TRY(rv_onnx_axis(&axis, c.n[2] > 0 ? c.list[2][i] : (int64_t)i, t->shape.rank));
+        RV_TRY(rv_onnx_take_axis(&axis, seen, node, c.n[2] > 0 ? c.list[2][i] : (int64_t)i,
+                                 t->shape.rank));
         const int64_t size = t->shape.dim[axis];
         const int64_t step = clamp(c.n[3] > 0 ? c.list[3][i] : 1, -INT32_MAX, INT32_MAX);
         int64_t start = clamp(c.list[0][i], -INT32_MAX, INT32_MAX);
@@ -236,12 +238,8 @@ static rv_status fold_transpose(rv_onnx_importer *im, const rv_onnx_node *node)
     }
     for (int i = 0; i < rank; i++) {
         int axis;
-        RV_TRY(rv_onnx_axis(&axis, perm.found ? perm.ints[i] : rank - 1 - i, rank));
-        if (seen[axis]) {
-            return rv_fail(RV_ERR_FORMAT, "node '%.100s' (Transpose): axis %d twice",
-                           rv_onnx_node_name(node), axis);
-        }
-        seen[axis] = true;
+        RV_TRY(
+            rv_onnx_take_axis(&axis, seen, node, perm.found ? perm.ints[i] : rank - 1 - i, rank));
         shape.dim[i] = t->shape.dim[axis];
         stride[i] = own[axis];
     }

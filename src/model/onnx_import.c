@@ -152,6 +152,18 @@ rv_status rv_onnx_axis(int *out, int64_t axis, int rank)
     return RV_OK;
 }
 
+rv_status rv_onnx_take_axis(int *out, bool seen[RV_ONNX_MAX_RANK], const rv_onnx_node *node,
+                            int64_t axis, int rank)
+{
+    RV_TRY(rv_onnx_axis(out, axis, rank));
+    if (seen[*out]) {
+        return rv_fail(RV_ERR_FORMAT, "node '%.100s' (%.60s): axis %d twice",
+                       rv_onnx_node_name(node), node->op, *out);
+    }
+    seen[*out] = true;
+    return RV_OK;
+}
+
 /* --- layers ---------------------------------------------------------------------------------- */
 
 static bool is_layer(const rv_network *network, const char *name)

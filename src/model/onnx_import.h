@@ -67,6 +67,9 @@ int rv_onnx_readers(const rv_onnx *onnx, const char *name);
 RV_NODISCARD rv_status rv_onnx_single_output(const rv_onnx_importer *im, const rv_onnx_node *node);
 /** An axis counted from the front. RV_ERR_UNSUPPORTED: beyond the rank. */
 RV_NODISCARD rv_status rv_onnx_axis(int *out, int64_t axis, int rank);
+/** The same for one axis of a list; `seen` marks those before it. RV_ERR_FORMAT: it is one of them. */
+RV_NODISCARD rv_status rv_onnx_take_axis(int *out, bool seen[RV_ONNX_MAX_RANK],
+                                         const rv_onnx_node *node, int64_t axis, int rank);
 
 /** Starts a layer that reads `in` and whose name is the node's; attributes are then set on *out.
  *  @param suffix  NULL, or what tells it from another layer of the same node. */

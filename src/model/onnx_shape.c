@@ -118,6 +118,7 @@ static rv_status transpose(rv_onnx_shape *out, const rv_onnx_importer *im, const
                            const rv_onnx_value *in)
 {
     rv_onnx_attr perm;
+    bool seen[RV_ONNX_MAX_RANK] = {false};
     int64_t last = -1;
     RV_TRY(rv_onnx_attr_find(&perm, node, "perm"));
     const int rank = in->shape.rank;
@@ -131,7 +132,8 @@ static rv_status transpose(rv_onnx_shape *out, const rv_onnx_importer *im, const
     out->rank = rank;
     for (int i = 0; i < rank; i++) {
         int axis;
-        RV_TRY(rv_onnx_axis(&axis, perm.found ? perm.ints[i] : rank - 1 - i, rank));
+        RV_TRY(
+            rv_onnx_take_axis(&axis, seen, node, perm.found ? perm.ints[i] : rank - 1 - i, rank));
         out->dim[i] = in->shape.dim[axis];
         if (out->dim[i] != 1 && axis < last && !turned) {
             return rv_fail(RV_ERR_UNSUPPORTED, "axes in another order");

@@ -485,6 +485,11 @@ Test(onnx, tensors_that_do_not_fit_are_refused)
             "'g' (Gemm)");
     refuses(HEAD "float s 4 = 1\nBatchNormalization b x,s,s,s,s y", RV_ERR_SHAPE, "weights 's'");
     refuses(HEAD "int64 s 2 = 5 7\nReshape r x,s y", RV_ERR_SHAPE, "1x3x4x4 cannot become 5x7");
+    refuses(HEAD "float c 4 = 1\nint64 b 2 = 3 3\nint64 e 2 = 4 4\nint64 a 2 = 0 -1\n"
+                 "Slice s c,b,e,a d\nAdd - x,d y",
+            RV_ERR_FORMAT, "node 's' (Slice): axis 0 twice");
+    refuses(HEAD "Transpose t x y perm=0,1,1,3", RV_ERR_FORMAT,
+            "node 't' (Transpose): axis 1 twice");
     refuses(HEAD "Mul m x,x y", RV_ERR_UNSUPPORTED, "'m' (Mul: a product of two tensors)");
     refuses(HEAD "float w 2 3 9 9 = 1\nConv c x,w y", RV_ERR_SHAPE, "'c'");
 }
