@@ -162,14 +162,17 @@ static rv_status copy(const char *from, const char *to)
     return status;
 }
 
-/* FOLDER/NAME, a copy of `from`. @param[out] out  NULL: not wanted */
+/* FOLDER/NAME, a copy of `from`; NULL: what a model that was there before had by that name goes.
+ * @param[out] out  NULL: not wanted */
 static rv_status copy_into(char **out, const char *from, const char *folder, const char *stem,
                            const char *extension)
 {
     char *name, *path = NULL;
     RV_TRY(rv_format(&name, "%s%s", stem, extension));
     rv_status status = rv_path_join(&path, folder, name);
-    if (status == RV_OK) {
+    if (status == RV_OK && from == NULL) {
+        (void)remove(path);
+    } else if (status == RV_OK) {
         status = copy(from, path);
     }
     free(name);
@@ -191,7 +194,7 @@ static rv_status copy_all(rv_shelf_item *item, const char *name, const char *pat
     if (status == RV_OK && files->graph != NULL) {
         status = copy_into(NULL, files->graph, folder, name, ".prototxt");
     }
-    if (status == RV_OK && files->labels != NULL) {
+    if (status == RV_OK) {
         status = copy_into(NULL, files->labels, folder, "labels", ".txt");
     }
     if (status == RV_OK) {

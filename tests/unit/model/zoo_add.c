@@ -114,6 +114,29 @@ Test(zoo_add, weights_take_graph_and_class_names_along)
     cr_assert_eq(rv_test_count_files(rv_test_path("data/reverie/models/net")), 4);
 }
 
+Test(zoo_add, what_belonged_to_a_replaced_model_goes_with_it)
+{
+    rv_model *model;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    options.name = "mine";
+    options.overwrite = true;
+    const char *path = rv_test_onnx_file("net.onnx", "opset 13\nproducer pytorch\n"
+                                                     "input x 1 3 4 4\noutput y\nRelu r x y");
+    rv_test_write(rv_test_path("labels.txt"), "one\ntwo\n", 8);
+    RV_ASSERT_OK(rv_zoo_add(NULL, path, &options));
+    RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
+    cr_assert_eq(rv_model_label_count(model), 2);
+    rv_model_close(model);
+    /* Added where it lies, it keeps its names. */
+    RV_ASSERT_OK(rv_zoo_add(NULL, rv_test_path("data/reverie/models/mine/mine.onnx"), &options));
+    cr_assert(rv_path_exists(rv_test_path("data/reverie/models/mine/labels.txt")));
+    cr_assert_eq(remove(rv_test_path("labels.txt")), 0);
+    RV_ASSERT_OK(rv_zoo_add(NULL, path, &options));
+    RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
+    cr_assert_eq(rv_model_label_count(model), 0);
+    rv_model_close(model);
+}
+
 #define ONNX "opset 13\ninput x 1 3 4 4\noutput y\n"
 
 Test(zoo_add, preprocessing_that_was_told_is_kept)
