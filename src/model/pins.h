@@ -9,11 +9,11 @@ enum { RV_PIN_MAX_URLS = 8 };
 
 typedef struct rv_pin {
     const char *name;
-    const char *file; /**< what it is called in its folder */
-    const char *sha256;
-    uint64_t bytes;
+    const char *file;         /**< what it is called in its folder */
     const char *const *hosts; /**< beginnings of URLs; NULL at the end */
     const char *path;         /**< end of each URL */
+    const char *sha256;
+    uint64_t bytes;
     const char *summary;
     const char *licence; /**< NULL: unknown */
     const char *until;   /**< last layer of its features; NULL: the last before the classifier */
