@@ -483,9 +483,7 @@ static rv_status import(importer *im)
 static void set_mean(rv_network *network)
 {
     if (strncmp(network->name, "VGG", 3) == 0 || strncmp(network->name, "vgg", 3) == 0) {
-        network->preprocessing.mean[0] = 103.939f;
-        network->preprocessing.mean[1] = 116.779f;
-        network->preprocessing.mean[2] = 123.68f;
+        network->preprocessing = rv_preprocessing_vgg;
     }
 }
 

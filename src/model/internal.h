@@ -45,6 +45,10 @@ typedef struct rv_network {
     size_t n_layers, capacity;
 } rv_network;
 
+/** "caffe", "torch" and "vgg" of rv_preprocessing_find(). */
+extern const rv_preprocessing rv_preprocessing_caffe, rv_preprocessing_torch, rv_preprocessing_vgg;
+
+/** An empty network that takes pictures as Caffe's models do. @param file  NULL: built in */
 RV_NODISCARD rv_status rv_network_create(rv_network **out, const char *name, const char *file);
 void rv_network_destroy(rv_network *network);
 RV_NODISCARD rv_status rv_network_set_input(rv_network *network, const char *name, int32_t channels,

@@ -40,8 +40,7 @@ rv_status rv_network_create(rv_network **out, const char *name, const char *file
     rv_network *network = NULL;
     RV_TRY(rv_alloc(&network, 1, sizeof *network, "network"));
     network->share = 227.0 / 256.0;
-    network->preprocessing = (rv_preprocessing){
-        .bgr = true, .range = 255.0f, .mean = {104.0f, 117.0f, 123.0f}, .deviation = {1, 1, 1}};
+    network->preprocessing = rv_preprocessing_caffe;
     rv_status status = rv_strdup(&network->name, name);
     if (status == RV_OK && file != NULL) {
         status = rv_strdup(&network->file, file);

@@ -5,16 +5,24 @@
 
 #include <string.h>
 
+const rv_preprocessing rv_preprocessing_caffe = {true, 255, {104, 117, 123}, {1, 1, 1}};
+const rv_preprocessing rv_preprocessing_torch = {
+    false, 1, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+const rv_preprocessing rv_preprocessing_vgg = {true, 255, {103.939f, 116.779f, 123.68f}, {1, 1, 1}};
+static const rv_preprocessing bytes = {false, 255, {0, 0, 0}, {1, 1, 1}};
+static const rv_preprocessing from_minus_one = {false, 1, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};
+static const rv_preprocessing unit = {false, 1, {0, 0, 0}, {1, 1, 1}};
+
 static const struct {
     const char *name;
-    rv_preprocessing value;
+    const rv_preprocessing *value;
 } table[] = {
-    {"bytes", {false, 255, {0, 0, 0}, {1, 1, 1}}},
-    {"caffe", {true, 255, {104, 117, 123}, {1, 1, 1}}},
-    {"signed", {false, 1, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}}},
-    {"torch", {false, 1, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}}},
-    {"unit", {false, 1, {0, 0, 0}, {1, 1, 1}}},
-    {"vgg", {true, 255, {103.939f, 116.779f, 123.68f}, {1, 1, 1}}},
+    {"bytes", &bytes},
+    {"caffe", &rv_preprocessing_caffe},
+    {"signed", &from_minus_one},
+    {"torch", &rv_preprocessing_torch},
+    {"unit", &unit},
+    {"vgg", &rv_preprocessing_vgg},
 };
 
 enum { N_WAYS = sizeof table / sizeof table[0] };
@@ -25,7 +33,7 @@ rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name)
     for (size_t i = 0; i < N_WAYS; i++) {
         names[i] = table[i].name;
         if (strcmp(name, names[i]) == 0) {
-            *out = table[i].value;
+            *out = *table[i].value;
             return RV_OK;
         }
     }
@@ -118,6 +126,8 @@ bool rv_onnx_preprocessing(const rv_onnx *o, rv_network *network)
     if (!torch && !caffe) {
         return false;
     }
-    const char *name = torch ? "torch" : is_vgg(network) ? "vgg" : "caffe";
-    return rv_preprocessing_find(&network->preprocessing, name) == RV_OK;
+    network->preprocessing = torch             ? rv_preprocessing_torch
+                             : is_vgg(network) ? rv_preprocessing_vgg
+                                               : rv_preprocessing_caffe;
+    return true;
 }

@@ -216,7 +216,7 @@ static rv_status make_network(maker *m, bool is_squeezenet)
 {
     rv_network *network = m->chain.network;
     RV_TRY(rv_network_set_input(network, m->chain.at, 3, SIZE, SIZE));
-    RV_TRY(rv_preprocessing_find(&network->preprocessing, "torch"));
+    network->preprocessing = rv_preprocessing_torch;
     RV_TRY(is_squeezenet ? make_squeezenet(m) : make_vgg(m));
     return RV_OK;
 }

@@ -42,10 +42,7 @@ static rv_status add_dense(rv_chain *c, int number)
 
 static rv_status build(rv_chain *c, int depth, int32_t classes)
 {
-    static const float mean[3] = {103.939f, 116.779f, 123.68f};
-    for (int i = 0; i < 3; i++) {
-        c->network->preprocessing.mean[i] = mean[i];
-    }
+    c->network->preprocessing = rv_preprocessing_vgg;
     for (int stage = 1; stage <= N_STAGES; stage++) {
         const int convs = stage <= 2 ? 2 : depth == 16 ? 3 : 4;
         for (int i = 1; i <= convs; i++) {
