@@ -242,24 +242,15 @@ static rv_status read_pyramid(learning *l, const rv_patch_terms *p, const rv_ter
                               int style)
 {
     const rv_planar *picture = &l->scale->styles[style];
-    rv_plan *plan = NULL;
+    rv_plan *plan;
     rv_value outputs[RV_LEVELS];
     for (int i = 0; i < p->n_levels; i++) {
         outputs[i] = p->level[i].picture;
     }
-    const rv_plan_options options = {
-        .outputs = outputs, .n_outputs = p->n_levels, .events = source->events};
     RV_TRY(rv_graph_reshape(source->graph, source->picture,
                             rv_shape_4(1, 3, picture->height, picture->width)));
-    rv_status status =
-        rv_plan_create(&plan, source->graph, source->params, source->device, &options);
-    if (status == RV_OK) {
-        status =
-            rv_tensor_write(source->device, rv_plan_tensor(plan, source->picture), picture->data);
-    }
-    if (status == RV_OK) {
-        status = rv_plan_forward(plan);
-    }
+    RV_TRY(rv_term_source_run(&plan, source, picture, outputs, p->n_levels));
+    rv_status status = RV_OK;
     for (int i = 0; i < p->n_levels && status == RV_OK; i++) {
         status = read_level(&l->pictures[i * l->scale->n_styles + style], source, plan, outputs[i]);
     }

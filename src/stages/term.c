@@ -60,22 +60,34 @@ static rv_status add_values(rv_term *t, rv_device *device, rv_plan *plan, double
     return status;
 }
 
-/* Runs a plan of the values of some terms. */
-static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
-                         const rv_term_source *source, const rv_planar *picture, double share)
+rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source, const rv_planar *picture,
+                             const rv_value *outputs, int n)
 {
-    rv_plan *plan = NULL;
+    rv_plan *plan;
     const rv_plan_options options = {
         .mode = RV_INFER, .outputs = outputs, .n_outputs = n, .events = source->events};
+    *out = NULL;
+    RV_TRY(rv_plan_create(&plan, source->graph, source->params, source->device, &options));
     rv_status status =
-        rv_plan_create(&plan, source->graph, source->params, source->device, &options);
-    if (status == RV_OK) {
-        status =
-            rv_tensor_write(source->device, rv_plan_tensor(plan, source->picture), picture->data);
-    }
+        rv_tensor_write(source->device, rv_plan_tensor(plan, source->picture), picture->data);
     if (status == RV_OK) {
         status = rv_plan_forward(plan);
     }
+    if (status != RV_OK) {
+        rv_plan_destroy(plan);
+        return status;
+    }
+    *out = plan;
+    return RV_OK;
+}
+
+/* Adds to the targets of some terms, whose values are `outputs`. */
+static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
+                         const rv_term_source *source, const rv_planar *picture, double share)
+{
+    rv_plan *plan;
+    RV_TRY(rv_term_source_run(&plan, source, picture, outputs, n));
+    rv_status status = RV_OK;
     for (int i = 0; i < n && status == RV_OK; i++) {
         status = add_values(terms[i], source->device, plan, share);
     }

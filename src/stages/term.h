@@ -36,6 +36,11 @@ typedef struct rv_term_source {
     const rv_events *events;
 } rv_term_source;
 
+/** Runs the graph over a picture of the size that it has now. Out: a plan from which `outputs` can be read, n of them, to
+ *  be destroyed by the caller; NULL on failure. */
+RV_NODISCARD rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source,
+                                          const rv_planar *picture, const rv_value *outputs, int n);
+
 /** Copies a term, and names it "KIND OF"; one without weight is left out. */
 RV_NODISCARD rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind,
                                     const char *of);
