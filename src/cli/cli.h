@@ -28,8 +28,8 @@ typedef struct cli_globals {
 typedef struct cli {
     cli_globals globals;
     rv_events events;
-    char self[4096];         /**< the program's own file */
-    int argc;                /**< as the program was called */
+    char self[4096]; /**< the program's own file */
+    int argc;        /**< as the program was called */
     char **argv;
     rv_device *device;       /**< NULL until cli_open_device() */
     const char *device_name; /**< in the object that --json prints; NULL: none was used */
@@ -168,6 +168,8 @@ int cli_files_end(cli *c, const cli_files *files);
 /** Prints rows of cells under a heading in columns: a letter of `format` each, l or r for the side. */
 int cli_print_table(const char *format, const char *const *heading, char *const *cells,
                     size_t n_rows);
+/** Frees n cells, each from cli_format(), and the array that holds them; NULL is fine. */
+void cli_free_cells(char **cells, size_t n);
 
 /** Formatted copy, freed with free(); NULL where memory is out. */
 char *cli_format(const char *format, ...) RV_PRINTF(1, 2);

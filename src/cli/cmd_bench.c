@@ -118,10 +118,7 @@ static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench
     cli_json_set(c, "peak", peak_json(peak));
     print_peak(c, peak);
     const int code = c->globals.json ? CLI_DONE : print_table(rows, n, cells);
-    for (size_t i = 0; i < n * COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n * COLUMNS);
     return code;
 }
 
@@ -201,10 +198,7 @@ static int print_errors(cli *c, const rv_bench_error_row *rows, size_t n)
     }
     cli_json_set(c, "rows", list);
     const int code = c->globals.json ? CLI_DONE : cli_print_table("lllrrrr", heading, cells, n);
-    for (size_t i = 0; i < n * ERROR_COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n * ERROR_COLUMNS);
     return code;
 }
 
@@ -282,10 +276,7 @@ static int print_profile(const rv_bench_kernel *kernels, size_t n)
     row[2] = cli_format("%.2f", others_ms);
     row[3] = cli_format("%.3f", others);
     const int code = cli_print_table("lrrr", heading, cells, rows);
-    for (size_t i = 0; i < 4 * rows; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, 4 * rows);
     return code;
 }
 

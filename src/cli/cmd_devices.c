@@ -55,10 +55,7 @@ static int print_table(const rv_device_info *devices, size_t n)
         fill_row(&cells[i * COLUMNS], &devices[i]);
     }
     const int code = cli_print_table(columns, heading, cells, n);
-    for (size_t i = 0; i < n * COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n * COLUMNS);
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
         if (devices[i].self_test == RV_SELF_TEST_FAILED) {
             printf("Device %d fails its self-test: %s\n", devices[i].index,

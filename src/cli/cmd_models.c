@@ -58,11 +58,8 @@ static int list_zoo(cli *c)
         printf("\nTrained by others; `reverie models fetch NAME` gets what is not here:\n\n");
         code = cli_print_table("lrlll", heading, cells, n);
     }
-    for (size_t i = 0; i < ZOO_COLUMNS * n; i++) {
-        free(cells[i]);
-    }
 cleanup:
-    free(cells);
+    cli_free_cells(cells, ZOO_COLUMNS * n);
     rv_zoo_list_free(entries, n);
     return code;
 }
@@ -87,10 +84,7 @@ static int list(cli *c)
     }
     cli_json_set(c, "models", models);
     int code = c->globals.json ? CLI_DONE : cli_print_table("lll", heading, cells, n);
-    for (size_t i = 0; i < 3 * n; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, 3 * n);
     if (code == CLI_DONE) {
         code = list_zoo(c);
     }
@@ -173,10 +167,7 @@ static int print_layers(cli *c, const rv_model *model)
     if (!c->globals.json) {
         code = cli_print_table("lllrrr", heading, cells, (size_t)n + 1);
     }
-    for (size_t i = 0; i < n_cells; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n_cells);
     return code;
 }
 

@@ -47,10 +47,7 @@ static int print_table(const rv_tune_row *rows, size_t n)
         fill_row(&cells[i * COLUMNS], &rows[i]);
     }
     const int code = cli_print_table("llrlrlr", heading, cells, n);
-    for (size_t i = 0; i < n * COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n * COLUMNS);
     return code;
 }
 

@@ -42,10 +42,7 @@ static int print_classes(const rv_evaluation *e)
         cells[i * COLUMNS + 4] = cli_format("%.3f", s.f1);
     }
     const int code = cli_print_table("lrrrr", heading, cells, n);
-    for (size_t i = 0; i < n * COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, n * COLUMNS);
     return code;
 }
 
@@ -115,10 +112,7 @@ static int report_values(const cli *c, json_t *json, const rv_evaluation *e)
         code = cli_print_table("lrrr", heading, cells, (size_t)n);
         printf("%zu pictures, loss %.4f\n", rv_evaluation_count(e), rv_evaluation_loss(e));
     }
-    for (int i = 0; i < n * VALUE_COLUMNS && cells != NULL; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, (size_t)n * VALUE_COLUMNS);
     return code;
 }
 

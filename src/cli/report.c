@@ -187,6 +187,14 @@ static void print_cell(const char *text, char side, size_t width, bool last)
     fputs(last ? "\n" : "  ", stdout);
 }
 
+void cli_free_cells(char **cells, size_t n)
+{
+    for (size_t i = 0; cells != NULL && i < n; i++) {
+        free(cells[i]);
+    }
+    free(cells);
+}
+
 int cli_print_table(const char *format, const char *const *heading, char *const *cells,
                     size_t n_rows)
 {

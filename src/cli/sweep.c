@@ -270,10 +270,7 @@ static int print_runs(const sweep *s)
     }
     const int code =
         cells != NULL ? cli_print_table(format, heading, cells, s->n_runs) : cli_out_of_memory();
-    for (size_t i = 0; cells != NULL && i < s->n_runs * n; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, s->n_runs * n);
     return code;
 }
 

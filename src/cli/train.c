@@ -69,10 +69,7 @@ static void print_layers(const rv_train_epoch *e)
     if (cells == NULL || cli_print_table("lrrr", heading, cells, e->n_layers) != CLI_DONE) {
         cli_out_of_memory();
     }
-    for (size_t i = 0; cells != NULL && i < e->n_layers * LAYER_COLUMNS; i++) {
-        free(cells[i]);
-    }
-    free(cells);
+    cli_free_cells(cells, e->n_layers * LAYER_COLUMNS);
 }
 
 /* "1:02:03", "4:05"; "-" where it is not known. */
