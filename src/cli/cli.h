@@ -121,6 +121,21 @@ const char *cli_model_of(const cli_list *words, size_t *first);
         .help = "ignore the rotation that the camera noted"                                        \
     }
 
+/** The same with an int named `member`: how many of the likeliest classes are looked at. */
+#define CLI_TOP_OPTION(type, member, text)                                                 \
+    {                                                                                      \
+        .name = "top", .kind = CLI_INT, .offset = offsetof(type, member), .argument = "K", \
+        .initial = "5", .min = 1, .max = 100000, .help = text                              \
+    }
+
+/** The same with an int named `member`: an index of cli_pooling_names, or -1, which stands for what `usual` says. */
+#define CLI_POOLING_OPTION(type, member, usual)                                           \
+    {                                                                                     \
+        .name = "pooling", .kind = CLI_CHOICE, .offset = offsetof(type, member),          \
+        .argument = "max|average|binomial", .otherwise = usual, .unset = -1,              \
+        .choices = cli_pooling_names, .help = "replace the pooling layers of the network" \
+    }
+
 /** The same with a cli_model_files named `member`. */
 #define CLI_MODEL_OPTIONS(type, member)                                                       \
     {.name = "graph",                                                                         \

@@ -113,14 +113,7 @@ static int run(cli *c, const void *given, const cli_list *words)
 }
 
 static const cli_option options[] = {
-    {.name = "top",
-     .kind = CLI_INT,
-     .offset = offsetof(settings, top),
-     .argument = "K",
-     .initial = "5",
-     .min = 1,
-     .max = 100000,
-     .help = "how many classes to print"},
+    CLI_TOP_OPTION(settings, top, "how many classes to print"),
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),
 };
