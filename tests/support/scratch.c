@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* unshare */
 #include "support/scratch.h"
+#include "base/file.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -91,6 +92,17 @@ void rv_test_write(const char *path, const void *bytes, size_t n)
     cr_assert_not_null(file, "cannot write %s", path);
     cr_assert_eq(fwrite(bytes, 1, n, file), n);
     cr_assert_eq(fclose(file), 0);
+}
+
+void rv_test_same_files(const char *a, const char *b)
+{
+    rv_bytes first, second;
+    cr_assert_eq(rv_bytes_open(&first, a, 0), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_bytes_open(&second, b, 0), RV_OK, "%s", rv_error_message());
+    cr_assert(first.size == second.size && memcmp(first.data, second.data, first.size) == 0,
+              "%s is not %s", a, b);
+    rv_bytes_close(&first);
+    rv_bytes_close(&second);
 }
 
 const char *rv_test_shared(const char *name)

@@ -20,6 +20,9 @@ size_t rv_test_count_files(const char *folder);
 /** Writes a file. */
 void rv_test_write(const char *path, const void *bytes, size_t n);
 
+/** Asserts that two files hold the same bytes. */
+void rv_test_same_files(const char *a, const char *b);
+
 /** Path of `name` in the folder REVERIE_SHARED; skips the test without it. */
 const char *rv_test_shared(const char *name);
 

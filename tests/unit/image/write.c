@@ -111,24 +111,15 @@ Test(write, jpeg_quality_and_sampling_do_what_they_say)
     rv_image_destroy(image);
 }
 
-static void same_files(const char *a, const char *b)
-{
-    rv_bytes p, q;
-    cr_assert_eq(rv_bytes_open(&p, a, 0), RV_OK);
-    cr_assert_eq(rv_bytes_open(&q, b, 0), RV_OK);
-    cr_assert_eq(p.size, q.size);
-    cr_assert_eq(memcmp(p.data, q.data, p.size), 0);
-    rv_bytes_close(&p);
-    rv_bytes_close(&q);
-}
-
 Test(write, the_same_picture_is_the_same_file)
 {
     rv_image *image = picture(40, 30, 3, 8, true);
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.settings = "size=512";
-    same_files(write_image(image, "a.jpg", &options), write_image(image, "b.jpg", &options));
-    same_files(write_image(image, "a.png", &options), write_image(image, "b.png", &options));
+    rv_test_same_files(write_image(image, "a.jpg", &options),
+                       write_image(image, "b.jpg", &options));
+    rv_test_same_files(write_image(image, "a.png", &options),
+                       write_image(image, "b.png", &options));
     rv_image_destroy(image);
 }
 
@@ -337,8 +328,8 @@ Test(write, strip_leaves_all_out)
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.strip = true;
     options.settings = "secret";
-    same_files(write_image(image, "a.jpg", &options), write_image(bare, "b.jpg", NULL));
-    same_files(write_image(image, "a.png", &options), write_image(bare, "b.png", NULL));
+    rv_test_same_files(write_image(image, "a.jpg", &options), write_image(bare, "b.jpg", NULL));
+    rv_test_same_files(write_image(image, "a.png", &options), write_image(bare, "b.png", NULL));
     rv_image_destroy(image);
     rv_image_destroy(bare);
 }

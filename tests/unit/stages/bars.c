@@ -1,11 +1,14 @@
-/* Pictures that a small network learns fast, for the tests of training. */
+/* Pictures that a small network learns fast, and training with them. */
 /* SPDX-License-Identifier: MIT */
 #include "bars.h"
 #include "base/file.h"
 #include "support/assert.h"
+#include "support/device.h"
 #include "support/scratch.h"
 
-void write_bars(int n, int classes)
+rv_device *bars_device;
+
+static void write_bars(int n, int classes)
 {
     static uint8_t pictures[16 + BARS_MOST * BARS_SIDE * BARS_SIDE] = {
         0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, BARS_SIDE, 0, 0, 0, BARS_SIDE};
@@ -26,4 +29,31 @@ void write_bars(int n, int classes)
     rv_test_write(rv_test_path("set/train-images-idx3-ubyte"), pictures,
                   16 + (size_t)n * BARS_SIDE * BARS_SIDE);
     rv_test_write(rv_test_path("set/train-labels-idx1-ubyte"), labels, 8 + (size_t)n);
+}
+
+void bars_open(int n, int classes)
+{
+    bars_device = rv_test_device();
+    write_bars(n, classes);
+}
+
+void bars_close(void)
+{
+    rv_device_close(bars_device);
+}
+
+rv_train_options bars_options(const char *architecture)
+{
+    rv_train_options o = rv_train_defaults();
+    o.architecture = architecture;
+    o.epochs = 4;
+    o.batch = 16;
+    o.optimizer = "adam";
+    o.seed = 3;
+    return o;
+}
+
+rv_status bars_train(rv_train_result *result, const char *folder, const rv_train_options *o)
+{
+    return rv_train(result, bars_device, rv_test_path("set"), rv_test_path(folder), o);
 }

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "model/safetensors.h"
 #include "support/assert.h"
-#include "support/device.h"
 #include "support/scratch.h"
 
 #include <math.h>
@@ -15,36 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rv_device *device;
-
 static void build(void)
 {
-    device = rv_test_device();
-    write_bars(200, 3);
+    bars_open(200, 3);
 }
 
-static void destroy(void)
-{
-    rv_device_close(device);
-}
-
-TestSuite(train, .init = build, .fini = destroy);
-
-static rv_train_options bars(const char *architecture)
-{
-    rv_train_options o = rv_train_defaults();
-    o.architecture = architecture;
-    o.epochs = 4;
-    o.batch = 16;
-    o.optimizer = "adam";
-    o.seed = 3;
-    return o;
-}
-
-static rv_status run(rv_train_result *result, const char *folder, const rv_train_options *o)
-{
-    return rv_train(result, device, rv_test_path("set"), rv_test_path(folder), o);
-}
+TestSuite(train, .init = build, .fini = bars_close);
 
 /* All bytes of a file of a run; freed by the caller. */
 static char *contents(const char *name, size_t *n)
@@ -60,18 +35,9 @@ static char *contents(const char *name, size_t *n)
     return bytes;
 }
 
-static void assert_same(const char *a, const char *b)
-{
-    size_t n, m;
-    char *first = contents(a, &n), *second = contents(b, &m);
-    cr_assert(n == m && memcmp(first, second, n) == 0, "%s is not %s", a, b);
-    free(first);
-    free(second);
-}
-
 Test(train, a_network_learns_and_its_best_weights_are_a_model)
 {
-    rv_train_options o = bars("small-cnn");
+    rv_train_options o = bars_options("small-cnn");
     rv_train_result result;
     rv_evaluation *e;
     rv_model *model;
@@ -79,7 +45,7 @@ Test(train, a_network_learns_and_its_best_weights_are_a_model)
     o.size = 16; /* four times halved */
     o.epochs = 12;
     o.learning_rate = 0.003;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     cr_assert(result.finished && !result.stopped_early);
     cr_assert_eq(result.last.epoch, 12);
     cr_assert_eq(result.last.steps, 12 * (160 / 16));
@@ -87,7 +53,7 @@ Test(train, a_network_learns_and_its_best_weights_are_a_model)
     RV_ASSERT_OK(rv_model_open(&model, rv_test_path("run/best.safetensors"), NULL));
     how.validation = 0.2;
     how.batch = 7;
-    RV_ASSERT_OK(rv_evaluate(&e, device, model, rv_test_path("set"), &how));
+    RV_ASSERT_OK(rv_evaluate(&e, bars_device, model, rv_test_path("set"), &how));
     cr_assert_eq(rv_evaluation_count(e), 40);
     cr_assert_float_eq(rv_evaluation_top(e, 1), result.best.val_accuracy, 1e-9);
     cr_assert_float_eq(rv_evaluation_loss(e), result.best.val_loss, 1e-5);
@@ -113,7 +79,7 @@ Test(train, a_resumed_training_goes_on_bit_for_bit)
 {
     static const char *const optimizers[] = {"momentum", "adam"};
     for (int i = 0; i < 2; i++) {
-        rv_train_options o = bars("small-cnn");
+        rv_train_options o = bars_options("small-cnn");
         rv_train_result result;
         o.size = 16;
         o.optimizer = optimizers[i];
@@ -121,24 +87,26 @@ Test(train, a_resumed_training_goes_on_bit_for_bit)
         o.warm_up = 1;
         o.accumulate = 2;
         o.overwrite = true;
-        RV_ASSERT_OK(run(&result, "whole", &o)); /* 4 epochs of 5 updates */
+        RV_ASSERT_OK(bars_train(&result, "whole", &o)); /* 4 epochs of 5 updates */
         cr_assert(result.finished);
         static const int64_t stops[] = {3, 5, 13};
         for (int k = 0; k < 3; k++) {
             rv_train_options part = o;
             part.max_steps = stops[k];
             part.resume = k > 0;
-            RV_ASSERT_OK(run(&result, "parts", &part));
+            RV_ASSERT_OK(bars_train(&result, "parts", &part));
             cr_assert(!result.finished);
         }
         o.resume_if_there = true;
-        RV_ASSERT_OK(run(&result, "parts", &o));
+        RV_ASSERT_OK(bars_train(&result, "parts", &o));
         cr_assert(result.finished);
-        assert_same("parts/last.safetensors", "whole/last.safetensors");
-        assert_same("parts/best.safetensors", "whole/best.safetensors");
-        assert_same("parts/config.json", "whole/config.json");
+        rv_test_same_files(rv_test_path("parts/last.safetensors"),
+                           rv_test_path("whole/last.safetensors"));
+        rv_test_same_files(rv_test_path("parts/best.safetensors"),
+                           rv_test_path("whole/best.safetensors"));
+        rv_test_same_files(rv_test_path("parts/config.json"), rv_test_path("whole/config.json"));
         const rv_train_epoch best = result.best;
-        RV_ASSERT_OK(run(&result, "parts", &o)); /* nothing is left to do */
+        RV_ASSERT_OK(bars_train(&result, "parts", &o)); /* nothing is left to do */
         cr_assert(result.finished && result.last.epoch == 0);
         cr_assert_eq(result.best.epoch, best.epoch);
         cr_assert_eq(result.best.val_loss, best.val_loss);
@@ -155,17 +123,17 @@ Test(train, a_resumed_training_goes_on_bit_for_bit)
 
 Test(train, the_same_command_gives_the_same_bytes_and_another_seed_others)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     o.epochs = 2;
     o.threads = 1;
-    RV_ASSERT_OK(run(&result, "a", &o));
+    RV_ASSERT_OK(bars_train(&result, "a", &o));
     o.threads = 3;
-    RV_ASSERT_OK(run(&result, "b", &o));
-    assert_same("a/last.safetensors", "b/last.safetensors");
+    RV_ASSERT_OK(bars_train(&result, "b", &o));
+    rv_test_same_files(rv_test_path("a/last.safetensors"), rv_test_path("b/last.safetensors"));
     const double loss = result.last.loss;
     o.seed++;
-    RV_ASSERT_OK(run(&result, "c", &o));
+    RV_ASSERT_OK(bars_train(&result, "c", &o));
     cr_assert_neq(result.last.loss, loss);
 }
 
@@ -186,7 +154,7 @@ static void read_both(float *a, float *b, const char *first, const char *second,
  * below the head frozen its values are computed once, and the whole network gives the same. */
 Test(train, frozen_layers_stay_and_a_new_head_learns)
 {
-    rv_train_options o = bars("small-cnn");
+    rv_train_options o = bars_options("small-cnn");
     rv_train_result result;
     rv_evaluation *e;
     rv_model *model;
@@ -197,14 +165,14 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     o.size = 16;
     o.epochs = 6;
     o.learning_rate = 0.003;
-    RV_ASSERT_OK(run(&result, "base", &o));
+    RV_ASSERT_OK(bars_train(&result, "base", &o));
     snprintf(base, sizeof base, "%s", rv_test_path("base/best.safetensors"));
     o.architecture = NULL;
     o.model = base;
     o.size = 0;
     o.head = "dense 16 elu, dropout 0.2";
     o.freeze_until = "pool4";
-    RV_ASSERT_OK(run(&result, "head", &o));
+    RV_ASSERT_OK(bars_train(&result, "head", &o));
     cr_assert_gt(result.best.val_accuracy, 0.6);
     read_both(a, b, "base/best.safetensors", "head/best.safetensors", "norm1.mean", &channels);
     cr_assert_arr_eq(a, b, sizeof a);
@@ -214,7 +182,7 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     RV_ASSERT_OK(rv_model_open(&model, head, NULL));
     how.validation = 0.2;
     how.seed = o.seed;
-    RV_ASSERT_OK(rv_evaluate(&e, device, model, rv_test_path("set"), &how));
+    RV_ASSERT_OK(rv_evaluate(&e, bars_device, model, rv_test_path("set"), &how));
     cr_assert_float_eq(rv_evaluation_loss(e), result.best.val_loss, 1e-4);
     rv_evaluation_destroy(e);
     rv_model_close(model);
@@ -226,7 +194,7 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
     o.freeze_below = "norm1"; /* says nothing of norm1, which relu2 needs */
     o.layer_rates = "conv3=0.1, norm3=0";
     o.epochs = 1;
-    RV_ASSERT_OK(run(&result, "fine", &o));
+    RV_ASSERT_OK(bars_train(&result, "fine", &o));
     read_both(a, b, "head/best.safetensors", "fine/best.safetensors", "norm1.mean", &channels);
     cr_assert_arr_eq(a, b, sizeof a);
     float c[128], d[128];
@@ -252,7 +220,7 @@ Test(train, frozen_layers_stay_and_a_new_head_learns)
         o.freeze = rows[i].freeze;
         o.layer_rates = rows[i].rates;
         o.head = rows[i].head;
-        RV_ASSERT_FAILS(run(&result, "wrong", &o), rows[i].status, rows[i].words);
+        RV_ASSERT_FAILS(bars_train(&result, "wrong", &o), rows[i].status, rows[i].words);
     }
 }
 
@@ -301,13 +269,13 @@ static void kill_units(const char *to, const char *from, const char *bias, int u
  * nothing, and a table goes on where a resumed training does. */
 Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     notes n = {.n = 0};
     char killed[256];
     size_t bytes;
     o.epochs = 2;
-    RV_ASSERT_OK(run(&result, "plain", &o));
+    RV_ASSERT_OK(bars_train(&result, "plain", &o));
     kill_units("killed.safetensors", "plain/best.safetensors", "hidden1.bias", 20, 7);
     o.architecture = NULL;
     snprintf(killed, sizeof killed, "%s", rv_test_path("killed.safetensors"));
@@ -316,12 +284,13 @@ Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
     o.schedule = "constant";
     o.learning_rate = 1e-4;
     o.l2 = 0;
-    RV_ASSERT_OK(run(&result, "unseen", &o));
+    RV_ASSERT_OK(bars_train(&result, "unseen", &o));
     o.diagnose = true;
     o.on_epoch = take_layers;
     o.payload = &n;
-    RV_ASSERT_OK(run(&result, "seen", &o));
-    assert_same("unseen/last.safetensors", "seen/last.safetensors");
+    RV_ASSERT_OK(bars_train(&result, "seen", &o));
+    rv_test_same_files(rv_test_path("unseen/last.safetensors"),
+                       rv_test_path("seen/last.safetensors"));
     cr_assert_eq(n.n, 2);
     cr_assert_eq(n.layers[0].units, 20);
     cr_assert_eq(n.layers[0].dead, 7);
@@ -333,10 +302,10 @@ Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
         cr_assert_float_eq(l->update, expected, 0.2 * expected, "%g, not %g", l->update, expected);
     }
     o.max_steps = 13; /* in the second epoch of ten */
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     o.resume = true;
     o.max_steps = 0;
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     char *table = contents("parts/layers.csv", &bytes);
     int lines = 0;
     for (size_t i = 0; i < bytes; i++) {
@@ -351,7 +320,7 @@ Test(train, a_diagnosis_measures_gradients_steps_and_dead_units)
 /* 17 steps are more than are watched. */
 Test(train, a_diagnosis_watches_the_last_step_whatever_an_epoch_has)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     notes n = {.n = 0};
     o.batch = 9;
@@ -360,11 +329,11 @@ Test(train, a_diagnosis_watches_the_last_step_whatever_an_epoch_has)
     o.on_epoch = take_layers;
     o.payload = &n;
     o.max_steps = 16;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     cr_assert_eq(n.n, 0);
     o.max_steps = 0;
     o.resume = true;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     cr_assert(result.finished && result.last.steps == 17);
     cr_assert_eq(n.n, 2);
     for (int i = 0; i < 2; i++) {
@@ -395,7 +364,7 @@ static void write_colours(void)
 
 Test(train, augmented_pictures_are_learned_from_and_gone_on_with)
 {
-    rv_train_options o = bars("small-cnn");
+    rv_train_options o = bars_options("small-cnn");
     rv_train_result result;
     char photos[256];
     write_colours();
@@ -405,20 +374,21 @@ Test(train, augmented_pictures_are_learned_from_and_gone_on_with)
     o.epochs = 8;
     o.recipe = "light";
     o.validation = 0.25;
-    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("whole"), &o));
+    RV_ASSERT_OK(rv_train(&result, bars_device, photos, rv_test_path("whole"), &o));
     cr_assert_gt(result.best.val_accuracy, 0.8);
     o.max_steps = 4;
-    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("parts"), &o));
+    RV_ASSERT_OK(rv_train(&result, bars_device, photos, rv_test_path("parts"), &o));
     o.max_steps = 0;
     o.resume = true;
-    RV_ASSERT_OK(rv_train(&result, device, photos, rv_test_path("parts"), &o));
-    assert_same("parts/last.safetensors", "whole/last.safetensors");
+    RV_ASSERT_OK(rv_train(&result, bars_device, photos, rv_test_path("parts"), &o));
+    rv_test_same_files(rv_test_path("parts/last.safetensors"),
+                       rv_test_path("whole/last.safetensors"));
     o.recipe = "none";
     o.resume = false;
-    RV_ASSERT_FAILS(rv_train(&result, device, photos, rv_test_path("none"), &o), RV_ERR_NOT_FOUND,
-                    "none");
+    RV_ASSERT_FAILS(rv_train(&result, bars_device, photos, rv_test_path("none"), &o),
+                    RV_ERR_NOT_FOUND, "none");
     o.recipe = "light";
-    RV_ASSERT_OK(run(&result, "grey", &o));
+    RV_ASSERT_OK(bars_train(&result, "grey", &o));
 }
 
 static bool stop_after(void *payload)
@@ -428,60 +398,61 @@ static bool stop_after(void *payload)
 
 Test(train, cancelling_writes_a_checkpoint)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     int polls = 0;
     const rv_events events = {.payload = &polls, .cancelled = stop_after};
     o.events = &events;
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_CANCELLED, "cancelled");
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_CANCELLED, "cancelled");
     o.events = NULL;
     o.resume = true;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     o.resume = false;
-    RV_ASSERT_OK(run(&result, "whole", &o));
-    assert_same("run/last.safetensors", "whole/last.safetensors");
+    RV_ASSERT_OK(bars_train(&result, "whole", &o));
+    rv_test_same_files(rv_test_path("run/last.safetensors"),
+                       rv_test_path("whole/last.safetensors"));
 }
 
 /* Gradients of two batches of 8 are those of one of 16, where nothing depends on the batch. */
 Test(train, accumulated_gradients_are_those_of_a_larger_batch)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result one, two;
     o.optimizer = "sgd";
     o.learning_rate = 0.1;
-    RV_ASSERT_OK(run(&one, "one", &o));
+    RV_ASSERT_OK(bars_train(&one, "one", &o));
     o.batch = 8;
     o.accumulate = 2;
-    RV_ASSERT_OK(run(&two, "two", &o));
+    RV_ASSERT_OK(bars_train(&two, "two", &o));
     cr_assert_eq(one.last.steps, two.last.steps);
     cr_assert_float_eq(one.last.val_loss, two.last.val_loss, 1e-4);
 }
 
 Test(train, it_ends_early_without_gain)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     o.learning_rate = 1e-12;
     o.patience = 2;
     o.epochs = 50;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     cr_assert(result.finished && result.stopped_early);
     cr_assert_lt(result.last.epoch, 10);
 }
 
 Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
     size_t n, m;
     o.max_steps = 2;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     char *before = contents("run/last.safetensors", &n);
-    o = bars("mlp:20");
+    o = bars_options("mlp:20");
     o.optimizer = "sgd";
     o.learning_rate = 1e6;
     o.clip_norm = 0;
-    RV_ASSERT_FAILS(run(&result, "wild", &o), RV_ERR_USAGE, "diverges, first in");
+    RV_ASSERT_FAILS(bars_train(&result, "wild", &o), RV_ERR_USAGE, "diverges, first in");
     cr_assert(strstr(rv_error_message(), "'hidden1'") != NULL ||
                   strstr(rv_error_message(), "'outputs'") != NULL,
               "%s", rv_error_message());
@@ -494,19 +465,19 @@ Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
 Test(train, what_cannot_be_is_said)
 {
     rv_train_result result;
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     o.epochs = 1;
     o.resume = true;
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_NOT_FOUND, "no checkpoint");
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_NOT_FOUND, "no checkpoint");
     o.resume = false;
-    RV_ASSERT_OK(run(&result, "run", &o));
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "holds a run already");
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "holds a run already");
     o.resume = true;
     o.l2 = 0.25;
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "was trained with l2 0.0005");
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "was trained with l2 0.0005");
     o.l2 = 5e-4;
     o.architecture = "mlp:21";
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_USAGE, "arch \"mlp:20\"");
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "arch \"mlp:20\"");
     static const struct {
         int batch;
         const char *architecture, *optimizer, *schedule, *words;
@@ -515,38 +486,39 @@ Test(train, what_cannot_be_is_said)
                 {16, "mlp", "adam", "cosin", "'cosine'"},
                 {16, "patches", "adam", "cosine", "no architecture"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        o = bars(rows[i].architecture);
+        o = bars_options(rows[i].architecture);
         o.batch = rows[i].batch;
         o.optimizer = rows[i].optimizer;
         o.schedule = rows[i].schedule;
-        RV_ASSERT_FAILS(run(&result, "other", &o), RV_ERR_USAGE, rows[i].words);
+        RV_ASSERT_FAILS(bars_train(&result, "other", &o), RV_ERR_USAGE, rows[i].words);
     }
-    o = bars(NULL);
-    RV_ASSERT_FAILS(run(&result, "other", &o), RV_ERR_USAGE, "either an architecture or a model");
+    o = bars_options(NULL);
+    RV_ASSERT_FAILS(bars_train(&result, "other", &o), RV_ERR_USAGE,
+                    "either an architecture or a model");
     rv_test_write(rv_test_path("run/last.safetensors"), "damaged", 7);
-    o = bars("mlp:20");
+    o = bars_options("mlp:20");
     o.resume = true;
-    RV_ASSERT_FAILS(run(&result, "run", &o), RV_ERR_FORMAT, "last.safetensors");
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_FORMAT, "last.safetensors");
 }
 
 /* A model goes on from its file, and a disk that is full leaves the last good checkpoint. */
 Test(train, it_goes_on_from_a_model_and_survives_a_full_disk)
 {
-    rv_train_options o = bars("mlp:20");
+    rv_train_options o = bars_options("mlp:20");
     rv_train_result result;
-    RV_ASSERT_OK(run(&result, "run", &o));
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
     o.epochs = 1;
-    RV_ASSERT_OK(run(&result, "fresh", &o));
+    RV_ASSERT_OK(bars_train(&result, "fresh", &o));
     const double loss = result.last.loss;
     const char *best = rv_test_path("run/best.safetensors");
     o.architecture = NULL;
     o.model = best;
-    RV_ASSERT_OK(run(&result, "more", &o));
+    RV_ASSERT_OK(bars_train(&result, "more", &o));
     cr_assert_lt(result.last.loss, loss);
     const char *small = rv_test_small_disk(1 << 16);
     char folder[512];
     snprintf(folder, sizeof folder, "%s/run", small);
-    o = bars("mlp:200");
-    RV_ASSERT_FAILS(rv_train(&result, device, rv_test_path("set"), folder, &o), RV_ERR_IO,
+    o = bars_options("mlp:200");
+    RV_ASSERT_FAILS(rv_train(&result, bars_device, rv_test_path("set"), folder, &o), RV_ERR_IO,
                     "disk full");
 }

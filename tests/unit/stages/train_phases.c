@@ -6,35 +6,27 @@
 #include "base/file.h"
 #include "model/safetensors.h"
 #include "support/assert.h"
-#include "support/device.h"
 #include "support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static rv_device *device;
 static char base[256];
 
 /* Bars upright or lying, and a network that has learned a little from them. */
 static void build(void)
 {
-    device = rv_test_device();
-    write_bars(96, 2);
+    bars_open(96, 2);
     rv_train_options o = rv_train_defaults();
     rv_train_result result;
     o.architecture = "mlp:12,6";
     o.epochs = 2;
     o.batch = 8;
-    RV_ASSERT_OK(rv_train(&result, device, rv_test_path("set"), rv_test_path("base"), &o));
+    RV_ASSERT_OK(bars_train(&result, "base", &o));
     snprintf(base, sizeof base, "%s", rv_test_path("base/best.safetensors"));
 }
 
-static void destroy(void)
-{
-    rv_device_close(device);
-}
-
-TestSuite(train_phases, .init = build, .fini = destroy);
+TestSuite(train_phases, .init = build, .fini = bars_close);
 
 static rv_train_options transfer(void)
 {
@@ -48,11 +40,6 @@ static rv_train_options transfer(void)
     return o;
 }
 
-static rv_status run(rv_train_result *result, const char *folder, const rv_train_options *o)
-{
-    return rv_train(result, device, rv_test_path("set"), rv_test_path(folder), o);
-}
-
 static void read_weights(float *out, const char *file, const char *name, int32_t rows,
                          int32_t columns)
 {
@@ -61,17 +48,6 @@ static void read_weights(float *out, const char *file, const char *name, int32_t
     RV_ASSERT_OK(rv_safetensors_open(&s, rv_test_path(file)));
     RV_ASSERT_OK(rv_safetensors_read(s, out, name, &shape));
     rv_safetensors_close(s);
-}
-
-static void assert_same_files(const char *a, const char *b)
-{
-    rv_bytes first, second;
-    RV_ASSERT_OK(rv_bytes_open(&first, rv_test_path(a), 0));
-    RV_ASSERT_OK(rv_bytes_open(&second, rv_test_path(b), 0));
-    cr_assert(first.size == second.size && memcmp(first.data, second.data, first.size) == 0,
-              "%s is not %s", a, b);
-    rv_bytes_close(&first);
-    rv_bytes_close(&second);
 }
 
 typedef struct seen {
@@ -98,7 +74,7 @@ Test(train_phases, they_are_the_same_as_one_behind_the_other)
     o.unfreeze_epochs = 3;
     o.on_epoch = note;
     o.payload = &s;
-    RV_ASSERT_OK(run(&result, "two", &o));
+    RV_ASSERT_OK(bars_train(&result, "two", &o));
     cr_assert(result.finished && s.n == 5 && result.last.phase == 2 && result.last.epoch == 3);
     static const int phases[5] = {1, 1, 2, 2, 2}, epochs[5] = {1, 2, 1, 2, 3};
     cr_assert_arr_eq(s.phases, phases, sizeof phases);
@@ -115,8 +91,9 @@ Test(train_phases, they_are_the_same_as_one_behind_the_other)
     /* By hand. */
     o = transfer();
     o.freeze = "!head/*";
-    RV_ASSERT_OK(run(&result, "one", &o));
-    assert_same_files("one/best.safetensors", "two/head/best.safetensors");
+    RV_ASSERT_OK(bars_train(&result, "one", &o));
+    rv_test_same_files(rv_test_path("one/best.safetensors"),
+                       rv_test_path("two/head/best.safetensors"));
     char head[256];
     snprintf(head, sizeof head, "%s", rv_test_path("one/best.safetensors"));
     o.model = head;
@@ -124,8 +101,9 @@ Test(train_phases, they_are_the_same_as_one_behind_the_other)
     o.freeze_below = "hidden2";
     o.epochs = 3;
     o.learning_rate = 0.1 * o.learning_rate;
-    RV_ASSERT_OK(run(&result, "other", &o));
-    assert_same_files("other/best.safetensors", "two/best.safetensors");
+    RV_ASSERT_OK(bars_train(&result, "other", &o));
+    rv_test_same_files(rv_test_path("other/best.safetensors"),
+                       rv_test_path("two/best.safetensors"));
 }
 
 Test(train_phases, they_go_on_from_either)
@@ -135,26 +113,27 @@ Test(train_phases, they_go_on_from_either)
     o.unfreeze_from = "hidden1";
     o.unfreeze_rate = 0.02;
     o.unfreeze_epochs = 3;
-    RV_ASSERT_OK(run(&result, "whole", &o)); /* 18 steps and 27 */
-    o.max_steps = 5;                         /* of each phase */
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    RV_ASSERT_OK(bars_train(&result, "whole", &o)); /* 18 steps and 27 */
+    o.max_steps = 5;                                /* of each phase */
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     cr_assert_not(result.finished);
     cr_assert_not(rv_path_exists(rv_test_path("parts/last.safetensors")));
     o.resume = true;
     o.max_steps = 12;
     for (int i = 0; i < 2; i++) { /* no step further the second time: the best is one of before */
-        RV_ASSERT_OK(run(&result, "parts", &o));
+        RV_ASSERT_OK(bars_train(&result, "parts", &o));
         cr_assert(!result.finished && result.best.epoch == 1);
         cr_assert_eq(result.best.phase, 1);
     }
     o.max_steps = 20; /* in the third epoch of the second */
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     cr_assert(!result.finished && result.last.phase == 2 && result.last.epoch == 2);
     o.max_steps = 0;
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     cr_assert(result.finished);
-    assert_same_files("parts/best.safetensors", "whole/best.safetensors");
-    RV_ASSERT_OK(run(&result, "parts", &o));
+    rv_test_same_files(rv_test_path("parts/best.safetensors"),
+                       rv_test_path("whole/best.safetensors"));
+    RV_ASSERT_OK(bars_train(&result, "parts", &o));
     cr_assert(result.finished && result.last.epoch == 0 && result.best.epoch > 0);
     cr_assert_eq(result.best.phase, 2);
 }
@@ -164,19 +143,19 @@ Test(train_phases, what_is_wrong_is_said_before_the_first)
     rv_train_options o = transfer();
     rv_train_result result;
     o.unfreeze_from = "hiden2";
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_NOT_FOUND, "'hiden2'");
+    RV_ASSERT_FAILS(bars_train(&result, "no", &o), RV_ERR_NOT_FOUND, "'hiden2'");
     o.unfreeze_from = "hidden2";
     o.head = NULL;
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "trains a new head (--head)");
+    RV_ASSERT_FAILS(bars_train(&result, "no", &o), RV_ERR_USAGE, "trains a new head (--head)");
     o.head = "linear";
     o.unfreeze_rate = -1;
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "rate of the second phase");
+    RV_ASSERT_FAILS(bars_train(&result, "no", &o), RV_ERR_USAGE, "rate of the second phase");
     o.unfreeze_rate = 0;
     o.freeze = "!hed/*";
-    RV_ASSERT_FAILS(run(&result, "no", &o), RV_ERR_USAGE, "'hed/*'");
+    RV_ASSERT_FAILS(bars_train(&result, "no", &o), RV_ERR_USAGE, "'hed/*'");
     o.freeze = NULL;
     RV_ASSERT_OK(rv_folder_make(rv_test_path("taken"), 0755));
     rv_test_write(rv_test_path("taken/last.safetensors"), "x", 1);
-    RV_ASSERT_FAILS(run(&result, "taken", &o), RV_ERR_USAGE, "holds a run already");
+    RV_ASSERT_FAILS(bars_train(&result, "taken", &o), RV_ERR_USAGE, "holds a run already");
     cr_assert_not(rv_path_exists(rv_test_path("taken/head")));
 }

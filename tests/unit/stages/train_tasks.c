@@ -5,7 +5,6 @@
 #include <reverie/train.h>
 #include <reverie/visualize.h>
 
-#include "base/file.h"
 #include "support/assert.h"
 #include "support/device.h"
 #include "support/scratch.h"
@@ -119,16 +118,6 @@ static size_t classify(rv_prediction out[4], const rv_model *model, int picture)
     return n;
 }
 
-static void assert_same(const char *a, const char *b)
-{
-    rv_bytes first, second;
-    RV_ASSERT_OK(rv_bytes_open(&first, rv_test_path(a), 0));
-    RV_ASSERT_OK(rv_bytes_open(&second, rv_test_path(b), 0));
-    cr_assert(first.size == second.size && memcmp(first.data, second.data, first.size) == 0);
-    rv_bytes_close(&first);
-    rv_bytes_close(&second);
-}
-
 Test(train_tasks, quantities_are_learned_and_told_in_their_units)
 {
     rv_train_options o = bars("mse");
@@ -213,7 +202,8 @@ Test(train_tasks, training_goes_on_and_the_end_of_a_network_can_change)
     o.max_steps = 0;
     o.resume = true;
     RV_ASSERT_OK(run(&result, "values.csv", "parts", &o));
-    assert_same("parts/last.safetensors", "whole/last.safetensors");
+    rv_test_same_files(rv_test_path("parts/last.safetensors"),
+                       rv_test_path("whole/last.safetensors"));
     o.loss = "bce";
     RV_ASSERT_FAILS(run(&result, "values.csv", "parts", &o), RV_ERR_USAGE,
                     "was trained with loss \"mse\", not \"bce\"");
