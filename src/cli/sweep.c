@@ -274,23 +274,37 @@ static int print_runs(const sweep *s)
     return code;
 }
 
-static int report(sweep *s)
+/* @param folder  of its weights; NULL: there is no best */
+static int name_best(const sweep *s, const combination *best, const char *folder)
 {
-    int code = CLI_DONE;
-    qsort(s->runs, s->n_runs, sizeof *s->runs, compare);
-    const combination *best = s->runs[0].best.epoch > 0 ? &s->runs[0] : NULL;
-    cli_json_set(s->c, "sweep", runs_json(s));
-    cli_json_set(s->c, "best", best != NULL ? cli_json_text(best->folder) : json_null());
-    if (!s->c->globals.json) {
-        code = print_runs(s);
-    }
-    if (code == CLI_DONE && best == NULL) {
+    if (best == NULL) {
         cli_say("none of the %zu trainings came to the end of an epoch", s->n_runs);
         return CLI_FAILED;
     }
-    if (code == CLI_DONE && !s->c->globals.json) {
-        printf("best: %s, in %s/best.safetensors\n", best->name, best->folder);
+    if (!s->c->globals.json) {
+        printf("best: %s, in %s/best.safetensors\n", best->name, folder);
     }
+    return CLI_DONE;
+}
+
+static int report(sweep *s)
+{
+    qsort(s->runs, s->n_runs, sizeof *s->runs, compare);
+    const combination *best = s->runs[0].best.epoch > 0 ? &s->runs[0] : NULL;
+    char *folder = NULL;
+    if (best != NULL) { /* a first phase has a folder of its own */
+        folder = cli_format("%s%s", best->folder, best->best.phase == 1 ? "/head" : "");
+    }
+    int code = best == NULL || folder != NULL ? CLI_DONE : cli_out_of_memory();
+    cli_json_set(s->c, "sweep", runs_json(s));
+    cli_json_set(s->c, "best", folder != NULL ? cli_json_text(folder) : json_null());
+    if (code == CLI_DONE && !s->c->globals.json) {
+        code = print_runs(s);
+    }
+    if (code == CLI_DONE) {
+        code = name_best(s, best, folder);
+    }
+    free(folder);
     return code;
 }
 

@@ -171,6 +171,13 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     works -q train set --model base/best.safetensors --head linear --unfreeze-from hidden1 --unfreeze-epochs 2 \
         --batch 4 --epochs 1 -o run --resume auto --json
     [[ $output == *'"finished": true'* ]]
+    # Stopped in the first phase of two epochs, and again before there is a better one: the run has no best yet.
+    two=(train set --model base/best.safetensors --head linear --unfreeze-from hidden1 --batch 4 --epochs 2 --max-steps 5)
+    works -q "${two[@]}" -o stopped
+    works -q "${two[@]}" -o stopped --resume auto
+    [ ! -e stopped/best.safetensors ]
+    works -q "${two[@]}" -o sweep --sweep lr=0.05
+    [ -s "${lines[-1]#*, in }" ]
 }
 
 @test "--find-rate prints losses, and draws them" {
