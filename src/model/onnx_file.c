@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "model/onnx.h"
 
 #include <limits.h>
@@ -47,8 +46,7 @@ static rv_status take_text(char **out, const rv_proto *message, const rv_proto_f
     }
     free(*out);
     *out = NULL;
-    return rv_format(out, "%.*s", f->size < INT_MAX ? (int)f->size : INT_MAX,
-                     (const char *)f->data);
+    return rv_proto_text(out, f);
 }
 
 static rv_status add_text(rv_names *names, const rv_proto *message, const rv_proto_field *f)

@@ -2,10 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "model/onnx.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,15 +165,6 @@ rv_status rv_onnx_tensor_view(rv_onnx_tensor **out, rv_onnx *o, const char *name
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-static uint64_t bits_at(const uint8_t *p, size_t bytes)
-{
-    uint64_t bits = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        bits |= (uint64_t)p[i] << (8 * i);
-    }
-    return bits;
-}
-
 static double bfloat(uint16_t half)
 {
     const uint8_t bytes[4] = {0, 0, (uint8_t)half, (uint8_t)(half >> 8)};
@@ -211,7 +200,7 @@ static double raw_value(const rv_onnx_tensor *t, size_t at)
     const uint8_t *p = t->raw + at * bytes;
     return t->type == RV_ONNX_FLOAT    ? (double)rv_proto_float(p)
            : t->type == RV_ONNX_DOUBLE ? rv_proto_double(p)
-                                       : value_of(t->type, bits_at(p, bytes));
+                                       : value_of(t->type, rv_proto_bits(p, bytes));
 }
 
 rv_status rv_onnx_tensor_values(const rv_onnx_tensor *t, size_t first, size_t n, double *out)
@@ -299,8 +288,7 @@ static rv_status read_entry(source *s, const rv_proto *parent, const rv_proto_fi
         if (status == RV_OK && (f.number == ENTRY_KEY || f.number == ENTRY_VALUE) &&
             f.wire == RV_WIRE_BYTES) {
             free(text[f.number]);
-            status = rv_format(&text[f.number], "%.*s", f.size < INT_MAX ? (int)f.size : INT_MAX,
-                               (const char *)f.data);
+            status = rv_proto_text(&text[f.number], &f);
         }
     } while (status == RV_OK && f.number != 0);
     if (status == RV_OK && text[ENTRY_KEY] != NULL && text[ENTRY_VALUE] != NULL) {
@@ -371,8 +359,7 @@ static rv_status read_field(rv_onnx_tensor *t, source *s, const rv_proto *m,
     case TENSOR_NAME:
         free(t->name);
         t->name = NULL;
-        return rv_format(&t->name, "%.*s", f->size < INT_MAX ? (int)f->size : INT_MAX,
-                         f->wire == RV_WIRE_BYTES ? (const char *)f->data : "");
+        return rv_proto_text(&t->name, f);
     case TENSOR_RAW:
         s->raw_field = *f;
         s->raw = f->wire == RV_WIRE_BYTES ? &s->raw_field : NULL;

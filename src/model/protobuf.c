@@ -2,7 +2,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/protobuf.h"
 #include "base/error.h"
+#include "base/text.h"
 
+#include <limits.h>
 #include <string.h>
 
 rv_proto rv_proto_file(const uint8_t *data, size_t size)
@@ -114,10 +116,16 @@ rv_status rv_proto_count(size_t *out, const rv_proto *message, const rv_proto_fi
     return RV_OK;
 }
 
-static uint64_t little_endian(const uint8_t *data, int bytes)
+rv_status rv_proto_text(char **out, const rv_proto_field *field)
+{
+    return rv_format(out, "%.*s", field->size < INT_MAX ? (int)field->size : INT_MAX,
+                     field->wire == RV_WIRE_BYTES ? (const char *)field->data : "");
+}
+
+uint64_t rv_proto_bits(const uint8_t *data, size_t bytes)
 {
     uint64_t bits = 0;
-    for (int i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++) {
         bits |= (uint64_t)data[i] << (8 * i);
     }
     return bits;
@@ -125,7 +133,7 @@ static uint64_t little_endian(const uint8_t *data, int bytes)
 
 float rv_proto_float(const uint8_t *data)
 {
-    const uint32_t bits = (uint32_t)little_endian(data, 4);
+    const uint32_t bits = (uint32_t)rv_proto_bits(data, 4);
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -133,7 +141,7 @@ float rv_proto_float(const uint8_t *data)
 
 double rv_proto_double(const uint8_t *data)
 {
-    const uint64_t bits = little_endian(data, 8);
+    const uint64_t bits = rv_proto_bits(data, 8);
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;

@@ -54,6 +54,11 @@ RV_NODISCARD rv_status rv_proto_count(size_t *out, const rv_proto *message,
 /** Takes a varint from inside a packed field. */
 RV_NODISCARD rv_status rv_proto_varint(uint64_t *out, rv_proto *packed);
 
+/** Copy of a text, which ends at its first NUL if it has one; freed with free(). "" for another wire type. */
+RV_NODISCARD rv_status rv_proto_text(char **out, const rv_proto_field *field);
+
+/** A whole number of `bytes` (1 to 8) at any alignment, little endian. */
+uint64_t rv_proto_bits(const uint8_t *data, size_t bytes);
 /** float and double at any alignment, little endian. */
 float rv_proto_float(const uint8_t *data);
 double rv_proto_double(const uint8_t *data);
