@@ -39,8 +39,7 @@ static rv_status fail_line(const place *at, const char *what)
 static rv_status take_file_name(rv_pin *pin, const char *url, const place *at)
 {
     const char *name = rv_path_base(url);
-    const size_t n =
-        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-");
+    const size_t n = rv_shelf_plain(name);
     if (n == 0 || name[n] != '\0' || name[0] == '.') {
         return fail_line(at, "a URL does not end in a plain name of a file");
     }

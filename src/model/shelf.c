@@ -13,15 +13,19 @@
 static const char file_name[] = "model.json";
 enum { LARGEST_FILE = 1 << 20, LONGEST_NAME = 64 };
 
+size_t rv_shelf_plain(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-");
+}
+
 bool rv_shelf_is_name(const char *name)
 {
-    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     static const char *const others[] = {"builtin", "patches"};
     static const char *const endings[] = {".caffemodel",  ".prototxt", ".onnx",
                                           ".safetensors", ".yaml",     ".npy"};
     const size_t n = strlen(name);
-    if (n == 0 || n > LONGEST_NAME || strchr(first, name[0]) == NULL ||
-        n != strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")) {
+    if (n == 0 || n > LONGEST_NAME || strchr("._+-", name[0]) != NULL ||
+        n != rv_shelf_plain(name)) {
         return false;
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {

@@ -5,6 +5,7 @@
 
 #include <reverie/status.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /** What model.json says; owned; NULL: it does not say. */
 typedef struct rv_shelf_item {
@@ -15,6 +16,8 @@ typedef struct rv_shelf_item {
     bool converted;   /**< `file` was made from what came */
 } rv_shelf_item;
 
+/** How many characters of `text`, from the first on, are letters, digits and . _ + -. */
+size_t rv_shelf_plain(const char *text);
 /** Whether a model can have that name: letters, digits and . _ + - behind one of the first two; nothing that has a
  *  meaning of its own, or ends like a file. */
 bool rv_shelf_is_name(const char *name);

@@ -113,10 +113,8 @@ static rv_status check_pin(const char *path, const char *hash)
 static rv_status plain_stem(char **out, const char *path)
 {
     RV_TRY(rv_path_stem(out, path));
-    for (char *p = *out; *p != '\0'; p++) {
-        const bool is_plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-                              (*p >= '0' && *p <= '9') || strchr("._+-", *p) != NULL;
-        *p = is_plain ? *p : '-';
+    for (char *p = *out + rv_shelf_plain(*out); *p != '\0'; p += rv_shelf_plain(p)) {
+        *p = '-';
     }
     return RV_OK;
 }
