@@ -422,7 +422,7 @@ static rv_status add_lrn(rv_onnx_importer *im, const rv_onnx_node *node)
 static bool is_flat(const rv_onnx_importer *im, const rv_onnx_value *v)
 {
     const rv_shape *s = rv_onnx_physical(im, v);
-    return (s->rank == 2 || s->rank == 4) && s->dim[2] * s->dim[3] == 1;
+    return (s->rank == 2 || s->rank == 4) && s->dim[2] == 1 && s->dim[3] == 1;
 }
 
 /* Over the channels; before version 13 over all behind the axis as well, which has to be nothing. */
