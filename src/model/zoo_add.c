@@ -189,7 +189,7 @@ static rv_status copy_all(rv_shelf_item *item, const char *name, const char *pat
     char *folder;
     RV_TRY(rv_shelf_folder(&folder, name));
     rv_status status = rv_folder_make(folder, 0755);
-    if (status == RV_OK && files->graph != NULL) {
+    if (status == RV_OK) {
         status = copy_into(NULL, files->graph, folder, name, ".prototxt");
     }
     if (status == RV_OK) {
@@ -223,8 +223,10 @@ static rv_status note_link(rv_shelf_item *item, const char *name, const char *pa
     return status == RV_OK ? rv_path_absolute(&item->file, path) : status;
 }
 
-/* Opens it, which checks everything; so nothing is copied that is no model. */
-static rv_status try_open(const char *path, const rv_pin *pin, const rv_add_options *o)
+/* Opens it, which checks everything; so nothing is copied that is no model.
+ * @param[out] files  what belongs to it: names of classes, and a graph where it has none of its own */
+static rv_status try_open(rv_model_files *files, const char *path, const rv_pin *pin,
+                          const rv_add_options *o)
 {
     rv_model *model;
     rv_model_options open = RV_MODEL_OPTIONS_INIT;
@@ -233,18 +235,24 @@ static rv_status try_open(const char *path, const rv_pin *pin, const rv_add_opti
     open.preprocessing = pin != NULL && o->preprocess == NULL ? pin->preprocessing : NULL;
     open.events = o->events;
     RV_TRY(rv_model_open(&model, path, &open));
+    const char *graph = model->network != NULL ? model->network->file : NULL;
+    rv_status status = graph != NULL ? rv_strdup(&files->graph, graph) : RV_OK;
     rv_model_close(model);
-    return RV_OK;
+    return status == RV_OK ? rv_labels_find(&files->labels, path) : status;
 }
 
 /* An ONNX model may have its weights in files beside it. */
 static rv_status check_alone(const char *copied, const char *path, const rv_pin *pin,
                              const rv_add_options *o)
 {
-    if (strcmp(rv_path_extension(copied), ".onnx") != 0 || try_open(copied, pin, o) == RV_OK) {
+    rv_model_files files = {0};
+    char *folder;
+    const bool opens = strcmp(rv_path_extension(copied), ".onnx") != 0 ||
+                       try_open(&files, copied, pin, o) == RV_OK;
+    rv_model_files_release(&files);
+    if (opens) {
         return RV_OK;
     }
-    char *folder;
     (void)remove(copied);
     RV_TRY(rv_path_folder(&folder, copied));
     (void)remove(folder); /* if nothing else is in it */
@@ -264,28 +272,16 @@ static rv_status describe(rv_shelf_item *item, const char *hash, const rv_pin *p
     return pin != NULL && pin->licence != NULL ? rv_strdup(&item->licence, pin->licence) : RV_OK;
 }
 
-static rv_status find_files(rv_model_files *out, const char *path, const rv_add_options *o)
-{
-    rv_model_options open = RV_MODEL_OPTIONS_INIT;
-    open.graph = o->graph;
-    if (o->graph != NULL || strcmp(rv_path_extension(path), ".caffemodel") == 0) {
-        return rv_model_files_find(out, path, false, &open);
-    }
-    return rv_labels_find(&out->labels, path);
-}
-
-static rv_status add(const char *name, const char *path, const char *hash, const rv_pin *pin,
-                     const rv_add_options *o)
+static rv_status add(const char *name, const char *path, const rv_model_files *files,
+                     const char *hash, const rv_pin *pin, const rv_add_options *o)
 {
     rv_shelf_item item = {0};
-    rv_model_files files = {0};
     const bool link = o->link || o->convert != NULL; /* converting copies by itself */
     rv_status status = describe(&item, hash, pin, o);
     if (status == RV_OK && link) {
         status = note_link(&item, name, path, o);
     } else if (status == RV_OK) {
-        status = find_files(&files, path, o);
-        status = status == RV_OK ? copy_all(&item, name, path, &files) : status;
+        status = copy_all(&item, name, path, files);
         status = status == RV_OK ? check_alone(item.file, path, pin, o) : status;
     }
     if (status == RV_OK) {
@@ -297,7 +293,6 @@ static rv_status add(const char *name, const char *path, const char *hash, const
                                   .until = pin != NULL ? pin->until : NULL};
         status = rv_zoo_store(&stored, o->convert, o->events);
     }
-    rv_model_files_release(&files);
     rv_shelf_release(&item);
     return status;
 }
@@ -306,6 +301,7 @@ rv_status rv_zoo_add(char **out, const char *path, const rv_add_options *options
 {
     const rv_add_options defaults = RV_ADD_OPTIONS_INIT;
     char hash[65], *stem = NULL;
+    rv_model_files files = {0};
     options = options != NULL ? options : &defaults;
     if (out != NULL) {
         *out = NULL;
@@ -320,14 +316,15 @@ rv_status rv_zoo_add(char **out, const char *path, const rv_add_options *options
     const char *name = options->name != NULL ? options->name : pin != NULL ? pin->name : stem;
     rv_status status = check_name(name, options->overwrite);
     if (status == RV_OK) {
-        status = try_open(path, pin, options);
+        status = try_open(&files, path, pin, options);
     }
     if (status == RV_OK) {
-        status = add(name, path, hash, pin, options);
+        status = add(name, path, &files, hash, pin, options);
     }
     if (status == RV_OK && out != NULL) {
         status = rv_strdup(out, name);
     }
     free(stem);
+    rv_model_files_release(&files);
     return status;
 }

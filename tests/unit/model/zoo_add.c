@@ -1,6 +1,7 @@
 /* Adding files to the user's models. */
 /* SPDX-License-Identifier: MIT */
 #include "base/file.h"
+#include "model/safetensors.h"
 #include "model/shelf.h"
 #include "model/zoo.h"
 #include "support/assert.h"
@@ -112,6 +113,24 @@ Test(zoo_add, weights_take_graph_and_class_names_along)
     cr_assert_eq(rv_model_label_count(model), 2);
     rv_model_close(model);
     cr_assert_eq(rv_test_count_files(rv_test_path("data/reverie/models/net")), 4);
+}
+
+Test(zoo_add, tensors_alone_take_their_graph_along)
+{
+    static const char net[] =
+        "input: 'data' input_shape { dim: 1 dim: 3 dim: 4 dim: 4 }\n"
+        "layer { name: 'dots' type: 'Convolution' bottom: 'data' top: 'dots'\n"
+        "  convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }\n";
+    const float values[6] = {0};
+    const rv_stored_tensor tensor = {"dots.weight", rv_shape_4(2, 3, 1, 1), values};
+    rv_model *model;
+    rv_test_write(rv_test_path("net.prototxt"), net, sizeof net - 1);
+    RV_ASSERT_OK(rv_safetensors_write(rv_test_path("net.safetensors"), &tensor, 1, NULL, 0,
+                                      &(rv_store_options){0}));
+    RV_ASSERT_OK(rv_zoo_add(NULL, rv_test_path("net.safetensors"), NULL));
+    RV_ASSERT_OK(rv_model_open(&model, "net", NULL));
+    cr_assert(!rv_model_is_random(model));
+    rv_model_close(model);
 }
 
 Test(zoo_add, what_belonged_to_a_replaced_model_goes_with_it)
