@@ -193,11 +193,8 @@ void rv_dataset_close(rv_dataset *d)
     }
     for (size_t i = 0; i < d->n_items; i++) {
         free(d->items[i].path);
-        if (d->cells != NULL && i < d->cells_capacity) {
-            free(d->cells[i]);
-        }
     }
-    free(d->cells);
+    rv_dataset_release_cells(d);
     free(d->targets);
     for (int i = 0; i < d->n_arrays; i++) {
         free(d->arrays[i]);

@@ -39,7 +39,8 @@ RV_NODISCARD rv_status rv_dataset_read_idx(rv_dataset *d, bool *taken);
 
 /** targets.c: keeps what stands behind the picture that was added last. */
 RV_NODISCARD rv_status rv_dataset_add_cell(rv_dataset *d, const char *text);
-/** targets.c: names of labels or quantities, and the targets of all pictures, from their cells.
+void rv_dataset_release_cells(rv_dataset *d);
+/** targets.c: names of labels or quantities, and the targets of all pictures, from their cells, which it releases.
  *  @param heading  of the column of cells, NULL: there is none */
 RV_NODISCARD rv_status rv_dataset_read_cells(rv_dataset *d, const char *heading,
                                              const rv_dataset_options *options);

@@ -6,6 +6,7 @@
 #include "dataset/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_WORD = 256, MAX_VALUES = 1024 };
@@ -14,6 +15,16 @@ rv_status rv_dataset_add_cell(rv_dataset *d, const char *text)
 {
     RV_TRY(rv_grow(&d->cells, &d->cells_capacity, d->n_items, sizeof *d->cells, "pictures"));
     return rv_strdup(&d->cells[d->n_items - 1], text);
+}
+
+void rv_dataset_release_cells(rv_dataset *d)
+{
+    for (size_t i = 0; i < d->cells_capacity; i++) {
+        free(d->cells[i]);
+    }
+    free(d->cells);
+    d->cells = NULL;
+    d->cells_capacity = 0;
 }
 
 /* Copies the next part of "a;b;c" without spaces around it. @return false behind the last */
@@ -137,5 +148,8 @@ static rv_status read_values(rv_dataset *d, const char *heading, const rv_datase
 
 rv_status rv_dataset_read_cells(rv_dataset *d, const char *heading, const rv_dataset_options *o)
 {
-    return d->task == RV_TASK_LABELS ? read_labels(d, o) : read_values(d, heading, o);
+    const rv_status status =
+        d->task == RV_TASK_LABELS ? read_labels(d, o) : read_values(d, heading, o);
+    rv_dataset_release_cells(d);
+    return status;
 }
