@@ -147,7 +147,8 @@ typedef struct rv_rate_point {
 /** Trains from the start with a rate that grows from 1e-6 to 10 over 100 steps, until the mean of the losses is four
  *  times its best; nothing is kept or written.
  *  @param[out] out         n points, freed with free().
- *  @param[out] suggestion  where the mean falls most steeply; NaN where it never does. */
+ *  @param[out] suggestion  where the mean falls most steeply; NaN where it never does.
+ *  @return as rv_train(), folders apart. */
 RV_API RV_NODISCARD rv_status rv_find_learning_rate(rv_rate_point **out, size_t *n,
                                                     double *suggestion, rv_device *device,
                                                     const char *dataset,
@@ -172,7 +173,11 @@ typedef struct rv_evaluate_options {
         sizeof(rv_evaluate_options), 64, 0, false, false, 0, NULL \
     }
 
-/** Classes or labels of the model and of the set are matched by name where the model has names. */
+/** Classes or labels of the model and of the set are matched by name where the model has names.
+ *  @param[out] out  freed with rv_evaluation_destroy(). @param dataset  as rv_train() takes it.
+ *  @return RV_ERR_NOT_FOUND, RV_ERR_FORMAT: the set, or none of its pictures can be read; RV_ERR_USAGE: options, a
+ *          class that the model does not know; RV_ERR_UNSUPPORTED: the model does not end in a row of numbers;
+ *          RV_ERR_CANCELLED. */
 RV_API RV_NODISCARD rv_status rv_evaluate(rv_evaluation **out, rv_device *device,
                                           const rv_model *model, const char *dataset,
                                           const rv_evaluate_options *options);
