@@ -9,7 +9,9 @@
 #include <stdio.h>
 
 /* Pixels: of the matrix as near as whole cells come, of a cell, and from where on it has letters and numbers. */
-enum { SIDE = 720, MOST = 64, LETTERS = 11, NUMBERS = 26, LARGE = 44, ROOM = 6, NAME_LETTERS = 24 };
+enum { SIDE = 720, MOST = 64, LETTERS = 11, NUMBERS = 26, LARGE = 44, ROOM = 6 };
+/* Bytes: of the name of a class that are drawn, and of what stands before a line. */
+enum { NAME_LETTERS = 24, NAME_BYTES = NAME_LETTERS + 16 };
 
 static const rv_colour paper = {255, 255, 255}, ink = {40, 40, 40}, grid = {225, 225, 225};
 /* Right answers and wrong ones in colours that everybody can tell apart (Okabe and Ito). */
@@ -59,15 +61,21 @@ static void draw_row(const frame *f, int actual)
     }
 }
 
+/* What stands before a line. */
+static void line_name(char text[NAME_BYTES], const rv_evaluation *e, int class)
+{
+    snprintf(text, NAME_BYTES, "%.*s %d", NAME_LETTERS, rv_evaluation_class(e, class), class);
+}
+
 /* Lines by number and name, columns by number: there is no room for names above them. */
 static void draw_names(const frame *f)
 {
     for (int i = 0; i < f->n && f->cell >= LETTERS; i++) {
-        char text[NAME_LETTERS + 16];
+        char text[NAME_BYTES];
         const int middle = i * f->cell + f->cell / 2;
         snprintf(text, sizeof text, "%d", i);
         text_middle(f, f->left + middle, f->top - ROOM * f->scale, ink, text);
-        snprintf(text, sizeof text, "%.*s %d", NAME_LETTERS, rv_evaluation_class(f->e, i), i);
+        line_name(text, f->e, i);
         rv_canvas_text(f->image,
                        f->left - rv_canvas_text_width(text, f->scale) - ROOM * f->scale / 2,
                        f->top + middle - RV_FONT_ROWS * f->scale / 2, f->scale, ink, text);
@@ -78,8 +86,8 @@ static int longest_name(const rv_evaluation *e, int n, int scale)
 {
     int most = 0;
     for (int i = 0; i < n; i++) {
-        char text[NAME_LETTERS + 16];
-        snprintf(text, sizeof text, "%.*s %d", NAME_LETTERS, rv_evaluation_class(e, i), i);
+        char text[NAME_BYTES];
+        line_name(text, e, i);
         const int width = rv_canvas_text_width(text, scale);
         most = width > most ? width : most;
     }

@@ -91,11 +91,11 @@ static rv_status name_classes(rv_evaluation *e, const job *j)
 {
     RV_TRY(rv_alloc(&e->classes, (size_t)e->tally.scoring.n, sizeof *e->classes, "classes"));
     for (int i = 0; i < e->tally.scoring.n; i++) {
-        const char *label = rv_model_label(j->model, i);
-        const bool known = label == NULL && i < rv_dataset_class_count(j->dataset);
-        RV_TRY(rv_strdup(&e->classes[i], known           ? rv_dataset_class(j->dataset, i)
-                                         : label != NULL ? label
-                                                         : ""));
+        const char *name = rv_model_label(j->model, i);
+        if (name == NULL && i < rv_dataset_class_count(j->dataset)) {
+            name = rv_dataset_class(j->dataset, i);
+        }
+        RV_TRY(rv_strdup(&e->classes[i], name != NULL ? name : ""));
     }
     return RV_OK;
 }
