@@ -158,7 +158,7 @@ static rv_status add_patches(rv_objective *o, const rv_scale *scale, rv_style_fi
         return RV_OK;
     }
     RV_TRY(rv_patch_terms_build(&o->patches, o->model.graph, o->model.picture, f->n_levels));
-    if (f->targets == NULL) {
+    if (!f->known) {
         RV_TRY(rv_patch_terms_learn(f->banks, &o->patches, &source, scale, o->options->seed));
     }
     RV_TRY(rv_patch_terms_write(&o->patches, &source, f->banks, &f->colours));
@@ -169,7 +169,7 @@ static rv_status add_patches(rv_objective *o, const rv_scale *scale, rv_style_fi
 static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
 {
     const rv_term_source source = source_of(o);
-    const bool known = f->targets != NULL;
+    const bool known = f->known;
     for (int i = 0; i < scale->n_styles && !known; i++) {
         RV_TRY(look_at(o, &scale->styles[i], "a style"));
         RV_TRY(rv_terms_measure(&o->terms, true, &source, &scale->styles[i], scale->shares[i]));

@@ -31,7 +31,7 @@ rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, in
 {
     for (size_t i = 0; i < cache->n; i++) {
         rv_style_findings *f = &cache->items[i];
-        if (f->size == size && f->n_levels == n_levels && f->targets != NULL) {
+        if (f->size == size && f->n_levels == n_levels && f->known) {
             return f;
         }
     }
@@ -41,7 +41,7 @@ rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, in
 rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size, int n_levels)
 {
     size_t at = 0;
-    while (at < cache->n && cache->items[at].targets != NULL) {
+    while (at < cache->n && cache->items[at].known) {
         at++;
     }
     if (at == cache->n) {
@@ -77,26 +77,26 @@ static rv_status copy(float **out, const float *from, size_t n)
 rv_status rv_style_findings_take(rv_style_findings *f, const rv_terms *terms)
 {
     const size_t n = count_styles(terms);
-    float **targets = NULL;
     RV_TRY(rv_alloc(&f->counts, n + 1, sizeof *f->counts, "targets"));
-    RV_TRY(rv_alloc(&targets, n + 1, sizeof *targets, "targets"));
-    f->targets = targets;
+    RV_TRY(rv_alloc(&f->targets, n + 1, sizeof(float *), "targets"));
     for (size_t i = 0; i < terms->n; i++) {
         const rv_term *t = &terms->items[i];
         if (t->of_style) {
             f->counts[f->n_targets] = t->count;
-            RV_TRY(copy(&targets[f->n_targets++], t->target, t->count));
+            RV_TRY(copy(&f->targets[f->n_targets++], t->target, t->count));
         }
     }
+    f->known = true;
     return RV_OK;
 }
 
 rv_status rv_style_findings_give(const rv_style_findings *f, rv_terms *terms)
 {
+    const size_t n = count_styles(terms);
     size_t at = 0;
-    if (count_styles(terms) != f->n_targets) {
+    if (n != f->n_targets) {
         return rv_fail(RV_ERR_INTERNAL, "%zu targets of the styles are known, not %zu",
-                       f->n_targets, count_styles(terms));
+                       f->n_targets, n);
     }
     for (size_t i = 0; i < terms->n; i++) {
         rv_term *t = &terms->items[i];

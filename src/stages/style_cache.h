@@ -12,9 +12,10 @@ typedef struct rv_style_findings {
     int size, n_levels; /**< of a scale, and of its pyramid */
     rv_colour_moments colours;
     rv_patch_bank *banks; /**< of each level */
-    float **targets;      /**< of each term of the style, in their order; NULL: not measured yet */
-    size_t *counts;
+    float **targets;      /**< of each term of the style, in their order */
+    size_t *counts;       /**< floats of each target */
     size_t n_targets;
+    bool known; /**< all of them were measured */
 } rv_style_findings;
 
 /** Starts from {0}. */
@@ -23,12 +24,12 @@ typedef struct rv_style_cache {
     size_t n, capacity;
 } rv_style_cache;
 
-/** What is known of a size, with targets; NULL: nothing. Borrowed until the next call of rv_style_cache_add(). */
+/** What is known of a size; NULL: nothing. Borrowed until the next call of rv_style_cache_add(). */
 rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, int n_levels);
-/** An entry without targets, to be filled; it takes the place of an unfinished one. */
+/** An entry that is to become known; it takes the place of one that did not. */
 RV_NODISCARD rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size,
                                           int n_levels);
-/** Copies targets that were measured, and back. */
+/** Copies targets that were measured, which makes the entry known, and back. */
 RV_NODISCARD rv_status rv_style_findings_take(rv_style_findings *f, const rv_terms *terms);
 RV_NODISCARD rv_status rv_style_findings_give(const rv_style_findings *f, rv_terms *terms);
 void rv_style_cache_release(rv_style_cache *cache);

@@ -7,6 +7,7 @@
 #include "support/device.h"
 
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,14 @@ Test(stylizer, finds_out_what_a_size_gives_once)
     cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3), RV_OK);
     cr_assert_null(
         rv_style_cache_find(&cache, 64, 3)); /* a run that ended before it was measured */
+    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3), RV_OK);
+    cr_assert_eq(cache.n, 1);
+    terms.items[1].of_style = true; /* a run that ended for want of memory while it was kept */
+    terms.items[1].count = SIZE_MAX;
+    cr_assert_eq(rv_style_findings_take(g, &terms), RV_ERR_MEMORY);
+    cr_assert_null(rv_style_cache_find(&cache, 64, 3));
+    terms.items[1].of_style = false;
+    terms.items[1].count = 3;
     cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3), RV_OK);
     cr_assert_eq(cache.n, 1);
     cr_assert_eq(rv_style_findings_take(g, &terms), RV_OK);
