@@ -143,7 +143,7 @@ static rv_status count_levels(int *n, const rv_objective *o, const rv_scale *sca
                : RV_OK;
 }
 
-bool rv_objective_knows(const rv_objective *o, const rv_scale *scale)
+bool rv_objective_knows(rv_objective *o, const rv_scale *scale)
 {
     int n_levels;
     return count_levels(&n_levels, o, scale) == RV_OK &&

@@ -32,7 +32,7 @@ RV_NODISCARD rv_status rv_objective_create(rv_objective **out, rv_device *device
                                            const rv_stylize_options *options);
 void rv_objective_destroy(rv_objective *objective);
 /** Whether what the styles give at a scale of that size, with a photo and styles of these sizes, was found before. */
-bool rv_objective_knows(const rv_objective *objective, const rv_scale *scale);
+bool rv_objective_knows(rv_objective *objective, const rv_scale *scale);
 /** Makes the plan of a scale: its losses are the objective, the gradient of *picture is planned.
  *  Borrowed until the next begin or destroy. The styles and their shares are those of the first begin: what they
  *  give at a size is found once. */

@@ -23,11 +23,10 @@ void rv_style_cache_release(rv_style_cache *cache)
     for (size_t i = 0; i < cache->n; i++) {
         release(&cache->items[i]);
     }
-    free(cache->items);
     *cache = (rv_style_cache){0};
 }
 
-rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, int n_levels)
+rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels)
 {
     for (size_t i = 0; i < cache->n; i++) {
         rv_style_findings *f = &cache->items[i];
@@ -44,9 +43,10 @@ rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int
     while (at < cache->n && cache->items[at].known) {
         at++;
     }
-    if (at == cache->n) {
-        RV_TRY(
-            rv_grow(&cache->items, &cache->capacity, cache->n + 1, sizeof *cache->items, "styles"));
+    if (at == RV_STYLE_SIZES) {
+        at = cache->oldest;
+        cache->oldest = (at + 1) % RV_STYLE_SIZES;
+    } else if (at == cache->n) {
         cache->n++;
     }
     rv_style_findings *f = &cache->items[at];

@@ -18,15 +18,20 @@ typedef struct rv_style_findings {
     bool known; /**< all of them were measured */
 } rv_style_findings;
 
+/** Sizes that are kept. Photos below the size that is asked for have scales of their own, and each takes megabytes. */
+enum { RV_STYLE_SIZES = 32 };
+
 /** Starts from {0}. */
 typedef struct rv_style_cache {
-    rv_style_findings *items;
-    size_t n, capacity;
+    rv_style_findings items[RV_STYLE_SIZES];
+    size_t n;
+    size_t oldest; /**< once all are taken */
 } rv_style_cache;
 
 /** What is known of a size; NULL: nothing. Borrowed until the next call of rv_style_cache_add(). */
-rv_style_findings *rv_style_cache_find(const rv_style_cache *cache, int size, int n_levels);
-/** An entry that is to become known; it takes the place of one that did not. */
+rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels);
+/** An entry that is to become known; it takes the place of one that did not, else of the oldest where there
+ * is no room. */
 RV_NODISCARD rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size,
                                           int n_levels);
 /** Copies targets that were measured, which makes the entry known, and back. */

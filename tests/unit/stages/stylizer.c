@@ -58,6 +58,24 @@ Test(stylizer, gives_each_photo_what_it_gives_alone, .timeout = 120)
     rv_device_close(device);
 }
 
+/* Small photos have sizes of their own, which must not pile up. */
+Test(stylizer, keeps_the_latest_sizes_only)
+{
+    rv_style_cache cache = {0};
+    rv_style_findings *f;
+    rv_terms none = {0};
+    for (int size = 1; size <= RV_STYLE_SIZES + 2; size++) {
+        cr_assert_eq(rv_style_cache_add(&f, &cache, size, 1), RV_OK);
+        cr_assert_eq(rv_style_findings_take(f, &none), RV_OK);
+    }
+    cr_assert_eq(cache.n, RV_STYLE_SIZES);
+    for (int size = 1; size <= RV_STYLE_SIZES + 2; size++) {
+        f = rv_style_cache_find(&cache, size, 1);
+        cr_assert(size <= 2 ? f == NULL : f != NULL && f->size == size, "size %d", size);
+    }
+    rv_style_cache_release(&cache);
+}
+
 Test(stylizer, finds_out_what_a_size_gives_once)
 {
     rv_style_cache cache = {0};
