@@ -35,7 +35,9 @@ void rv_objective_destroy(rv_objective *objective);
 bool rv_objective_knows(rv_objective *objective, const rv_scale *scale);
 /** Makes the plan of a scale: its losses are the objective, the gradient of *picture is planned.
  *  Borrowed until the next begin or destroy. The styles and their shares are those of the first begin: what they
- *  give at a size is found once. */
+ *  give at a size is found once.
+ *  @return RV_ERR_SHAPE: the photo or a style is too small there for the network, or to have a texture;
+ *          RV_ERR_DEVICE_MEMORY: beside scale->reserve there is no room for the plan; RV_ERR_CANCELLED. */
 RV_NODISCARD rv_status rv_objective_begin(rv_objective *objective, rv_plan **plan,
                                           rv_value *picture, rv_scale *scale);
 /** Frees the plan of the last scale: its memory is wanted for other things. */
