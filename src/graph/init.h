@@ -35,11 +35,12 @@ typedef struct rv_initializer {
         RV_NORMAL, RV_FAN_IN, 1.4142135623730951, 0, false \
     }
 
-/** Reads words between "-". The first is "auto" ("he" before units that halve, "lecun" before all else), "he", "xavier" or "glorot" (Glorot and Bengio 2010: uniform, average, gain 1)
- *  or "lecun" (normal, fan in, gain 1; for SELU); further ones change one thing each: the distribution ("normal",
- *  "uniform", "truncated"), the fan ("in", "out", "average"), the units that the gain is for ("linear" 1, "logistic" or
- *  "sigmoid" 4, as its slope at 0 is 1/4, "tanh" 1, "relu" sqrt(2)): "xavier-normal-tanh", "he-out". Or a distribution
- *  with its deviation: "truncated-0.1". RV_ERR_USAGE names the nearest word. */
+/** Reads words between "-". The first is "auto" ("he" before units that halve, "lecun" before all else), "he", "xavier"
+ *  or "glorot" (Glorot and Bengio 2010: uniform, average, gain 1) or "lecun" (normal, fan in, gain 1; for SELU); further
+ *  ones change one thing each: the distribution ("normal", "uniform", "truncated"), the fan ("in", "out", "average"), the
+ *  units that the gain is for ("linear" 1, "logistic" or "sigmoid" 4, as its slope at 0 is 1/4, "tanh" 1, "relu"
+ *  sqrt(2)): "xavier-normal-tanh", "he-out". Or a distribution with its deviation: "truncated-0.1".
+ *  RV_ERR_USAGE names the nearest word. */
 RV_NODISCARD rv_status rv_initializer_find(rv_initializer *out, const char *text);
 
 #endif
