@@ -96,19 +96,6 @@ static bool prepares_itself(const rv_onnx *o, const char *input)
     return false;
 }
 
-static bool is_vgg(const rv_network *network)
-{
-    for (size_t i = 0; i < network->n_layers; i++) {
-        const rv_names *outputs = &network->layers[i].outputs;
-        for (size_t k = 0; k < outputs->n; k++) {
-            if (strcmp(outputs->list[k], "conv5_1") == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 bool rv_onnx_preprocessing(const rv_onnx *o, rv_network *network)
 {
     bool torch = strcmp(o->producer, "pytorch") == 0, caffe = false;
@@ -126,8 +113,9 @@ bool rv_onnx_preprocessing(const rv_onnx *o, rv_network *network)
     if (!torch && !caffe) {
         return false;
     }
-    network->preprocessing = torch             ? rv_preprocessing_torch
-                             : is_vgg(network) ? rv_preprocessing_vgg
-                                               : rv_preprocessing_caffe;
+    const bool is_vgg = rv_network_writer(network, network->n_layers, "conv5_1") >= 0;
+    network->preprocessing = torch    ? rv_preprocessing_torch
+                             : is_vgg ? rv_preprocessing_vgg
+                                      : rv_preprocessing_caffe;
     return true;
 }
