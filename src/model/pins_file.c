@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/pins.h"
 #include "model/shelf.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_FILE = 1 << 24, HASH_DIGITS = 64 };
+enum { LARGEST_FILE = 1 << 24, HASH_DIGITS = RV_SHA256_TEXT - 1 };
 
 /* Where a line is, for messages. */
 typedef struct place {

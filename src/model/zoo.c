@@ -5,7 +5,6 @@
 #include "base/event.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/sha256.h"
 #include "base/system.h"
 #include "base/text.h"
 #include "model/pins.h"
@@ -132,7 +131,8 @@ rv_status rv_zoo_find(char **out, const char *name)
 
 /* --- store ----------------------------------------------------------------------------------- */
 
-rv_status rv_zoo_hash(char out[65], const char *path, const char *task, const rv_events *events)
+rv_status rv_zoo_hash(char out[RV_SHA256_TEXT], const char *path, const char *task,
+                      const rv_events *events)
 {
     static const size_t step = (size_t)8 << 20;
     rv_bytes bytes;

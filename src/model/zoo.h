@@ -3,11 +3,12 @@
 #ifndef RV_MODEL_ZOO_H
 #define RV_MODEL_ZOO_H
 
+#include "base/sha256.h"
 #include "model/shelf.h"
 #include <reverie/zoo.h>
 
 /** SHA-256 of a file, with progress named `task`. RV_ERR_CANCELLED. */
-RV_NODISCARD rv_status rv_zoo_hash(char out[65], const char *path, const char *task,
+RV_NODISCARD rv_status rv_zoo_hash(char out[RV_SHA256_TEXT], const char *path, const char *task,
                                    const rv_events *events);
 
 /** A file that is to become a model. */

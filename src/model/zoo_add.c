@@ -300,7 +300,7 @@ static rv_status add(const char *name, const char *path, const rv_model_files *f
 rv_status rv_zoo_add(char **out, const char *path, const rv_add_options *options)
 {
     const rv_add_options defaults = RV_ADD_OPTIONS_INIT;
-    char hash[65], *stem = NULL;
+    char hash[RV_SHA256_TEXT], *stem = NULL;
     rv_model_files files = {0};
     options = options != NULL ? options : &defaults;
     if (out != NULL) {

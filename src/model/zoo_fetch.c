@@ -83,7 +83,7 @@ static bool is_cancelled(void *payload)
 
 static rv_status verify(const fetch *f, const char *url)
 {
-    char hash[65], *task;
+    char hash[RV_SHA256_TEXT], *task;
     RV_TRY(rv_format(&task, "%s: checking, MB", f->pin->name));
     const rv_status status = rv_zoo_hash(hash, rv_partial_path(f->part), task, f->events);
     free(task);
@@ -234,7 +234,7 @@ static rv_status describe(rv_shelf_item *item, const rv_pin *pin, const char *fo
 /* A run that ended between the file and its note left it whole. */
 static bool is_whole(const char *path, const rv_pin *pin, const rv_fetch_options *o)
 {
-    char hash[65];
+    char hash[RV_SHA256_TEXT];
     return !o->overwrite && rv_path_exists(path) &&
            rv_zoo_hash(hash, path, pin->name, o->events) == RV_OK && strcmp(hash, pin->sha256) == 0;
 }
