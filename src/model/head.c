@@ -61,16 +61,6 @@ static bool is_flat(const rv_network *network, size_t end)
     return false;
 }
 
-static void remove_from(rv_network *network, size_t first)
-{
-    for (size_t i = first; i < network->n_layers; i++) {
-        free(network->layers[i].name);
-        rv_names_release(&network->layers[i].inputs);
-        rv_names_release(&network->layers[i].outputs);
-    }
-    network->n_layers = first;
-}
-
 /* --- putting on ------------------------------------------------------------------------------ */
 
 static rv_status fail_part(const char *part)
@@ -151,7 +141,7 @@ rv_status rv_network_replace_head(rv_network *network, const char *text, int32_t
     }
     snprintf(chain.at, sizeof chain.at, "%s", input);
     const bool flat = is_flat(network, classifier);
-    remove_from(network, classifier);
+    rv_network_truncate(network, classifier);
     if (!flat) {
         RV_TRY(rv_chain_global_average(&chain, RV_HEAD_PREFIX "average"));
     }

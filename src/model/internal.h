@@ -56,8 +56,12 @@ RV_NODISCARD rv_status rv_network_set_input(rv_network *network, const char *nam
 /** Adds a layer without inputs and outputs; *out is borrowed until the next layer is added. */
 RV_NODISCARD rv_status rv_network_layer(rv_layer **out, rv_network *network, const char *op,
                                         const char *name, int line);
+/** Takes all layers off but the first `n_layers`. */
+void rv_network_truncate(rv_network *network, size_t n_layers);
 RV_NODISCARD rv_status rv_names_add(rv_names *names, const char *name);
 void rv_layer_set(rv_layer *layer, rv_attr_value value);
+/** An attribute that was set; NULL: it was not; borrowed until another is set. */
+const rv_attr_value *rv_layer_attr(const rv_layer *layer, const char *name);
 
 /** Adds a layer from one input to one output of its own name, as the built-in architectures do.
  *  @param input   name of the input.
@@ -112,9 +116,8 @@ static inline bool rv_is_head(const char *node)
     return strncmp(node, RV_HEAD_PREFIX, sizeof RV_HEAD_PREFIX - 1) == 0;
 }
 /** Replaces the head that was put on before, or else the classifier, the last convolution or dense layer, with all
- *  behind it: mean of each channel where
- *  what is left gives maps, a norm, the layers of `text` ("dense 256 elu, dropout 0.5"; "linear": none), a dense layer to the
- *  classes, softmax. */
+ *  behind it: mean of each channel where what is left gives maps, a norm, the layers of `text` ("dense 256 elu, dropout
+ *  0.5"; "linear": none), a dense layer to the classes, softmax. */
 RV_NODISCARD rv_status rv_network_replace_head(rv_network *network, const char *text,
                                                int32_t classes);
 
@@ -210,7 +213,7 @@ RV_NODISCARD rv_status rv_own_weights_apply(const rv_safetensors *weights,
 /** The network of torchvision that the names and shapes of the file's tensors show; *out stays NULL where they show none
  *  that is known: VGG-11 to VGG-19, with or without normalisation, and SqueezeNet 1.0 and 1.1. */
 RV_NODISCARD rv_status rv_torchvision_network(rv_network **out, const rv_safetensors *file);
-/** What such a file holds beside tensors; NULL: it does not. */
+/** What a file that Reverie writes holds beside tensors; borrowed; NULL: it does not. */
 typedef struct rv_own_content {
     const rv_network *network;
     double share;                               /**< of a picture that it is to look at */

@@ -53,16 +53,22 @@ rv_status rv_network_create(rv_network **out, const char *name, const char *file
     return RV_OK;
 }
 
+void rv_network_truncate(rv_network *network, size_t n_layers)
+{
+    for (size_t i = n_layers; i < network->n_layers; i++) {
+        free(network->layers[i].name);
+        rv_names_release(&network->layers[i].inputs);
+        rv_names_release(&network->layers[i].outputs);
+    }
+    network->n_layers = n_layers;
+}
+
 void rv_network_destroy(rv_network *network)
 {
     if (network == NULL) {
         return;
     }
-    for (size_t i = 0; i < network->n_layers; i++) {
-        free(network->layers[i].name);
-        rv_names_release(&network->layers[i].inputs);
-        rv_names_release(&network->layers[i].outputs);
-    }
+    rv_network_truncate(network, 0);
     free(network->layers);
     free(network->mean);
     free(network->deviation);
@@ -112,7 +118,7 @@ rv_status rv_network_chain(rv_layer **out, rv_network *network, const char *op, 
     return rv_names_add(&(*out)->outputs, output != NULL ? output : name);
 }
 
-static const rv_attr_value *find_attr(const rv_layer *layer, const char *name)
+const rv_attr_value *rv_layer_attr(const rv_layer *layer, const char *name)
 {
     for (size_t i = 0; i < layer->n_attrs; i++) {
         if (strcmp(layer->attrs[i].name, name) == 0) {
@@ -124,14 +130,14 @@ static const rv_attr_value *find_attr(const rv_layer *layer, const char *name)
 
 static bool halves(const rv_layer *layer)
 {
-    const rv_attr_value *stride = find_attr(layer, "stride");
+    const rv_attr_value *stride = rv_layer_attr(layer, "stride");
     return stride != NULL && stride->number[0] == 2 &&
            stride->number[stride->count > 1 ? 1 : 0] == 2;
 }
 
 static void drop_attr(rv_layer *layer, const char *name)
 {
-    const rv_attr_value *found = find_attr(layer, name);
+    const rv_attr_value *found = rv_layer_attr(layer, name);
     if (found != NULL) {
         const size_t at = (size_t)(found - layer->attrs);
         layer->n_attrs--;
@@ -161,7 +167,7 @@ void rv_network_replace_pooling(rv_network *network, rv_pooling pooling)
 {
     for (size_t i = 0; i < network->n_layers; i++) {
         rv_layer *layer = &network->layers[i];
-        const rv_attr_value *global = find_attr(layer, "global");
+        const rv_attr_value *global = rv_layer_attr(layer, "global");
         if (layer->op != NULL && (global == NULL || global->number[0] == 0)) {
             replace_pooling(layer, pooling);
         }

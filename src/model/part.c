@@ -10,12 +10,9 @@
 static bool ends_features(const rv_layer *layer)
 {
     const char *op = layer->op != NULL ? layer->op : "";
-    for (size_t i = 0; i < layer->n_attrs; i++) {
-        if (strcmp(layer->attrs[i].name, "global") == 0 && layer->attrs[i].number[0] != 0) {
-            return true;
-        }
-    }
-    return strcmp(op, "dense") == 0 || strcmp(op, "softmax") == 0;
+    const rv_attr_value *global = rv_layer_attr(layer, "global");
+    return (global != NULL && global->number[0] != 0) || strcmp(op, "dense") == 0 ||
+           strcmp(op, "softmax") == 0;
 }
 
 static rv_status find_last_feature(const rv_network *network, int *out)

@@ -19,14 +19,6 @@ const char *rv_task_name(rv_task task)
     return tasks[task].name;
 }
 
-static void remove_last(rv_network *network)
-{
-    rv_layer *last = &network->layers[--network->n_layers];
-    free(last->name);
-    rv_names_release(&last->inputs);
-    rv_names_release(&last->outputs);
-}
-
 static bool ends_in(const rv_network *network, const char *op)
 {
     const char *last = network->n_layers > 0 ? network->layers[network->n_layers - 1].op : NULL;
@@ -38,7 +30,7 @@ rv_status rv_network_set_task(rv_network *network, rv_task task)
     const char *end = tasks[task].end;
     rv_layer *layer;
     if (ends_in(network, tasks[network->task].end) && network->task != task) {
-        remove_last(network);
+        rv_network_truncate(network, network->n_layers - 1);
     }
     network->task = task;
     if (end == NULL || ends_in(network, end) || network->n_layers == 0) {

@@ -19,19 +19,12 @@ typedef struct walk {
 /* Whether each number of an attribute is `value`; `initial` is what a missing one means. */
 static bool attr_is(const rv_layer *layer, const char *name, int value, int initial)
 {
-    for (size_t i = 0; i < layer->n_attrs; i++) {
-        const rv_attr_value *a = &layer->attrs[i];
-        if (strcmp(a->name, name) != 0) {
-            continue;
-        }
-        for (int k = 0; k < a->count; k++) {
-            if (a->number[k] != (double)value) {
-                return false;
-            }
-        }
-        return true;
+    const rv_attr_value *a = rv_layer_attr(layer, name);
+    bool same = a != NULL || value == initial;
+    for (int k = 0; a != NULL && k < a->count; k++) {
+        same = same && a->number[k] == (double)value;
     }
-    return value == initial;
+    return same;
 }
 
 static bool is(const rv_layer *layer, const char *op)

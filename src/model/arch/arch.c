@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* Beyond any use, and far from where sizes overflow. */
-enum { MAX_CLASSES = 1000000, MAX_SIZE = 65535 };
-
 enum { LARGEST_FILE = 1 << 20 };
 
 /* Summaries stand in the list of models, model.c. */
@@ -45,9 +42,9 @@ static rv_status check(const char *what, int32_t value, int32_t max)
 
 rv_status rv_arch_set_input(rv_network *network, const rv_architecture_shape *shape)
 {
-    RV_TRY(check("the number of classes", shape->classes, MAX_CLASSES));
-    RV_TRY(check("the width", shape->width, MAX_SIZE));
-    RV_TRY(check("the height", shape->height, MAX_SIZE));
+    RV_TRY(check("the number of classes", shape->classes, RV_ARCH_MAX_CLASSES));
+    RV_TRY(check("the width", shape->width, RV_ARCH_MAX_SIZE));
+    RV_TRY(check("the height", shape->height, RV_ARCH_MAX_SIZE));
     if (shape->channels != 1 && shape->channels != 3) {
         return rv_fail(RV_ERR_USAGE, "pictures have 1 or 3 channels, not %d", (int)shape->channels);
     }

@@ -6,6 +6,8 @@
 #include "model/internal.h"
 
 enum { RV_ARCH_NAME = 96 };
+/* Beyond any use, and far from where sizes overflow. */
+enum { RV_ARCH_MAX_CLASSES = 1000000, RV_ARCH_MAX_SIZE = 65535 };
 
 /** A network under construction; each layer reads the one before. */
 typedef struct rv_chain {

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { MAX_CLASSES = 1000000, MAX_SIZE = 65535 };
-
 /* What pictures it takes: `wanted`, else as the file says. */
 static rv_status read_input(rv_reader *r, const yaml_node_t *node,
                             const rv_architecture_shape *wanted)
@@ -24,7 +22,7 @@ static rv_status read_input(rv_reader *r, const yaml_node_t *node,
         RV_TRY(rv_read_whole(&channels, r, values[CHANNELS], 1, 3, "'channels' of input"));
     }
     if (values[SIZE] != NULL) {
-        static const rv_attr row = {"size", RV_ATTR_INT,       0, 2, 0, 1, MAX_SIZE,
+        static const rv_attr row = {"size", RV_ATTR_INT,       0, 2, 0, 1, RV_ARCH_MAX_SIZE,
                                     NULL,   "rows and columns"};
         rv_attr_value value;
         RV_TRY(rv_read_attr(&value, r, &row, values[SIZE], "input"));
@@ -88,16 +86,14 @@ static rv_status check_classes(const rv_reader *r, int32_t wanted)
 {
     for (size_t i = r->network->n_layers; i > 0 && wanted != 0; i--) {
         const rv_layer *layer = &r->network->layers[i - 1];
-        for (size_t k = 0; k < layer->n_attrs; k++) {
-            if (strcmp(layer->attrs[k].name, "num_output") != 0) {
-                continue;
-            }
-            return layer->attrs[k].number[0] == wanted
+        const rv_attr_value *size = rv_layer_attr(layer, "num_output");
+        if (size != NULL) {
+            return size->number[0] == wanted
                        ? RV_OK
                        : rv_fail(RV_ERR_USAGE,
                                  "%s:%d: '%s' ends in %g numbers, not in %d classes: write "
                                  "'num_output: classes' there",
-                                 r->yaml.name, layer->line, layer->name, layer->attrs[k].number[0],
+                                 r->yaml.name, layer->line, layer->name, size->number[0],
                                  (int)wanted);
         }
     }
@@ -122,7 +118,8 @@ static rv_status read_file(rv_reader *r, const rv_architecture_shape *wanted)
         RV_TRY(rv_strdup(&r->network->name, name));
     }
     if (values[CLASSES] != NULL) {
-        RV_TRY(rv_read_whole(&r->shape.classes, r, values[CLASSES], 1, MAX_CLASSES, "'classes'"));
+        RV_TRY(rv_read_whole(&r->shape.classes, r, values[CLASSES], 1, RV_ARCH_MAX_CLASSES,
+                             "'classes'"));
     }
     r->shape.classes = wanted->classes != 0 ? wanted->classes : r->shape.classes;
     RV_TRY(read_input(r, values[INPUT], wanted));
