@@ -103,7 +103,8 @@ typedef struct rv_stylize_result {
  *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter.
  *  @param options        NULL: defaults.
  *  @return RV_ERR_USAGE: an option out of range; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
- *          grey pictures; RV_ERR_SHAPE: the size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to stop, *out holds a picture;
+ *          grey pictures; RV_ERR_SHAPE: the size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to
+ *          stop, *out holds a picture;
  *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */
 RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *result,
                                          rv_device *device, const rv_model *model,

@@ -217,6 +217,20 @@ static int print_network(cli *c, const rv_model *model)
     return print_layers(c, model);
 }
 
+static int print_model(cli *c, const rv_model *model)
+{
+    cli_json_set(c, "name", cli_json_text(rv_model_name(model)));
+    if (rv_model_get_kind(model) == RV_MODEL_NETWORK) {
+        return print_network(c, model);
+    }
+    if (!c->globals.json) {
+        printf("%s: no layers; its filters are learned from the style picture by `reverie "
+               "stylize`\n",
+               rv_model_name(model));
+    }
+    return CLI_DONE;
+}
+
 static int info(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
@@ -233,17 +247,8 @@ static int info(cli *c, const settings *s, const char *name)
         code = cli_status(rv_model_draw(model, s->graphviz, s->overwrite));
         cli_json_set(c, "graphviz", cli_json_text(s->graphviz));
     }
-    if (code != CLI_DONE) {
-        rv_model_close(model);
-        return code;
-    }
-    cli_json_set(c, "name", cli_json_text(rv_model_name(model)));
-    if (rv_model_get_kind(model) == RV_MODEL_NETWORK) {
-        code = print_network(c, model);
-    } else if (!c->globals.json) {
-        printf("%s: no layers; its filters are learned from the style picture by `reverie "
-               "stylize`\n",
-               rv_model_name(model));
+    if (code == CLI_DONE) {
+        code = print_model(c, model);
     }
     rv_model_close(model);
     return cli_json_print(c, code);
