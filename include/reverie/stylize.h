@@ -154,7 +154,8 @@ RV_API RV_NODISCARD rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_de
                                                  const double *style_weights, int n_styles,
                                                  const rv_stylize_options *options);
 
-/** The same by the speed of a call that was made, for other options: nothing is run. */
+/** The same by the speed of a call that was made, for other options: nothing is run.
+ *  @param made  its rate is known, above 0. */
 RV_API RV_NODISCARD rv_status rv_stylize_foresee_after(rv_stylize_estimate *out, rv_device *device,
                                                        const rv_model *model, const rv_image *photo,
                                                        const rv_image *const *styles,

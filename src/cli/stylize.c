@@ -191,7 +191,8 @@ static void foresee_more(const cli_batch *b, cli_job *j)
     const rv_stylize_result *r = &j->result;
     const int styled = r->styled_width > r->styled_height ? r->styled_width : r->styled_height;
     rv_stylize_options larger = b->options;
-    if (b->n > 1 || b->c->globals.json || b->c->globals.quiet || styled >= longest) {
+    if (b->n > 1 || b->c->globals.json || b->c->globals.quiet || styled >= longest ||
+        !(r->rate > 0)) {
         return;
     }
     larger.size = 2 * styled < longest ? 2 * styled : longest;

@@ -39,6 +39,11 @@ only() {
     only photo_style.jpg
 }
 
+@test "what a larger picture would take is not said by a single iteration, which tells no speed" {
+    works stylize photo.png -s style.png --model patches --size 40 --scales 1 --iterations 1 -o out.png
+    [[ ${lines[-1]} =~ ^out.png:\ 40\ x\ 30,\ [0-9.]+\ s\;\ styled\ at\ 40\ x\ 30\ of\ 48\ x\ 36$ ]]
+}
+
 @test "--estimate says what it would take, and writes nothing" {
     works stylize photo.png -s style.png --size 32 --iterations 2 --estimate -o never.png
     [[ $output =~ ^photo\.png:\ [0-9]+\ x\ [0-9]+,\ about\ [0-9]+\ s,\ [0-9]+\ MB\ of\ memory ]]
