@@ -65,17 +65,16 @@ typedef struct rv_model_options {
     /* What a built-in architecture is made for; 0: as it was published. */
     int channels; /**< of the pictures: 3, or 1 for grey */
     int classes;  /**< also of `head` */
-    const char *
-        head; /**< NULL, or what takes the place of the classifier, for `classes` classes, with weights drawn
-                           at random: "linear" a dense layer, "dense 256 elu, dropout 0.5" these before it */
-    const rv_task
-        *task; /**< NULL: as it was made; else its end is changed where that does something else:
-                               softmax, sigmoid, or neither */
-    const char *
-        preprocess; /**< NULL, or `preprocessing` by a name that rv_preprocessing_find() knows; an ONNX file
-                                 that does not show its own needs one of them */
-    bool
-        untrained; /**< the built-in architecture of that name, though a model of it was fetched; default false */
+    /** NULL, or what takes the place of the classifier, for `classes` classes, with weights drawn at random:
+     *  "linear" a dense layer, "dense 256 elu, dropout 0.5" these before it */
+    const char *head;
+    /** NULL: as it was made; else its end is changed where that does something else: softmax, sigmoid, or neither */
+    const rv_task *task;
+    /** NULL, or `preprocessing` by a name that rv_preprocessing_find() knows; an ONNX file that does not show its
+     *  own needs one of them */
+    const char *preprocess;
+    /** the built-in architecture of that name, though a model of it was fetched; default false */
+    bool untrained;
 } rv_model_options;
 #define RV_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
@@ -89,29 +88,26 @@ typedef struct rv_model_options {
  *  layers; all else is the path of a .yaml that lists the layers of an architecture (docs/guide/models.md), of a
  *  .caffemodel or .prototxt, of an .onnx, or of a .safetensors: one that Reverie wrote, one of torchvision's VGG networks
  *  and SqueezeNets, whose layers are then named as in Caffe's files, or one that a prototxt describes. labels.txt,
- *  synset_words.txt or synset.txt beside it names the
- *  classes.
+ *  synset_words.txt or synset.txt beside it names the classes.
  *  @param options  NULL for defaults.
- *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT:
- *          damaged, with file and line or byte; RV_ERR_UNSUPPORTED: a layer type
- *          that Reverie has not, or a file format; RV_ERR_SHAPE: weights do not fit the layer. */
+ *  @return RV_ERR_NOT_FOUND: no such file, no graph for weights; RV_ERR_FORMAT: damaged, with file and line or byte;
+ *          RV_ERR_UNSUPPORTED: a layer type that Reverie has not, or a file format; RV_ERR_SHAPE: weights do not fit the
+ *          layer; RV_ERR_USAGE: options that do not go with this model. */
 RV_API RV_NODISCARD rv_status rv_model_open(rv_model **out, const char *name_or_path,
                                             const rv_model_options *options);
 RV_API void rv_model_close(rv_model *model);
 
 typedef struct rv_model_save_options {
     size_t struct_size;
-    bool
-        half; /**< weights of 16 bits, rounded to 11 binary digits: half the size. Vectors (biases, statistics of
-                        norms) keep 32. Default false */
-    bool
-        features; /**< leave out the first layer that is dense, pools whole maps or is a softmax, with all behind it;
-                        default false */
+    /** weights of 16 bits, rounded to 11 binary digits: half the size. Vectors (biases, statistics of norms) keep
+     *  32. Default false */
+    bool half;
+    /** leave out the first layer that is dense, pools whole maps or is a softmax, with all behind it; default false */
+    bool features;
     const char *until; /**< last layer that is kept; NULL: all */
-    const char *
-        labels; /**< file of class names for people, a line for each: the class as the model has it, a tab, its
-                             name; or, where it knows none, names in order; more lines than classes do no harm. NULL:
-                             as the model has them */
+    /** file of class names for people, a line for each: the class as the model has it, a tab, its name; or, where
+     *  it knows none, names in order; more lines than classes do no harm. NULL: as the model has them */
+    const char *labels;
     const char *licence;    /**< one line; NULL: as the model says */
     const char *provenance; /**< what it was made from and how; NULL: as the model says */
     bool overwrite;         /**< replace a file; default false */
@@ -126,7 +122,8 @@ typedef struct rv_model_save_options {
  *  go on from the file; wherever it is run it is folded into the convolution before it.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_USAGE: no network, or `path` exists and overwrite is false; RV_ERR_NOT_FOUND: no such layer, or a
- *          class without a line in `labels`; RV_ERR_UNSUPPORTED: a weight beyond what 16 bits hold. */
+ *          class without a line in `labels`; RV_ERR_FORMAT: `labels` names another number of classes where the model
+ *          names none; RV_ERR_UNSUPPORTED: a weight beyond what 16 bits hold. */
 RV_API RV_NODISCARD rv_status rv_model_save(const rv_model *model, const char *path,
                                             const rv_model_save_options *options);
 
@@ -167,8 +164,8 @@ typedef struct rv_layer_info {
     int dim[4];          /**< of the output, N,C,H,W for rank 4, at the model's own size */
     uint64_t parameters; /**< values learned in training, biases included */
     uint64_t macs;       /**< multiply-adds of a forward pass */
-    uint64_t
-        bytes; /**< of its output, for one picture; a plan lets layers share memory where it can */
+    /** of its output, for one picture; a plan lets layers share memory where it can */
+    uint64_t bytes;
 } rv_layer_info;
 
 RV_API int rv_model_layer_count(const rv_model *model);

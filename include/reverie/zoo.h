@@ -34,12 +34,11 @@ RV_API RV_NODISCARD rv_status rv_zoo_find(char **out, const char *name);
 
 typedef struct rv_fetch_options {
     size_t struct_size;
-    const char *
-        pins; /**< file that lists more models, a line for each: name, SHA-256 in hexadecimal, bytes, and URLs that
-                           are tried in turn, with tabs between; lines that begin with # say nothing. NULL: none */
-    const rv_model_save_options
-        *convert;   /**< writes the model as Reverie's own format in place of the file that was
-                                               fetched; NULL: keep that */
+    /** file that lists more models, a line for each: name, SHA-256 in hexadecimal, bytes, and URLs that are tried
+     *  in turn, with tabs between; lines that begin with # say nothing. NULL: none */
+    const char *pins;
+    /** writes the model as Reverie's own format in place of the file that was fetched; NULL: keep that */
+    const rv_model_save_options *convert;
     bool overwrite; /**< fetch it again where it is there already; default false: done */
     const rv_events *events;
 } rv_fetch_options;
@@ -54,14 +53,15 @@ typedef struct rv_fetch_options {
  *  @param[out] out  path of the model's file; freed with free(); NULL: not wanted.
  *  @param options  NULL for defaults.
  *  @return RV_ERR_NOT_FOUND: no such name, or no server has the file; RV_ERR_IO: no network, cut off, disk full;
- *          RV_ERR_FORMAT: another hash, nothing is kept; RV_ERR_UNSUPPORTED: built without libcurl; RV_ERR_CANCELLED. */
+ *          RV_ERR_FORMAT: another hash, nothing is kept, or a line of `pins` that is none; RV_ERR_USAGE: a model of
+ *          that name was added; RV_ERR_UNSUPPORTED: built without libcurl; RV_ERR_CANCELLED. */
 RV_API RV_NODISCARD rv_status rv_zoo_fetch(char **out, const char *name,
                                            const rv_fetch_options *options);
 
 typedef struct rv_add_options {
     size_t struct_size;
-    const char
-        *name; /**< NULL: that of the model whose pinned hash the file has, else the file's own */
+    /** NULL: that of the model whose pinned hash the file has, else the file's own */
+    const char *name;
     const char *graph;                    /**< as in rv_model_options */
     const char *preprocess;               /**< likewise */
     const rv_model_save_options *convert; /**< as in rv_fetch_options */

@@ -43,8 +43,8 @@ typedef struct rv_stored_text {
 } rv_stored_text;
 
 typedef struct rv_store_options {
-    bool
-        half; /**< values as F16, rounded to the nearest, but those of vectors as F32; else all as F32 */
+    /** values as F16, rounded to the nearest, but those of vectors as F32; else all as F32 */
+    bool half;
     bool keep;     /**< an existing file is RV_ERR_USAGE; else it is replaced */
     bool unsynced; /**< as rv_output_leave_unsynced() */
     /** Fills in the values of a tensor that has no data, by its index, when its turn comes. */
