@@ -14,7 +14,7 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static bool is_same_file(const char *a, const char *b)
+bool cli_is_same_file(const char *a, const char *b)
 {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
@@ -45,7 +45,7 @@ static int list_others(cli_list *out, const cli_stylize_settings *s, const cli_s
 static bool is_among(const char *path, const cli_list *others)
 {
     for (size_t i = 0; i < others->n; i++) {
-        if (is_same_file(path, others->items[i])) {
+        if (cli_is_same_file(path, others->items[i])) {
             return true;
         }
     }

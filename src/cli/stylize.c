@@ -17,6 +17,19 @@ static const char *base_of(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+/* Whether two names are of one file, which need not be there yet. */
+static bool is_same_name(const char *a, const char *b)
+{
+    const char *last = base_of(a), *other = base_of(b);
+    char *folder = cli_format("%.*s.", (int)(last - a), a);
+    char *another = cli_format("%.*s.", (int)(other - b), b);
+    const bool same = strcmp(last, other) == 0 && folder != NULL && another != NULL &&
+                      cli_is_same_file(folder, another);
+    free(folder);
+    free(another);
+    return same;
+}
+
 /* Notes why there is no result; takes the reason. */
 static void end_job(cli_job *j, cli_fate how, int code, char *reason)
 {
@@ -65,7 +78,7 @@ static void check_output(const cli_batch *b, cli_job *j)
         fail_job(j, status);
         return;
     }
-    if (b->s->preview != NULL && strcmp(b->s->preview, j->output) == 0) {
+    if (b->s->preview != NULL && is_same_name(b->s->preview, j->output)) {
         end_job(j, FAILED, CLI_USAGE,
                 cli_format("'%s' is the --preview as well: give it a name of its own", j->output));
         return;

@@ -46,6 +46,9 @@ typedef struct cli_stylize_inputs {
     rv_stylize_options options;
 } cli_stylize_inputs;
 
+/** Whether both are there, and one file or folder. */
+bool cli_is_same_file(const char *a, const char *b);
+
 /** Adds the photos that words and settings name: files, those of folders and of a list; of them one share, which may be
  *  empty. @return exit code, having said what is wrong */
 int cli_photos_find(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,

@@ -428,6 +428,8 @@ END
     fails 2 "must end in one of" stylize photo.png -s style.png "${quick[@]}" --preview seen.gif
     fails 2 "is an input" stylize photo.png -s style.png "${quick[@]}" --preview ./photo.png
     fails 2 "is the --preview as well" stylize photo.png -s style.png "${quick[@]}" --preview a.png -o a.png
+    fails 2 "is the --preview as well" stylize photo.png -s style.png "${quick[@]}" --preview ./a.png -o a.png
+    [ ! -e a.png ]
 }
 
 @test "a folder and a list stand for the photos in them, but for styles and results; shards share them" {
