@@ -20,6 +20,7 @@
     X(dropout) \
     X(elu) \
     X(gram) \
+    X(guide) \
     X(leaky_relu) \
     X(lrn) \
     X(max_pool) \
