@@ -77,34 +77,23 @@ void rv_network_terms_release(rv_network_terms *terms)
 
 /* --- terms ----------------------------------------------------------------------------------- */
 
-static rv_status add_gram(rv_graph *graph, rv_value *out, rv_value features, const char *layer)
-{
-    char *name;
-    RV_TRY(rv_format(&name, "style gram %s", layer));
-    const rv_status status = rv_graph_add(graph, out, "gram", name, &features, 1,
-                                          RV_ATTRS(RV_SET_ENUM("normalize", "hw")));
-    free(name);
-    return status;
-}
-
-rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, rv_graph *graph,
+rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, const rv_graph *graph,
                                const rv_blend *blend, const rv_stylize_options *options)
 {
     for (size_t i = 0; i < terms->content.n; i++) {
         const rv_weighted_layer *layer = &terms->content.items[i];
         rv_term t = {.relative = true,
                      .weight = options->content_weight * blend->content_layers * layer->weight};
-        RV_TRY(rv_graph_find(graph, &t.value, layer->name));
+        RV_TRY(rv_graph_find(graph, &t.map, layer->name));
         RV_TRY(rv_terms_add(list, &t, "content", layer->name));
     }
     for (size_t i = 0; i < terms->style.n; i++) {
         const rv_weighted_layer *layer = &terms->style.items[i];
-        rv_term t = {.of_style = true,
+        rv_term t = {.statistic = RV_STATISTIC_GRAM,
+                     .of_style = true,
                      .relative = true,
                      .weight = options->style_weight * blend->style_layers * layer->weight};
-        rv_value features;
-        RV_TRY(rv_graph_find(graph, &features, layer->name));
-        RV_TRY(add_gram(graph, &t.value, features, layer->name));
+        RV_TRY(rv_graph_find(graph, &t.map, layer->name));
         RV_TRY(rv_terms_add(list, &t, "style", layer->name));
     }
     return RV_OK;

@@ -20,9 +20,9 @@ typedef struct rv_network_terms {
 RV_NODISCARD rv_status rv_network_terms_build(rv_network_terms *terms, rv_model_graph *out,
                                               const rv_model *model,
                                               const rv_stylize_options *options);
-/** Adds a term for each layer of the lists, and what it takes behind the network. */
+/** Adds a term for each layer of the lists. */
 RV_NODISCARD rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list,
-                                            rv_graph *graph, const rv_blend *blend,
+                                            const rv_graph *graph, const rv_blend *blend,
                                             const rv_stylize_options *options);
 void rv_network_terms_release(rv_network_terms *terms);
 

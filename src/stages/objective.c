@@ -236,6 +236,7 @@ rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture,
     RV_TRY(add_patches(o, scale, found)); /* first: its nodes are numbered as their parameters */
     RV_TRY(
         rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe->blend, o->options));
+    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
     RV_TRY(measure(o, scale, found));
     RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
     const rv_status status = make_plan(o, losses, scale->reserve);

@@ -101,17 +101,12 @@ static rv_status add_learned(rv_graph *graph, rv_value *value, int *node, const 
     return add_simple(graph, value, "relu", name, level, no_attr);
 }
 
-static rv_status add_style_values(rv_patch_level *l, rv_graph *graph, int level)
+static rv_status add_style_maps(rv_patch_level *l, rv_graph *graph, int level)
 {
-    const rv_attr_value by_area = RV_SET_ENUM("normalize", "hw");
-    rv_value r = l->picture;
-    l->colours = l->picture;
-    RV_TRY(add_learned(graph, &r, &l->filter_node, "filters", level, RV_PATCH_FILTERS, SIDE));
-    l->gram = l->means = r;
-    RV_TRY(add_simple(graph, &l->gram, "gram", "filters", level, by_area));
-    RV_TRY(add_simple(graph, &l->means, "average_pool", "filters", level, RV_SET_INT("global", 1)));
-    RV_TRY(add_learned(graph, &l->colours, &l->colour_node, "colours", level, COLOURS, 1));
-    return add_simple(graph, &l->colours, "gram", "colours", level, by_area);
+    l->filters = l->colours = l->picture;
+    RV_TRY(
+        add_learned(graph, &l->filters, &l->filter_node, "filters", level, RV_PATCH_FILTERS, SIDE));
+    return add_learned(graph, &l->colours, &l->colour_node, "colours", level, COLOURS, 1);
 }
 
 /* Even and odd Gabor filters of eight orientations: [16,1,7,7], each of length 1, even ones blind to
@@ -144,7 +139,7 @@ static void make_gabor(float weight[2 * ORIENTATIONS * SIDE * SIDE])
 
 /* Lightness, and the energy of each orientation in it: root of even^2 + odd^2 + a little, which keeps the root
  * smooth. */
-static rv_status add_content_values(rv_patch_level *l, rv_graph *graph, int level)
+static rv_status add_content_maps(rv_patch_level *l, rv_graph *graph, int level)
 {
     static const float little[ORIENTATIONS] = {1e-4f, 1e-4f, 1e-4f, 1e-4f,
                                                1e-4f, 1e-4f, 1e-4f, 1e-4f};
@@ -173,8 +168,8 @@ rv_status rv_patch_terms_build(rv_patch_terms *p, rv_graph *graph, rv_value pict
         if (i > 0) {
             RV_TRY(add_half(graph, &l->picture, i));
         }
-        RV_TRY(add_style_values(l, graph, i));
-        RV_TRY(add_content_values(l, graph, i));
+        RV_TRY(add_style_maps(l, graph, i));
+        RV_TRY(add_content_maps(l, graph, i));
     }
     return RV_OK;
 }
@@ -329,11 +324,14 @@ static rv_status add_style_terms(const rv_patch_level *l, rv_terms *list, const 
 {
     const struct {
         const char *kind;
-        rv_value value;
-    } terms[STYLE_TERMS] = {
-        {"style filters", l->gram}, {"style means", l->means}, {"style colours", l->colours}};
+        rv_value map;
+        rv_statistic statistic;
+    } terms[STYLE_TERMS] = {{"style filters", l->filters, RV_STATISTIC_GRAM},
+                            {"style means", l->filters, RV_STATISTIC_MEANS},
+                            {"style colours", l->colours, RV_STATISTIC_GRAM}};
     for (int i = 0; i < STYLE_TERMS; i++) {
-        const rv_term t = {.value = terms[i].value,
+        const rv_term t = {.map = terms[i].map,
+                           .statistic = terms[i].statistic,
                            .of_style = true,
                            .weight = weight / STYLE_TERMS,
                            .relative = true,
@@ -350,11 +348,11 @@ rv_status rv_patch_terms_add(const rv_patch_terms *p, rv_terms *list, const rv_b
         /* Where a small picture has but few levels, its coarsest counts as one that keeps the photo. */
         const int like = i == p->n_levels - 1 ? RV_LEVELS - 1 : i;
         const rv_patch_level *l = &p->level[i];
-        const rv_term edges = {.value = l->edges,
+        const rv_term edges = {.map = l->edges,
                                .weight = options->content_weight * blend->edges[like],
                                .relative = true,
                                .smallest = SMALLEST_SQUARE};
-        const rv_term lightness = {.value = l->lightness,
+        const rv_term lightness = {.map = l->lightness,
                                    .weight = options->content_weight * blend->lightness[like]};
         char level[MAX_NAME];
         snprintf(level, sizeof level, "of level %d", i);

@@ -12,9 +12,8 @@
 /** Nodes of a level, and their values. */
 typedef struct rv_patch_level {
     rv_value picture;
-    rv_value gram, means,
-        colours;               /**< of the style: Gram and means of the filters, Gram of colours */
-    rv_value edges, lightness; /**< of the photo */
+    rv_value filters, colours;    /**< of the style */
+    rv_value edges, lightness;    /**< of the photo */
     int filter_node, colour_node; /**< whose parameters the style sets */
 } rv_patch_level;
 

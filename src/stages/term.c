@@ -43,9 +43,42 @@ rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind, c
     return RV_OK;
 }
 
+/* --- values ---------------------------------------------------------------------------------- */
+
+/* A node behind a map, named after its term. */
+static rv_status add_statistic(rv_term *t, rv_graph *graph, const char *op, rv_attr_value attr)
+{
+    char *name;
+    RV_TRY(rv_format(&name, "%s %s", op, t->name));
+    const rv_status status = rv_graph_add(graph, &t->value, op, name, &t->map, 1, &attr, 1);
+    free(name);
+    return status;
+}
+
+static rv_status add_value(rv_term *t, rv_graph *graph)
+{
+    switch (t->statistic) {
+    case RV_STATISTIC_GRAM:
+        return add_statistic(t, graph, "gram", RV_SET_ENUM("normalize", "hw"));
+    case RV_STATISTIC_MEANS:
+        return add_statistic(t, graph, "average_pool", RV_SET_INT("global", 1));
+    default:
+        t->value = t->map;
+        return RV_OK;
+    }
+}
+
+rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        RV_TRY(add_value(&terms->items[i], graph));
+    }
+    return RV_OK;
+}
+
 /* --- targets --------------------------------------------------------------------------------- */
 
-static rv_status add_values(rv_term *t, rv_device *device, rv_plan *plan, double share)
+static rv_status read_values(rv_term *t, rv_device *device, rv_plan *plan, double share)
 {
     float *values = NULL;
     if (t->target == NULL) {
@@ -89,7 +122,7 @@ static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
     RV_TRY(rv_term_source_run(&plan, source, picture, outputs, n));
     rv_status status = RV_OK;
     for (int i = 0; i < n && status == RV_OK; i++) {
-        status = add_values(terms[i], source->device, plan, share);
+        status = read_values(terms[i], source->device, plan, share);
     }
     rv_plan_destroy(plan);
     return status;

@@ -6,17 +6,26 @@
 #include "graph/plan.h"
 #include "stages/picture.h"
 
-/** weight * mean((v - t)^2), v a value and t its target; where `relative`, divided by mean(t^2), which makes it
- *  the share of the target that is missed. */
+/** What is compared of a map. */
+typedef enum rv_statistic {
+    RV_STATISTIC_NONE, /**< the map itself */
+    RV_STATISTIC_GRAM, /**< products of its channels, the mean over all positions */
+    RV_STATISTIC_MEANS /**< of its channels */
+} rv_statistic;
+
+/** weight * mean((v - t)^2), v the statistic of a map and t its target; where `relative`, divided by mean(t^2), which
+ *  makes it the share of the target that is missed. */
 typedef struct rv_term {
-    char *name;     /**< of its loss, unlike that of any other node; owned by the list */
-    rv_value value; /**< of the picture that moves */
-    bool of_style;  /**< t is measured on the styles and mixed by their shares, else on the photo */
-    double weight;  /**< above 0 */
+    char *name;   /**< of its loss, unlike that of any other node; owned by the list */
+    rv_value map; /**< of the picture that moves */
+    rv_statistic statistic;
+    bool of_style; /**< t is measured on the styles and mixed by their shares, else on the photo */
+    double weight; /**< above 0 */
     bool relative;
     double smallest; /**< mean(t^2) below which there is nothing to match: it counts as this */
 
-    rv_value input; /**< t, of the graph, once there are losses */
+    rv_value value; /**< v, of the graph, once there are values */
+    rv_value input; /**< t, once there are losses */
     float *target;  /**< on the host; NULL: nothing measured */
     size_t count;
 } rv_term;
@@ -44,6 +53,8 @@ RV_NODISCARD rv_status rv_term_source_run(rv_plan **out, const rv_term_source *s
 /** Copies a term, and names it "KIND OF"; one without weight is left out. */
 RV_NODISCARD rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind,
                                     const char *of);
+/** Adds what makes a value of each map. */
+RV_NODISCARD rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph);
 /** Runs the graph over a picture and adds `share` times what is there to the targets of all terms of the style,
  *  or of all of the photo. */
 RV_NODISCARD rv_status rv_terms_measure(rv_terms *terms, bool of_style,
