@@ -1,25 +1,55 @@
 /* reverie visualize: pictures that explain. */
 /* SPDX-License-Identifier: MIT */
-#include "cli/cli.h"
+#include "cli/visualize.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-typedef struct settings {
-    char *output;
-    bool overwrite;
-} settings;
+typedef cli_visualize_settings settings;
 
-static int training(cli *c, const settings *s, const char *folder)
+bool cli_visualize_to_folder(const settings *s)
+{
+    struct stat info;
+    return s->output != NULL && stat(s->output, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int cli_visualize_output(char **out, const settings *s, const char *input, const char *what,
+                         const char *extension, const cli_list *inputs)
+{
+    char *ending = cli_format("_%s%s", what, extension);
+    *out = NULL;
+    if (ending == NULL) {
+        return cli_out_of_memory();
+    }
+    for (char *p = ending; *p != '\0'; p++) {
+        *p = *p == '/' ? '_' : *p;
+    }
+    int code = cli_status(rv_output_name(out, s->output, input, NULL, ending));
+    if (code == CLI_DONE) {
+        code = cli_status(
+            rv_output_check(*out, (const char *const *)inputs->items, inputs->n, s->overwrite));
+    }
+    free(ending);
+    return code;
+}
+
+/* --- training -------------------------------------------------------------------------------- */
+
+int cli_visualize_training(cli *c, const settings *s, const cli_list *words)
 {
     rv_image *image = NULL;
     rv_image_write_options write = RV_IMAGE_WRITE_OPTIONS_INIT;
-    char *path =
-        s->output != NULL ? cli_format("%s", s->output) : cli_format("%s/curves.png", folder);
+    if (words->n > 1) {
+        return cli_usage("visualize training has no use for '%s'", words->items[1]);
+    }
+    char *path = s->output != NULL ? cli_format("%s", s->output)
+                                   : cli_format("%s/curves.png", words->items[0]);
     int code = path != NULL ? CLI_DONE : cli_out_of_memory();
     /* The run's own picture of its curves is there to be renewed. */
     write.overwrite = s->overwrite || s->output == NULL;
     if (code == CLI_DONE) {
-        code = cli_status(rv_visualize_training(&image, folder));
+        code = cli_status(rv_visualize_training(&image, words->items[0]));
     }
     if (code == CLI_DONE) {
         code = cli_status(rv_image_write(image, path, &write));
@@ -34,11 +64,29 @@ static int training(cli *c, const settings *s, const char *folder)
     return code;
 }
 
-static const char *const actions[] = {"training", NULL};
+/* --- the command ----------------------------------------------------------------------------- */
+
+/* In the order of `actions`, with what each needs behind its name. */
+static const struct {
+    cli_visualize_action *run;
+    const char *needs; /* NULL: nothing */
+} rows[] = {
+    {cli_visualize_activations, "a picture: reverie visualize activations [MODEL] IMAGE..."},
+    {cli_visualize_training, "the folder of a run: reverie visualize training RUN"},
+};
+static const char *const actions[] = {"activations", "training", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    return cli_json_print(c, training(c, given, words->items[1]));
+    const cli_list rest = {words->items + 1, words->n - 1};
+    size_t i = 0;
+    while (strcmp(actions[i], words->items[0]) != 0) {
+        i++;
+    }
+    if (rest.n == 0 && rows[i].needs != NULL) {
+        return cli_usage("visualize %s needs %s", actions[i], rows[i].needs);
+    }
+    return cli_json_print(c, rows[i].run(c, given, &rest));
 }
 
 static const cli_option options[] = {
@@ -46,28 +94,74 @@ static const cli_option options[] = {
      .letter = 'o',
      .kind = CLI_FILE,
      .offset = offsetof(settings, output),
-     .argument = "OUT.png",
-     .otherwise = "curves.png in the folder of the run",
-     .help = "the picture"},
+     .argument = "OUT",
+     .otherwise = "{stem}_{what}.png here, curves.png in the folder of a run",
+     .help = "the picture; a folder that is there gets a sheet for each layer"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
-     .help = "replace a picture that exists"},
+     .help = "replace pictures that exist; an input never is"},
+    {.name = "layers",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, layers),
+     .argument = "L,...",
+     .otherwise = "all that have maps",
+     .help = "layers to draw, by node or output names"},
+    {.name = "strongest",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, strongest),
+     .argument = "N",
+     .initial = "32",
+     .min = 0,
+     .max = 1e6,
+     .help = "activations: channels of each layer, those of the largest mean value; 0 for all, in "
+             "their order"},
+    {.name = "tile",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, tile),
+     .argument = "PIXELS",
+     .initial = "64",
+     .min = 8,
+     .max = 1024,
+     .help = "activations: about how large a small map is drawn"},
+    {.name = "one-scale",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, one_scale),
+     .help = "activations: let a colour mean the same value in all maps of a layer, not the share "
+             "of the largest value of its map"},
+    {.name = "npy",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, npy),
+     .help = "activations: write the values of each layer as {stem}_{layer}.npy beside the sheet"},
+    CLI_MODEL_OPTIONS(settings, files),
+    CLI_READ_OPTIONS(settings, reading),
 };
 
 const cli_command cli_visualize = {
     .name = "visualize",
     .summary = "draw pictures that explain a network",
-    .arguments = "training RUN [-o OUT.png]",
-    .description = "`training` draws the curves of a training, of one that is still at work as "
-                   "well: loss and share of right answers, on training and validation pictures, "
-                   "and the learning rate.",
-    .example = "reverie visualize training run/\n"
+    .arguments = "activations [MODEL] IMAGE... | training RUN",
+    .description =
+        "`activations` runs a network over the middle of a picture and draws what the channels of "
+        "its layers make of it: for each layer a grid of maps, dark where a channel is silent and "
+        "light where it is strong, the strongest first. In layers with values below 0, white is 0, "
+        "blue is below and vermilion above. Both can be read by people who see red and green "
+        "alike. A .npy file is taken as the network's own input, as it is. MODEL is a file or a "
+        "name that `reverie models list` shows; without one the network that comes with Reverie "
+        "is used.\n\n"
+        "`training` draws the curves of a training, of one that is still at work as "
+        "well: loss and share of right answers, on training and validation pictures, "
+        "and the learning rate.",
+    .example = "reverie visualize activations cat.jpg\n"
+               "reverie visualize activations squeezenet.caffemodel cat.jpg --layers "
+               "conv1,fire5/concat -o cat.png\n"
+               "reverie visualize activations vgg19.caffemodel cat.jpg -o maps/ --npy\n"
+               "reverie visualize training run/\n"
                "reverie visualize training run/ -o curves.png",
     .actions = actions,
-    .min_words = 2,
-    .max_words = 2,
-    .missing = "what to draw, and the folder of a run",
+    .min_words = 1,
+    .max_words = SIZE_MAX,
+    .missing = "what to draw",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

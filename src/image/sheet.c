@@ -97,6 +97,14 @@ static int choose_columns(const layout *l, size_t n)
     return columns < 1 ? 1 : columns > (double)n ? (int)n : (int)columns;
 }
 
+static rv_status check_size(size_t n, const char *what, double width, double height)
+{
+    return width <= MOST_SIDE && height <= MOST_SIDE
+               ? RV_OK
+               : rv_fail(RV_ERR_MEMORY, "a sheet of %zu %s would have %.0f x %.0f pixels", n, what,
+                         width, height);
+}
+
 static rv_status lay_out(layout *l, const rv_sheet *sheet)
 {
     int lines;
@@ -139,6 +147,24 @@ rv_status rv_sheet_draw(rv_image **out, const rv_sheet *sheet)
             rv_canvas_put(*out, x, y, t->picture);
         }
         draw_lines(*out, x, y + l.tile_height + 2, t->label, l.tile_width, l.scale, l.scale);
+    }
+    return RV_OK;
+}
+
+rv_status rv_sheet_stack(rv_image **out, rv_image *const *sheets, size_t n)
+{
+    double width = 0, height = 0;
+    *out = NULL;
+    for (size_t i = 0; i < n; i++) {
+        width = fmax(width, rv_image_width(sheets[i]));
+        height += rv_image_height(sheets[i]);
+    }
+    RV_TRY(check_size(n, "layers", width, height));
+    RV_TRY(rv_image_create(out, (int)width, (int)height, 3, 8));
+    rv_canvas_fill(*out, 0, 0, (int)width, (int)height, paper);
+    for (int i = 0, y = 0; i < (int)n; i++) {
+        rv_canvas_put(*out, 0, y, sheets[i]);
+        y += rv_image_height(sheets[i]);
     }
     return RV_OK;
 }

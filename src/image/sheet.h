@@ -26,5 +26,7 @@ typedef struct rv_sheet {
 /** Draws a sheet on white. Freed by the caller with rv_image_destroy().
  *  @return RV_ERR_MEMORY where it would be larger than pictures can be. */
 RV_NODISCARD rv_status rv_sheet_draw(rv_image **out, const rv_sheet *sheet);
+/** Sheets one below the other, n of them, at least one. */
+RV_NODISCARD rv_status rv_sheet_stack(rv_image **out, rv_image *const *sheets, size_t n);
 
 #endif

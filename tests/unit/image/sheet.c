@@ -90,6 +90,18 @@ Test(sheet, many_tiles_make_a_sheet_of_about_four_to_three)
     rv_image_destroy(tile);
 }
 
+Test(sheet, sheets_can_stand_one_below_the_other)
+{
+    rv_image *sheets[2] = {plain(20, 10, 7), plain(10, 5, 9)}, *out;
+    RV_ASSERT_OK(rv_sheet_stack(&out, sheets, 2));
+    cr_assert(rv_image_width(out) == 20 && rv_image_height(out) == 15);
+    cr_assert(at(out, 19, 9) == 7 && at(out, 0, 10) == 9 && at(out, 9, 14) == 9);
+    cr_assert_eq(at(out, 10, 10), 255);
+    rv_image_destroy(out);
+    rv_image_destroy(sheets[0]);
+    rv_image_destroy(sheets[1]);
+}
+
 static double lightness(rv_colour c)
 {
     return 0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b;
