@@ -17,6 +17,7 @@
     X(conv) \
     X(cross_entropy) \
     X(dense) \
+    X(deviation_loss) \
     X(dropout) \
     X(elu) \
     X(gram) \
@@ -40,6 +41,7 @@
     X(square) \
     X(tanh) \
     X(tv_loss) \
+    X(wasserstein_loss) \
     /* the end */
 /* clang-format on */
 

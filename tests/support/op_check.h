@@ -11,7 +11,8 @@ typedef enum rv_data {
                            quotient crosses a kink */
     RV_DATA_POSITIVE, /**< uniform in [0.1, 1] */
     RV_DATA_DISTINCT, /**< a shuffled arithmetic sequence over [-1, 1]: no ties for a maximum */
-    RV_DATA_LABELS    /**< whole numbers from 0 to `classes` - 1 */
+    RV_DATA_LABELS,   /**< whole numbers from 0 to `classes` - 1 */
+    RV_DATA_DOMINANT  /**< matrices [N,C,C]: in [-1, 1], on the diagonal from C + 1 to 2 C + 2 */
 } rv_data;
 
 /** One case: shapes, attributes and what is allowed. */

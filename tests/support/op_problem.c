@@ -42,6 +42,15 @@ static void fill_distinct(float *x, size_t n, uint32_t stream)
     }
 }
 
+static void fill_dominant(float *x, const rv_shape *shape, uint32_t stream)
+{
+    const size_t c = (size_t)shape->dim[2], n = rv_shape_count(shape);
+    for (size_t i = 0; i < n; i++) {
+        const bool on = i / c % c == i % c;
+        x[i] = on ? ((float)c + 1) * (1 + uniform(stream, i)) : away_from_zero(stream, i);
+    }
+}
+
 static void fill(float *x, size_t n, rv_data data, int classes, uint32_t stream)
 {
     if (data == RV_DATA_DISTINCT) {
@@ -59,7 +68,11 @@ static rv_status draw(float **out, const rv_shape *shape, rv_data data, int clas
 {
     const size_t n = rv_shape_count(shape);
     RV_TRY(rv_alloc(out, n, sizeof(float), "test values"));
-    fill(*out, n, data, classes, stream);
+    if (data == RV_DATA_DOMINANT) {
+        fill_dominant(*out, shape, stream);
+    } else {
+        fill(*out, n, data, classes, stream);
+    }
     return RV_OK;
 }
 
