@@ -1,4 +1,4 @@
-/* What losses share that are the weighted mean of one number per value: kernels, the sum, shapes and layouts. */
+/* What losses share that are the weighted mean or sum of one number per value: kernels, the sum, shapes and layouts. */
 /* SPDX-License-Identifier: MIT */
 #include "ops/loss.h"
 #include "base/error.h"
@@ -45,4 +45,15 @@ rv_status rv_loss_finish(const rv_node *n, const rv_exec *e, float weight)
     const rv_loss *p = n->priv;
     return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace,
                                (float)rv_mean_factor(n, weight));
+}
+
+rv_status rv_loss_sum_pair(const rv_node *n, const rv_exec *e, float factor)
+{
+    const rv_loss *p = n->priv;
+    const rv_flat f = rv_flat_of(n->in[0], e->device);
+    RV_TRY(
+        rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
+                  RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(n->in[1]->buffer),
+                          RV_ARG(f.n), RV_ARG(f.vectors), RV_ARG(p->sum.share))));
+    return rv_reduction_finish(&p->sum, e->device, n->out[0], n->workspace, factor);
 }

@@ -1,4 +1,4 @@
-/* What losses share that are the weighted mean of one number per value: kernels, the sum, shapes and layouts. */
+/* What losses share that are the weighted mean or sum of one number per value: kernels, the sum, shapes and layouts. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_OPS_LOSS_H
 #define RV_OPS_LOSS_H
@@ -20,5 +20,7 @@ void rv_loss_layouts(const rv_node *n, rv_layout *in, rv_layout *out);
 RV_NODISCARD rv_status rv_loss_prepare(rv_node *n, rv_device *device);
 /** The second stage of the sum: out = weight * mean. */
 RV_NODISCARD rv_status rv_loss_finish(const rv_node *n, const rv_exec *e, float weight);
+/** Both stages for a kernel (parts, x, target, n, vectors, share): out = factor * sum. */
+RV_NODISCARD rv_status rv_loss_sum_pair(const rv_node *n, const rv_exec *e, float factor);
 
 #endif

@@ -15,14 +15,8 @@ static const rv_attr attributes[] = {
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
-    const rv_loss *p = n->priv;
     const mse_attrs *a = n->attrs;
-    const rv_flat f = rv_flat_of(n->in[0], e->device);
-    RV_TRY(
-        rv_launch(e->device, p->forward, rv_reduction_grid(&p->sum, e->device),
-                  RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(n->in[1]->buffer),
-                          RV_ARG(f.n), RV_ARG(f.vectors), RV_ARG(p->sum.share))));
-    return rv_loss_finish(n, e, a->weight);
+    return rv_loss_sum_pair(n, e, (float)rv_mean_factor(n, a->weight));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)

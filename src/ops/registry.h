@@ -18,6 +18,7 @@
     X(cross_entropy) \
     X(dense) \
     X(deviation_loss) \
+    X(dot_loss) \
     X(dropout) \
     X(elu) \
     X(gram) \

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 
 /* Operations without state that the tests of graph and stages build their networks of. */
-#define TWINS(X)                                                                               \
-    X(add)                                                                                     \
-    X(average_pool)                                                                            \
-    X(conv) X(dense) X(gram) X(leaky_relu) X(max_pool) X(mse_loss) X(preprocess) X(range_loss) \
+#define TWINS(X)                                                                                   \
+    X(add)                                                                                         \
+    X(average_pool)                                                                                \
+    X(conv)                                                                                        \
+    X(dense) X(dot_loss) X(gram) X(leaky_relu) X(max_pool) X(mse_loss) X(preprocess) X(range_loss) \
         X(relu) X(resize) X(sqrt) X(square) X(tv_loss)
 
 #define DECLARE(op) rv_twin twin_##op;

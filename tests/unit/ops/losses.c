@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/op_check.h"
 
-rv_twin twin_mse_loss, twin_range_loss, twin_tv_loss, twin_cross_entropy;
+rv_twin twin_dot_loss, twin_mse_loss, twin_range_loss, twin_tv_loss, twin_cross_entropy;
 rv_twin twin_binary_cross_entropy;
 
 #define SHAPE(...)      \
@@ -12,6 +12,25 @@ rv_twin twin_binary_cross_entropy;
             __VA_ARGS__ \
         }               \
     }
+
+static const rv_op_case dot_loss[] = {
+    {.name = "small", .in = {SHAPE(2, 11, 5, 7), SHAPE(2, 11, 5, 7)}, .n_in = 2, .small = true},
+    {.name = "one value", .in = {SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1)}, .n_in = 2},
+    {.name = "channels beside a block, turned about",
+     .in = {SHAPE(2, 17, 31, 33), SHAPE(2, 17, 31, 33)},
+     .n_in = 2,
+     .attrs = {RV_SET_FLOAT("weight", -2.5)},
+     .n_attrs = 1},
+    {.name = "several parts, of one sign",
+     .in = {SHAPE(1, 33, 64, 65), SHAPE(1, 33, 64, 65)},
+     .n_in = 2,
+     .data = {RV_DATA_POSITIVE, RV_DATA_POSITIVE},
+     .attrs = {RV_SET_FLOAT("weight", 0.001)},
+     .n_attrs = 1},
+    {.name = "class scores", .in = {{2, {3, 1000}}, {2, {3, 1000}}}, .n_in = 2},
+    {.name = "rank 1", .in = {{1, {65}}, {1, {65}}}, .n_in = 2},
+};
+RV_OP_CASES(dot_loss, twin_dot_loss, false, dot_loss);
 
 static const rv_op_case mse_loss[] = {
     {.name = "small", .in = {SHAPE(2, 11, 5, 7), SHAPE(2, 11, 5, 7)}, .n_in = 2, .small = true},

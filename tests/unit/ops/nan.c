@@ -54,6 +54,7 @@ static const nan_case cases[] = {
     {"dense", 1, ATTRS(RV_SET_INT("num_output", 3)), 3},
     {"gram", 1, NO_ATTRS, 2 * CHANNELS - 1},
     {"resize", 1, ATTRS(RV_SET_INT("height", 1), RV_SET_INT("width", 1)), 1},
+    {"dot_loss", 2, NO_ATTRS, 1},
     {"mse_loss", 2, NO_ATTRS, 1},
     {"binary_cross_entropy", 2, NO_ATTRS, 1},
     {"range_loss", 1, NO_ATTRS, 1},

@@ -148,6 +148,7 @@ static const refusal refusals[] = {
 
     {"mse_loss", IN(R3(1, 8, 8), R3(1, 9, 9)),
      SHAPE("mse_loss compares 1x8x8 with a target of 1x9x9")},
+    {"dot_loss", IN(R2(2, 9), R2(1, 9)), SHAPE("dot_loss compares 2x9 with a target of 1x9")},
     {"range_loss", IN(R1(9)), SET(RV_SET_FLOAT("low", 2)), USAGE("the range from 2 to 1 is empty")},
     {"cross_entropy", IN(R4(2, 10, 3, 3), R1(2)),
      SHAPE("cross_entropy takes logits of N,K, not 2x10x3x3")},
