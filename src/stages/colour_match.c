@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stages/colour_match.h"
 #include "base/eigen.h"
+#include "base/error.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,23 +10,36 @@
 /* Keeps roots of grey pictures, whose colours lie on a line, within bounds. */
 #define SMALLEST_VARIANCE 1e-7
 
-static void add_picture(rv_colour_moments *sum, const rv_planar *p, double share)
+/* @param weights  of each pixel, the sum being `weight`; NULL: 1 */
+static void add_picture(rv_colour_moments *sum, const rv_planar *p, const float *weights,
+                        double weight, double share)
 {
     const size_t n = (size_t)p->width * (size_t)p->height;
     for (int i = 0; i < 3; i++) {
         const float *a = p->data + (size_t)i * n;
         double mean = 0;
         for (size_t x = 0; x < n; x++) {
-            mean += (double)a[x];
+            mean += (double)a[x] * (weights != NULL ? (double)weights[x] : 1.0);
         }
-        sum->mean[i] += share * mean / (double)n;
+        sum->mean[i] += share * mean / weight;
         for (int k = 0; k <= i; k++) {
             const float *b = p->data + (size_t)k * n;
             double dot = 0;
             for (size_t x = 0; x < n; x++) {
-                dot += (double)a[x] * (double)b[x];
+                const double product = (double)a[x] * (double)b[x];
+                dot += product * (weights != NULL ? (double)weights[x] : 1.0);
             }
-            sum->covariance[i * 3 + k] += share * dot / (double)n;
+            sum->covariance[i * 3 + k] += share * dot / weight;
+        }
+    }
+}
+
+static void centre(rv_colour_moments *m)
+{
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k <= i; k++) {
+            m->covariance[i * 3 + k] -= m->mean[i] * m->mean[k];
+            m->covariance[k * 3 + i] = m->covariance[i * 3 + k];
         }
     }
 }
@@ -34,13 +48,24 @@ rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *sha
 {
     rv_colour_moments m = {{0}, {0}};
     for (int i = 0; i < n; i++) {
-        add_picture(&m, &pictures[i], shares[i]);
+        const double pixels = (double)pictures[i].width * (double)pictures[i].height;
+        add_picture(&m, &pictures[i], NULL, pixels, shares[i]);
     }
-    for (int i = 0; i < 3; i++) {
-        for (int k = 0; k <= i; k++) {
-            m.covariance[i * 3 + k] -= m.mean[i] * m.mean[k];
-            m.covariance[k * 3 + i] = m.covariance[i * 3 + k];
-        }
+    centre(&m);
+    return m;
+}
+
+rv_colour_moments rv_colour_measure_part(const rv_planar *picture, const float *weights)
+{
+    const size_t n = (size_t)picture->width * (size_t)picture->height;
+    rv_colour_moments m = {{0}, {0}};
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)weights[i];
+    }
+    if (sum > 0) {
+        add_picture(&m, picture, weights, sum, 1.0);
+        centre(&m);
     }
     return m;
 }
@@ -86,6 +111,20 @@ void rv_colour_map(rv_planar *picture, const rv_colour_moments *from, const rv_c
                               map[i * 3 + 2] * v[2]);
         }
     }
+}
+
+rv_status rv_colour_map_part(rv_planar *picture, const rv_planar *own, const float *part,
+                             const rv_colour_moments *from, const rv_colour_moments *to)
+{
+    const size_t n = (size_t)own->width * (size_t)own->height;
+    rv_planar mapped;
+    RV_TRY(rv_planar_pad(&mapped, own, 0));
+    rv_colour_map(&mapped, from, to);
+    for (size_t i = 0; i < 3 * n; i++) {
+        picture->data[i] += part[i % n] * (mapped.data[i] - own->data[i]);
+    }
+    rv_planar_release(&mapped);
+    return RV_OK;
 }
 
 void rv_colour_whitening(double out[9], const rv_colour_moments *moments, double ridge)

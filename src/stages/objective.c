@@ -33,6 +33,7 @@ struct rv_objective {
     rv_patch_terms patches;
     rv_terms terms;
     rv_style_cache cache;
+    int *of_style; /* the region of each style that the cache goes by */
     rv_params *params;
     rv_plan *plan; /* of the present scale */
 };
@@ -102,6 +103,7 @@ void rv_objective_destroy(rv_objective *o)
     rv_terms_release(&o->terms);
     rv_network_terms_release(&o->network);
     rv_style_cache_release(&o->cache);
+    free(o->of_style);
     free(o);
 }
 
@@ -132,7 +134,7 @@ static rv_status look_at(rv_objective *o, const rv_planar *picture, const char *
 static rv_term_source source_of(const rv_objective *o)
 {
     return (rv_term_source){o->device, o->model.graph, o->params, o->model.picture,
-                            o->options->events};
+                            o->options->events, NULL, 0};
 }
 
 static rv_status count_levels(int *n, const rv_objective *o, const rv_scale *scale)
@@ -143,10 +145,29 @@ static rv_status count_levels(int *n, const rv_objective *o, const rv_scale *sca
                : RV_OK;
 }
 
+/* Sees that what is known is of styles that lie in regions as those of the scale do. */
+static rv_status take_regions(rv_objective *o, const rv_scale *scale)
+{
+    bool same = o->of_style != NULL;
+    for (int i = 0; i < scale->n_styles && same; i++) {
+        same = o->of_style[i] == rv_region_of(&scale->regions, i);
+    }
+    if (same) {
+        return RV_OK;
+    }
+    rv_style_cache_release(&o->cache);
+    free(o->of_style);
+    RV_TRY(rv_alloc(&o->of_style, (size_t)scale->n_styles, sizeof *o->of_style, "regions"));
+    for (int i = 0; i < scale->n_styles; i++) {
+        o->of_style[i] = rv_region_of(&scale->regions, i);
+    }
+    return RV_OK;
+}
+
 bool rv_objective_knows(rv_objective *o, const rv_scale *scale)
 {
     int n_levels;
-    return count_levels(&n_levels, o, scale) == RV_OK &&
+    return take_regions(o, scale) == RV_OK && count_levels(&n_levels, o, scale) == RV_OK &&
            rv_style_cache_find(&o->cache, scale->size, n_levels) != NULL;
 }
 
@@ -165,18 +186,45 @@ static rv_status add_patches(rv_objective *o, const rv_scale *scale, rv_style_fi
     return rv_patch_terms_add(&o->patches, &o->terms, o->recipe->blend, o->options);
 }
 
-/* The styles, then the photo, whose size the graph keeps. */
-static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
+/* Share of a style among those of its region. */
+static double share_of(const rv_scale *scale, int style)
+{
+    double sum = 0;
+    for (int i = 0; i < scale->n_styles; i++) {
+        const bool beside =
+            rv_region_of(&scale->regions, i) == rv_region_of(&scale->regions, style);
+        sum += beside ? scale->shares[i] : 0;
+    }
+    return scale->regions.n > 1 ? scale->shares[style] / sum : scale->shares[style];
+}
+
+/* What the styles are, each as a whole. */
+static rv_status measure_styles(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
 {
     const rv_term_source source = source_of(o);
-    const bool known = f->known;
-    for (int i = 0; i < scale->n_styles && !known; i++) {
-        RV_TRY(look_at(o, &scale->styles[i], "a style"));
-        RV_TRY(rv_terms_measure(&o->terms, true, &source, &scale->styles[i], scale->shares[i]));
+    if (f->known) {
+        return rv_style_findings_give(f, &o->terms);
     }
-    RV_TRY(known ? rv_style_findings_give(f, &o->terms) : rv_style_findings_take(f, &o->terms));
+    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
+    for (int i = 0; i < scale->n_styles; i++) {
+        RV_TRY(look_at(o, &scale->styles[i], "a style"));
+        RV_TRY(rv_terms_measure(&o->terms, true, rv_region_of(&scale->regions, i), &source,
+                                &scale->styles[i], share_of(scale, i)));
+    }
+    return rv_style_findings_take(f, &o->terms);
+}
+
+/* The styles, then the photo, whose size the graph keeps; each time with what makes values of their maps. */
+static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
+{
+    const rv_graph_mark mark = rv_graph_get_mark(o->model.graph);
+    const rv_term_source source = source_of(o);
+    RV_TRY(measure_styles(o, scale, f));
+    rv_graph_rewind(o->model.graph, mark);
     RV_TRY(look_at(o, &scale->content, "the photo"));
-    return rv_terms_measure(&o->terms, false, &source, &scale->content, 1.0);
+    RV_TRY(rv_terms_guide(&o->terms, o->model.graph, o->model.picture, &scale->regions));
+    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
+    return rv_terms_measure(&o->terms, false, -1, &source, &scale->content, 1.0);
 }
 
 /* Adds a loss on the picture itself. */
@@ -207,6 +255,21 @@ static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
     return rv_terms_write(&o->terms, o->device, o->plan);
 }
 
+/* The colours of the styles of each region. */
+static rv_status measure_regions(rv_style_findings *f, const rv_scale *scale)
+{
+    double *shares;
+    RV_TRY(rv_alloc(&shares, (size_t)scale->n_styles, sizeof *shares, "shares"));
+    for (int r = 0; r < rv_region_count(&scale->regions); r++) {
+        for (int i = 0; i < scale->n_styles; i++) {
+            shares[i] = rv_region_of(&scale->regions, i) == r ? share_of(scale, i) : 0;
+        }
+        f->regions[r] = rv_colour_measure(scale->styles, shares, scale->n_styles);
+    }
+    free(shares);
+    return RV_OK;
+}
+
 /* What is known of the styles at this size, else an entry for it with their colours. */
 static rv_status find_styles(rv_style_findings **out, rv_objective *o, const rv_scale *scale)
 {
@@ -214,29 +277,51 @@ static rv_status find_styles(rv_style_findings **out, rv_objective *o, const rv_
     RV_TRY(count_levels(&n_levels, o, scale));
     *out = rv_style_cache_find(&o->cache, scale->size, n_levels);
     if (*out == NULL) {
-        RV_TRY(rv_style_cache_add(out, &o->cache, scale->size, n_levels));
+        RV_TRY(rv_style_cache_add(out, &o->cache, scale->size, n_levels,
+                                  rv_region_count(&scale->regions)));
         (*out)->colours = rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
+        RV_TRY(measure_regions(*out, scale));
     }
     return RV_OK;
 }
 
-rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
+/* The photo takes on the colours of the styles, each region of it those of its own. */
+static rv_status colour_photo(rv_scale *scale, const rv_style_findings *f)
 {
     const double whole = 1;
+    const rv_regions *r = &scale->regions;
+    rv_planar own;
+    if (r->planes == NULL) {
+        const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
+        rv_colour_map(&scale->content, &photo, &f->colours);
+        return RV_OK;
+    }
+    RV_TRY(rv_planar_pad(&own, &scale->content, 0));
+    rv_status status = RV_OK;
+    for (int i = 0; i < r->n && status == RV_OK; i++) {
+        const rv_colour_moments photo = rv_colour_measure_part(&own, r->planes[i]);
+        status = rv_colour_map_part(&scale->content, &own, r->planes[i], &photo, &f->regions[i]);
+    }
+    rv_planar_release(&own);
+    return status;
+}
+
+rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
+{
     rv_style_findings *found;
     rv_value *losses;
     rv_objective_rest(o);
     rv_graph_rewind(o->model.graph, o->mark);
+    RV_TRY(take_regions(o, scale));
     RV_TRY(find_styles(&found, o, scale));
     if (o->recipe->blend->match_style) {
-        const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
-        rv_colour_map(&scale->content, &photo, &found->colours);
+        RV_TRY(colour_photo(scale, found));
     }
     RV_TRY(look_at(o, &scale->content, "the photo"));
     RV_TRY(add_patches(o, scale, found)); /* first: its nodes are numbered as their parameters */
     RV_TRY(
         rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe->blend, o->options));
-    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
+    RV_TRY(rv_terms_split(&o->terms, scale->regions.n));
     RV_TRY(measure(o, scale, found));
     RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
     const rv_status status = make_plan(o, losses, scale->reserve);

@@ -6,6 +6,7 @@
 #include "graph/plan.h"
 #include "model/model.h"
 #include "stages/picture.h"
+#include "stages/region.h"
 #include "stages/style_recipe.h"
 
 /** What an objective is made for, at one scale. */
@@ -18,7 +19,8 @@ typedef struct rv_scale {
                                   knows them */
     const double *shares; /**< of the styles, summing to 1 */
     int n_styles;
-    uint64_t reserve; /**< bytes of device memory that are not for the objective */
+    rv_regions regions; /**< where the styles go */
+    uint64_t reserve;   /**< bytes of device memory that are not for the objective */
 } rv_scale;
 
 /** Lives through all scales. */
@@ -35,7 +37,7 @@ void rv_objective_destroy(rv_objective *objective);
 bool rv_objective_knows(rv_objective *objective, const rv_scale *scale);
 /** Makes the plan of a scale: its losses are the objective, the gradient of *picture is planned.
  *  Borrowed until the next begin or destroy. The styles and their shares are those of the first begin: what they
- *  give at a size is found once.
+ *  give at a size is found once, and anew where other styles share a region.
  *  @return RV_ERR_SHAPE: the photo or a style is too small there for the network, or to have a texture;
  *          RV_ERR_DEVICE_MEMORY: beside scale->reserve there is no room for the plan; RV_ERR_CANCELLED. */
 RV_NODISCARD rv_status rv_objective_begin(rv_objective *objective, rv_plan **plan,

@@ -14,6 +14,7 @@ static void release(rv_style_findings *f)
     }
     free(f->targets);
     free(f->counts);
+    free(f->regions);
     free(f->banks);
     *f = (rv_style_findings){0};
 }
@@ -37,7 +38,8 @@ rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_le
     return NULL;
 }
 
-rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size, int n_levels)
+rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size, int n_levels,
+                             int n_regions)
 {
     size_t at = 0;
     while (at < cache->n && cache->items[at].known) {
@@ -54,6 +56,7 @@ rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int
     f->size = size;
     f->n_levels = n_levels;
     RV_TRY(rv_alloc(&f->banks, (size_t)n_levels + 1, sizeof *f->banks, "filters"));
+    RV_TRY(rv_alloc(&f->regions, (size_t)n_regions, sizeof *f->regions, "colours"));
     *out = f;
     return RV_OK;
 }

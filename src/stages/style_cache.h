@@ -9,11 +9,12 @@
 
 /** What the same styles give at the same size again. */
 typedef struct rv_style_findings {
-    int size, n_levels; /**< of a scale, and of its pyramid */
-    rv_colour_moments colours;
-    rv_patch_bank *banks; /**< of each level */
-    float **targets;      /**< of each term of the style, in their order */
-    size_t *counts;       /**< floats of each target */
+    int size, n_levels;         /**< of a scale, and of its pyramid */
+    rv_colour_moments colours;  /**< of all of them */
+    rv_colour_moments *regions; /**< of the styles of each region */
+    rv_patch_bank *banks;       /**< of each level */
+    float **targets;            /**< of each term of the style, in their order */
+    size_t *counts;             /**< floats of each target */
     size_t n_targets;
     bool known; /**< all of them were measured */
 } rv_style_findings;
@@ -30,10 +31,10 @@ typedef struct rv_style_cache {
 
 /** What is known of a size; NULL: nothing. Borrowed until the next call of rv_style_cache_add(). */
 rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels);
-/** An entry that is to become known; it takes the place of one that did not, else of the oldest where there
+/** An entry for so many regions that is to become known; it takes the place of one that did not, else of the oldest where there
  * is no room. */
 RV_NODISCARD rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size,
-                                          int n_levels);
+                                          int n_levels, int n_regions);
 /** Copies targets that were measured, which makes the entry known, and back. */
 RV_NODISCARD rv_status rv_style_findings_take(rv_style_findings *f, const rv_terms *terms);
 RV_NODISCARD rv_status rv_style_findings_give(const rv_style_findings *f, rv_terms *terms);

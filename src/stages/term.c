@@ -4,7 +4,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "stages/coverage.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void forget_target(rv_term *t)
@@ -17,6 +20,7 @@ void rv_terms_clear(rv_terms *terms)
 {
     for (size_t i = 0; i < terms->n; i++) {
         forget_target(&terms->items[i]);
+        free(terms->items[i].guide);
         free(terms->items[i].name);
         terms->items[i] = (rv_term){0};
     }
@@ -43,27 +47,133 @@ rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind, c
     return RV_OK;
 }
 
+rv_status rv_terms_split(rv_terms *terms, int n)
+{
+    const size_t n_terms = terms->n;
+    for (int region = 1; region < n; region++) {
+        for (size_t i = 0; i < n_terms; i++) {
+            rv_term t = terms->items[i];
+            char of[32];
+            snprintf(of, sizeof of, "in region %d", region + 1);
+            t.region = region;
+            RV_TRY(t.of_style ? rv_terms_add(terms, &t, terms->items[i].name, of) : RV_OK);
+        }
+    }
+    return RV_OK;
+}
+
+/* --- guides ---------------------------------------------------------------------------------- */
+
+/* Copies a coverage, scaled to a mean square of 1, and finds how much of the map it is: the mean square of what it
+ * is with a largest value of 1; 0 where it is nowhere. */
+static rv_status take_guide(rv_term *t, const float *coverage, size_t n, double *area)
+{
+    double largest = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, (double)coverage[i]);
+        squares += (double)coverage[i] * (double)coverage[i];
+    }
+    *area = largest > 0 ? squares / (double)n / (largest * largest) : 0;
+    if (!(*area > 0)) {
+        return RV_OK;
+    }
+    RV_TRY(rv_alloc(&t->guide, n, sizeof *t->guide, "guides"));
+    const double factor = 1 / sqrt(squares / (double)n);
+    for (size_t i = 0; i < n; i++) {
+        t->guide[i] = (float)(factor * (double)coverage[i]);
+    }
+    return RV_OK;
+}
+
+/* Guides the terms of a region's styles, or those of the photo. */
+static rv_status guide_some(rv_terms *terms, bool of_style, int region, const rv_graph *graph,
+                            const rv_coverage *coverage)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        rv_term *t = &terms->items[i];
+        const float *seen = rv_coverage_of(coverage, t->map);
+        const int32_t *d = rv_graph_shape(graph, t->map)->dim;
+        double area;
+        if (t->of_style == of_style && (!of_style || t->region == region) && seen != NULL) {
+            RV_TRY(take_guide(t, seen, (size_t)d[2] * (size_t)d[3], &area));
+            t->weight *= area;
+        }
+    }
+    return RV_OK;
+}
+
+static rv_status guide_by(rv_terms *terms, bool of_style, int region, const rv_graph *graph,
+                          rv_value picture, const float *plane)
+{
+    rv_coverage coverage;
+    RV_TRY(rv_coverage_find(&coverage, graph, picture, plane));
+    const rv_status status = guide_some(terms, of_style, region, graph, &coverage);
+    rv_coverage_release(&coverage);
+    return status;
+}
+
+rv_status rv_terms_guide(rv_terms *terms, const rv_graph *graph, rv_value picture,
+                         const rv_regions *regions)
+{
+    for (size_t i = 0; i < terms->n && regions->strengths != NULL; i++) {
+        rv_term *t = &terms->items[i];
+        t->weight *= t->of_style ? regions->strengths[t->region] : 1;
+    }
+    for (int r = 0; r < regions->n && regions->planes != NULL; r++) {
+        RV_TRY(guide_by(terms, true, r, graph, picture, regions->planes[r]));
+    }
+    return regions->visible != NULL ? guide_by(terms, false, 0, graph, picture, regions->visible)
+                                    : RV_OK;
+}
+
 /* --- values ---------------------------------------------------------------------------------- */
 
-/* A node behind a map, named after its term. */
-static rv_status add_statistic(rv_term *t, rv_graph *graph, const char *op, rv_attr_value attr)
+/* Adds a node behind `value`, named after its term. */
+static rv_status append(rv_term *t, rv_graph *graph, const char *op, const char *kind,
+                        rv_attr_value attr)
 {
+    const rv_value in[2] = {t->value, t->guide_input};
     char *name;
-    RV_TRY(rv_format(&name, "%s %s", op, t->name));
-    const rv_status status = rv_graph_add(graph, &t->value, op, name, &t->map, 1, &attr, 1);
+    RV_TRY(rv_format(&name, "%s %s", kind, t->name));
+    const rv_status status = rv_graph_add(graph, &t->value, op, name, in, attr.name == NULL ? 2 : 1,
+                                          &attr, attr.name != NULL);
     free(name);
     return status;
 }
 
+/* Multiplies the map by the guide, if there is one. */
+static rv_status add_guide(rv_term *t, rv_graph *graph, const char *kind)
+{
+    return t->guide != NULL ? append(t, graph, "guide", kind, (rv_attr_value){0}) : RV_OK;
+}
+
+static rv_status add_guide_input(rv_term *t, rv_graph *graph)
+{
+    const int32_t *d = rv_graph_shape(graph, t->map)->dim;
+    char *name;
+    if (t->guide == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_format(&name, "%s guide", t->name));
+    const rv_status status =
+        rv_graph_input(graph, &t->guide_input, name, rv_shape_4(d[0], 1, d[2], d[3]));
+    free(name);
+    return status;
+}
+
+/* The mean over the positions of a region weighs them by the square of the guide. */
 static rv_status add_value(rv_term *t, rv_graph *graph)
 {
+    t->value = t->map;
+    RV_TRY(add_guide_input(t, graph));
+    RV_TRY(add_guide(t, graph, "guided"));
     switch (t->statistic) {
     case RV_STATISTIC_GRAM:
-        return add_statistic(t, graph, "gram", RV_SET_ENUM("normalize", "hw"));
+        return append(t, graph, "gram", "gram", RV_SET_ENUM("normalize", "hw"));
     case RV_STATISTIC_MEANS:
-        return add_statistic(t, graph, "average_pool", RV_SET_INT("global", 1));
+        RV_TRY(add_guide(t, graph, "weighed"));
+        return append(t, graph, "average_pool", "means", RV_SET_INT("global", 1));
     default:
-        t->value = t->map;
         return RV_OK;
     }
 }
@@ -93,6 +203,13 @@ static rv_status read_values(rv_term *t, rv_device *device, rv_plan *plan, doubl
     return status;
 }
 
+static rv_status write_guide(const rv_term *t, rv_device *device, rv_plan *plan)
+{
+    return t->guide != NULL
+               ? rv_tensor_write(device, rv_plan_tensor(plan, t->guide_input), t->guide)
+               : RV_OK;
+}
+
 rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source, const rv_planar *picture,
                              const rv_value *outputs, int n)
 {
@@ -103,6 +220,9 @@ rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source, const 
     RV_TRY(rv_plan_create(&plan, source->graph, source->params, source->device, &options));
     rv_status status =
         rv_tensor_write(source->device, rv_plan_tensor(plan, source->picture), picture->data);
+    for (int i = 0; i < source->n_guided && status == RV_OK; i++) {
+        status = write_guide(source->guided[i], source->device, plan);
+    }
     if (status == RV_OK) {
         status = rv_plan_forward(plan);
     }
@@ -118,8 +238,11 @@ rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source, const 
 static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
                          const rv_term_source *source, const rv_planar *picture, double share)
 {
+    rv_term_source guided = *source;
     rv_plan *plan;
-    RV_TRY(rv_term_source_run(&plan, source, picture, outputs, n));
+    guided.guided = terms;
+    guided.n_guided = n;
+    RV_TRY(rv_term_source_run(&plan, &guided, picture, outputs, n));
     rv_status status = RV_OK;
     for (int i = 0; i < n && status == RV_OK; i++) {
         status = read_values(terms[i], source->device, plan, share);
@@ -128,7 +251,7 @@ static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
     return status;
 }
 
-rv_status rv_terms_measure(rv_terms *terms, bool of_style, const rv_term_source *source,
+rv_status rv_terms_measure(rv_terms *terms, bool of_style, int region, const rv_term_source *source,
                            const rv_planar *picture, double share)
 {
     rv_term **wanted = NULL;
@@ -140,7 +263,7 @@ rv_status rv_terms_measure(rv_terms *terms, bool of_style, const rv_term_source 
     }
     for (size_t i = 0; i < terms->n && status == RV_OK; i++) {
         rv_term *t = &terms->items[i];
-        if (t->of_style == of_style) {
+        if (t->of_style == of_style && (region < 0 || t->region == region)) {
             t->count = rv_shape_count(rv_graph_shape(source->graph, t->value));
             outputs[n] = t->value;
             wanted[n++] = t;
@@ -187,7 +310,9 @@ rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale, rv
                               int *n)
 {
     for (size_t i = 0; i < terms->n; i++) {
-        RV_TRY(add_loss(&terms->items[i], graph, scale, &losses[(*n)++]));
+        if (terms->items[i].weight > 0) {
+            RV_TRY(add_loss(&terms->items[i], graph, scale, &losses[(*n)++]));
+        }
     }
     return RV_OK;
 }
@@ -196,7 +321,10 @@ rv_status rv_terms_write(rv_terms *terms, rv_device *device, rv_plan *plan)
 {
     for (size_t i = 0; i < terms->n; i++) {
         rv_term *t = &terms->items[i];
-        RV_TRY(rv_tensor_write(device, rv_plan_tensor(plan, t->input), t->target));
+        if (t->weight > 0) {
+            RV_TRY(rv_tensor_write(device, rv_plan_tensor(plan, t->input), t->target));
+            RV_TRY(write_guide(t, device, plan));
+        }
         forget_target(t);
     }
     return RV_OK;

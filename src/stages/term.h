@@ -5,6 +5,7 @@
 
 #include "graph/plan.h"
 #include "stages/picture.h"
+#include "stages/region.h"
 
 /** What is compared of a map. */
 typedef enum rv_statistic {
@@ -20,10 +21,14 @@ typedef struct rv_term {
     rv_value map; /**< of the picture that moves */
     rv_statistic statistic;
     bool of_style; /**< t is measured on the styles and mixed by their shares, else on the photo */
+    int region;    /**< whose styles these are */
     double weight; /**< above 0 */
     bool relative;
     double smallest; /**< mean(t^2) below which there is nothing to match: it counts as this */
 
+    float *
+        guide; /**< [H,W] of the map, mean square 1: what its positions are multiplied by; on the host; NULL: none */
+    rv_value guide_input;
     rv_value value; /**< v, of the graph, once there are values */
     rv_value input; /**< t, once there are losses */
     float *target;  /**< on the host; NULL: nothing measured */
@@ -43,6 +48,8 @@ typedef struct rv_term_source {
     rv_params *params;
     rv_value picture; /**< input of the graph, of the size that is measured */
     const rv_events *events;
+    rv_term *const *guided; /**< terms whose guides are to be written, n_guided of them */
+    int n_guided;
 } rv_term_source;
 
 /** Runs the graph over a picture of the size that it has now. Out: a plan from which `outputs` can be read, n of them, to
@@ -53,14 +60,25 @@ RV_NODISCARD rv_status rv_term_source_run(rv_plan **out, const rv_term_source *s
 /** Copies a term, and names it "KIND OF"; one without weight is left out. */
 RV_NODISCARD rv_status rv_terms_add(rv_terms *terms, const rv_term *term, const char *kind,
                                     const char *of);
+/** Repeats each term of the styles for n regions. */
+RV_NODISCARD rv_status rv_terms_split(rv_terms *terms, int n);
+/** Gives each term the guide of its region, that of the photo what is visible, and multiplies its weight by the strength
+ *  and by how much of the map that is: so each position in a region is drawn to its styles as if there were no other.
+ *  A term whose region is empty loses its weight.
+ *
+ *  The guide is how much of what a position sees lies in the region, rv_coverage_find(), over its largest value: the
+ *  smallest region has a guide, even if a position sees more than that. Positions at an edge, which see both sides, count
+ *  for both, but little, since a statistic has the square of it. */
+RV_NODISCARD rv_status rv_terms_guide(rv_terms *terms, const rv_graph *graph, rv_value picture,
+                                      const rv_regions *regions);
 /** Adds what makes a value of each map. */
 RV_NODISCARD rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph);
-/** Runs the graph over a picture and adds `share` times what is there to the targets of all terms of the style,
- *  or of all of the photo. */
-RV_NODISCARD rv_status rv_terms_measure(rv_terms *terms, bool of_style,
+/** Runs the graph over a picture and adds `share` times what is there to the targets of all terms of the style
+ *  in a region (-1: in all), or of all of the photo. */
+RV_NODISCARD rv_status rv_terms_measure(rv_terms *terms, bool of_style, int region,
                                         const rv_term_source *source, const rv_planar *picture,
                                         double share);
-/** Adds a loss for each term, its weight times `scale`, and an input for its target.
+/** Adds a loss for each term that has a weight, its weight times `scale`, and an input for its target.
  *  @param[in,out] n  of losses, which have room for all. */
 RV_NODISCARD rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale,
                                            rv_value *losses, int *n);

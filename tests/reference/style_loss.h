@@ -22,9 +22,15 @@ typedef struct rv_twin_loss {
     rv_twin_picture content;
     rv_twin_picture styles[2];
     double shares[2];
+    const double *regions
+        [2]; /**< [H,W] of the picture, 0..1: where each style goes, whatever its share; NULL: both
+                                   everywhere, mixed */
+    const double *visible; /**< [H,W]: what of the photo counts; NULL: all */
 } rv_twin_loss;
 
-/** content_weight * mean((F - P)^2) / mean(P^2) + style_weight * sum of shares * mean((G - A)^2) /
+/** With guides g = c / max c, c the share of a layer's field that lies in a region: G = sum over positions of g^2 F F^T /
+ *  sum of g^2, weighed by the mean of g^2; the mean of (F - P)^2 and P^2 likewise. Without, all g are 1:
+ *  content_weight * mean((F - P)^2) / mean(P^2) + style_weight * sum of shares * mean((G - A)^2) /
  *  mean(A^2) + tv_weight * sum of squared differences / values. */
 double twin_style_loss(const rv_twin_network *network, const rv_twin_loss *loss,
                        const rv_twin_picture *picture);

@@ -65,7 +65,7 @@ Test(stylizer, keeps_the_latest_sizes_only)
     rv_style_findings *f;
     rv_terms none = {0};
     for (int size = 1; size <= RV_STYLE_SIZES + 2; size++) {
-        cr_assert_eq(rv_style_cache_add(&f, &cache, size, 1), RV_OK);
+        cr_assert_eq(rv_style_cache_add(&f, &cache, size, 1, 1), RV_OK);
         cr_assert_eq(rv_style_findings_take(f, &none), RV_OK);
     }
     cr_assert_eq(cache.n, RV_STYLE_SIZES);
@@ -92,10 +92,10 @@ Test(stylizer, finds_out_what_a_size_gives_once)
         terms.items[i].count = 3;
     }
     cr_assert_null(rv_style_cache_find(&cache, 64, 3));
-    cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3), RV_OK);
+    cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3, 1), RV_OK);
     cr_assert_null(
         rv_style_cache_find(&cache, 64, 3)); /* a run that ended before it was measured */
-    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3), RV_OK);
+    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1), RV_OK);
     cr_assert_eq(cache.n, 1);
     terms.items[1].of_style = true; /* a run that ended for want of memory while it was kept */
     terms.items[1].count = SIZE_MAX;
@@ -103,7 +103,7 @@ Test(stylizer, finds_out_what_a_size_gives_once)
     cr_assert_null(rv_style_cache_find(&cache, 64, 3));
     terms.items[1].of_style = false;
     terms.items[1].count = 3;
-    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3), RV_OK);
+    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1), RV_OK);
     cr_assert_eq(cache.n, 1);
     cr_assert_eq(rv_style_findings_take(g, &terms), RV_OK);
     cr_assert_eq(rv_style_cache_find(&cache, 64, 3), g);
