@@ -285,6 +285,9 @@ static rv_status add_split(importer *im, const source *s)
     return add_layer(im, s, NULL, &layer);
 }
 
+/* What Caffe's examples with digits take: no file of theirs says so. */
+static const rv_preprocessing grey = {false, 1, {0, 0, 0}, {1, 1, 1}};
+
 /* N,C,H,W of the network's input, from messages that hold `dim`s or `input_dim`s. */
 static rv_status set_input(importer *im, size_t at, size_t in, const char *dim, const char *name)
 {
@@ -295,10 +298,13 @@ static rv_status set_input(importer *im, size_t at, size_t in, const char *dim, 
          i = doc->fields[i].end) {
         size[n++] = (int32_t)strtol(doc->fields[i].text, NULL, 0);
     }
-    if (n < 4 || size[1] != 3 || size[2] < 1 || size[3] < 1) {
+    if (n < 4 || (size[1] != 3 && size[1] != 1) || size[2] < 1 || size[3] < 1) {
         return rv_prototxt_fail(doc, at, RV_ERR_UNSUPPORTED,
-                                "input '%.100s' is %dx%dx%dx%d, but has to be Nx3xHxW", name,
-                                (int)size[0], (int)size[1], (int)size[2], (int)size[3]);
+                                "input '%.100s' is %dx%dx%dx%d, but has to be Nx3xHxW or Nx1xHxW",
+                                name, (int)size[0], (int)size[1], (int)size[2], (int)size[3]);
+    }
+    if (size[1] == 1) {
+        im->network->preprocessing = grey;
     }
     return rv_network_set_input(im->network, name, size[1], size[2], size[3]);
 }

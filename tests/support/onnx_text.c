@@ -1,131 +1,86 @@
 /* Writes protobuf for models of a few lines. */
 /* SPDX-License-Identifier: MIT */
 #include "support/onnx_text.h"
+#include "support/noise.h"
 #include "support/scratch.h"
+#include "support/wire.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WORDS = 64, MAX_CONSTANTS = 16, VARINT = 0, BYTES = 2 };
+enum { MAX_WORDS = 64, MAX_CONSTANTS = 16 };
 
-typedef struct message {
-    uint8_t *data;
-    size_t size, capacity;
-} message;
-
-static void put(message *m, const void *data, size_t size)
-{
-    if (m->size + size > m->capacity) {
-        m->capacity = 2 * (m->size + size);
-        m->data = realloc(m->data, m->capacity);
-    }
-    if (size > 0) {
-        memcpy(m->data + m->size, data, size);
-    }
-    m->size += size;
-}
-
-static void put_varint(message *m, uint64_t value)
-{
-    for (; value > 127; value >>= 7) {
-        put(m, &(uint8_t){(uint8_t)(value | 128)}, 1);
-    }
-    put(m, &(uint8_t){(uint8_t)value}, 1);
-}
-
-static void put_number(message *m, unsigned field, uint64_t value)
-{
-    put_varint(m, field << 3 | VARINT);
-    put_varint(m, value);
-}
-
-static void put_bytes(message *m, unsigned field, const void *data, size_t size)
-{
-    put_varint(m, field << 3 | BYTES);
-    put_varint(m, size);
-    put(m, data, size);
-}
-
-static void put_text(message *m, unsigned field, const char *text)
-{
-    put_bytes(m, field, text, strlen(text));
-}
-
-/* Puts a message inside another, and frees it. */
-static void put_message(message *m, unsigned field, message *inner)
-{
-    put_bytes(m, field, inner->data, inner->size);
-    free(inner->data);
-    *inner = (message){0};
-}
-
-static void put_float(message *m, unsigned field, double value)
-{
-    const float f = (float)value;
-    put_varint(m, field << 3 | 5);
-    put(m, &f, sizeof f);
-}
+/* Of an AttributeProto: the field, and what it can say. */
+enum { ATTR_TYPE = 20, FLOAT = 1, INT, STRING, TENSOR, FLOATS = 6, INTS };
 
 /* --- tensors --------------------------------------------------------------------------------- */
 
 typedef enum storage { RAW, PACKED, SINGLE } storage;
 
-static void put_value(message *m, const char *type, const char *word)
+static void put_value(rv_wire *m, const char *type, const char *word)
 {
     if (strcmp(type, "float") == 0) {
         const float v = (float)strtod(word, NULL);
-        put(m, &v, sizeof v);
+        rv_wire_put(m, &v, sizeof v);
     } else if (strcmp(type, "double") == 0) {
         const double v = strtod(word, NULL);
-        put(m, &v, sizeof v);
+        rv_wire_put(m, &v, sizeof v);
     } else if (strcmp(type, "half") == 0) {
         const uint16_t v = (uint16_t)strtoul(word, NULL, 0);
-        put(m, &v, sizeof v);
+        rv_wire_put(m, &v, sizeof v);
     } else {
         const int64_t v = strtoll(word, NULL, 10);
-        put(m, &v, sizeof v);
+        rv_wire_put(m, &v, sizeof v);
     }
 }
 
 /* Values in the field of their type: packed into one, or one by one. */
-static void put_typed(message *tensor, const char *type, const char *word, storage how,
-                      message *packed)
+static void put_typed(rv_wire *tensor, const char *type, const char *word, storage how,
+                      rv_wire *packed)
 {
     const bool whole = strcmp(type, "int64") == 0;
     const unsigned field = whole ? 7 : strcmp(type, "double") == 0 ? 10 : 4;
     if (how == SINGLE) {
-        put_varint(tensor, field << 3 | (whole ? 0 : field == 10 ? 1 : 5));
+        rv_wire_varint(tensor, field << 3 | (whole ? 0 : field == 10 ? 1 : 5));
     }
     if (whole) {
-        put_varint(how == SINGLE ? tensor : packed, (uint64_t)strtoll(word, NULL, 10));
+        rv_wire_varint(how == SINGLE ? tensor : packed, (uint64_t)strtoll(word, NULL, 10));
     } else {
         put_value(how == SINGLE ? tensor : packed, type, word);
     }
 }
 
 /* "float W 2 3 = 1 2 3", from its type on. */
-static message tensor_of(char **word, int n, storage how)
+static rv_wire tensor_of(char **word, int n, storage how)
 {
     static const struct {
         const char *name;
         int number;
     } types[] = {{"float", 1}, {"int64", 7}, {"half", 10}, {"double", 11}, {"text", 8}};
-    message m = {0}, values = {0};
+    rv_wire m = {0}, values = {0};
     size_t count = 1;
     int i = 2;
     for (; i < n && strcmp(word[i], "=") != 0; i++) {
-        put_number(&m, 1, (uint64_t)strtoll(word[i], NULL, 10));
+        rv_wire_number(&m, 1, (uint64_t)strtoll(word[i], NULL, 10));
         count *= (size_t)strtoll(word[i], NULL, 10);
     }
     for (size_t k = 0; k < sizeof types / sizeof types[0]; k++) {
         if (strcmp(types[k].name, word[0]) == 0) {
-            put_number(&m, 2, (uint64_t)types[k].number);
+            rv_wire_number(&m, 2, (uint64_t)types[k].number);
         }
     }
-    put_text(&m, 8, word[1]);
+    rv_wire_text(&m, 8, word[1]);
     const int first = i + 1, given = n - first;
+    if (given == 3 && word[first][0] == '~') {
+        float *drawn = malloc(count * sizeof *drawn);
+        rv_test_noise(drawn, count, word[1], strtod(word[first + 1], NULL),
+                      strtod(word[first + 2], NULL));
+        rv_wire_bytes(&m, 9, drawn, count * sizeof *drawn);
+        free(drawn);
+        return m;
+    }
     for (size_t k = 0; given > 0 && k < count; k++) {
         const char *value = word[first + (int)(k % (size_t)given)];
         if (how == RAW) {
@@ -136,33 +91,33 @@ static message tensor_of(char **word, int n, storage how)
     }
     const bool whole = strcmp(word[0], "int64") == 0;
     if (how != SINGLE) {
-        put_message(&m,
-                    how == RAW                       ? 9
-                    : whole                          ? 7
-                    : strcmp(word[0], "double") == 0 ? 10
-                                                     : 4,
-                    &values);
+        rv_wire_message(&m,
+                        how == RAW                       ? 9
+                        : whole                          ? 7
+                        : strcmp(word[0], "double") == 0 ? 10
+                                                         : 4,
+                        &values);
     }
     return m;
 }
 
-static message external_of(char **word, int n)
+static rv_wire external_of(char **word, int n)
 {
-    message m = {0}, entry = {0};
+    rv_wire m = {0}, entry = {0};
     int i = 2;
     for (; i < n && strcmp(word[i], "=") != 0; i++) {
-        put_number(&m, 1, (uint64_t)strtoll(word[i], NULL, 10));
+        rv_wire_number(&m, 1, (uint64_t)strtoll(word[i], NULL, 10));
     }
-    put_number(&m, 2, 1);
-    put_text(&m, 8, word[1]);
+    rv_wire_number(&m, 2, 1);
+    rv_wire_text(&m, 8, word[1]);
     for (i++; i < n; i++) {
         char *value = strchr(word[i], '=');
         *value++ = '\0';
-        put_text(&entry, 1, word[i]);
-        put_text(&entry, 2, value);
-        put_message(&m, 13, &entry);
+        rv_wire_text(&entry, 1, word[i]);
+        rv_wire_text(&entry, 2, value);
+        rv_wire_message(&m, 13, &entry);
     }
-    put_number(&m, 14, 1);
+    rv_wire_number(&m, 14, 1);
     return m;
 }
 
@@ -170,97 +125,102 @@ static message external_of(char **word, int n)
 
 typedef struct constants {
     char *name[MAX_CONSTANTS];
-    message tensor[MAX_CONSTANTS];
+    rv_wire tensor[MAX_CONSTANTS];
     int n;
 } constants;
 
-static void put_list(message *attr, char *value)
+static void put_list(rv_wire *attr, char *value)
 {
     const bool real = strchr(value, '.') != NULL;
-    message packed = {0};
+    rv_wire packed = {0};
     for (char *item = strtok(value, ","); item != NULL; item = strtok(NULL, ",")) {
         if (real) {
             put_value(&packed, "float", item);
         } else {
-            put_varint(&packed, (uint64_t)strtoll(item, NULL, 10));
+            rv_wire_varint(&packed, (uint64_t)strtoll(item, NULL, 10));
         }
     }
-    put_message(attr, real ? 7 : 8, &packed);
+    rv_wire_message(attr, real ? 7 : 8, &packed);
+    rv_wire_number(attr, ATTR_TYPE, real ? FLOATS : INTS);
 }
 
-static message attribute_of(char *word, const constants *c)
+static rv_wire attribute_of(char *word, const constants *c)
 {
-    message m = {0};
+    rv_wire m = {0};
     char *value = strchr(word, '=');
     *value++ = '\0';
-    put_text(&m, 1, word);
+    rv_wire_text(&m, 1, word);
     const bool number = strspn(value, "-0123456789.,e") == strlen(value) && value[0] != '\0';
     if (value[0] == '@') {
         for (int i = 0; i < c->n; i++) {
             if (strcmp(c->name[i], value + 1) == 0) {
-                put_bytes(&m, 5, c->tensor[i].data, c->tensor[i].size);
+                rv_wire_bytes(&m, 5, c->tensor[i].data, c->tensor[i].size);
+                rv_wire_number(&m, ATTR_TYPE, TENSOR);
             }
         }
     } else if (!number) {
-        put_text(&m, 4, value);
+        rv_wire_text(&m, 4, value);
+        rv_wire_number(&m, ATTR_TYPE, STRING);
     } else if (strchr(value, ',') != NULL || strcmp(word, "axes") == 0) {
         put_list(&m, value);
     } else if (strchr(value, '.') != NULL) {
-        put_float(&m, 2, strtod(value, NULL));
+        rv_wire_float(&m, 2, strtod(value, NULL));
+        rv_wire_number(&m, ATTR_TYPE, FLOAT);
     } else {
-        put_number(&m, 3, (uint64_t)strtoll(value, NULL, 10));
+        rv_wire_number(&m, 3, (uint64_t)strtoll(value, NULL, 10));
+        rv_wire_number(&m, ATTR_TYPE, INT);
     }
     return m;
 }
 
-static void put_names(message *m, unsigned field, const char *names)
+static void put_names(rv_wire *m, unsigned field, const char *names)
 {
     while (*names != '\0') {
         const size_t n = strcspn(names, ",");
-        put_bytes(m, field, names, n == 1 && names[0] == '-' ? 0 : n);
+        rv_wire_bytes(m, field, names, n == 1 && names[0] == '-' ? 0 : n);
         names += n + (names[n] == ',');
     }
 }
 
-static message node_of(char **word, int n, const constants *c)
+static rv_wire node_of(char **word, int n, const constants *c)
 {
-    message m = {0}, attribute;
+    rv_wire m = {0}, attribute;
     char *op = strchr(word[0], ':');
     put_names(&m, 1, strcmp(word[2], "-") == 0 ? "" : word[2]);
     put_names(&m, 2, word[3]);
     if (strcmp(word[1], "-") != 0) {
-        put_text(&m, 3, word[1]);
+        rv_wire_text(&m, 3, word[1]);
     }
     if (op != NULL) {
         *op = '\0';
-        put_text(&m, 7, word[0]);
+        rv_wire_text(&m, 7, word[0]);
     }
-    put_text(&m, 4, op != NULL ? op + 1 : word[0]);
+    rv_wire_text(&m, 4, op != NULL ? op + 1 : word[0]);
     for (int i = 4; i < n; i++) {
         attribute = attribute_of(word[i], c);
-        put_message(&m, 5, &attribute);
+        rv_wire_message(&m, 5, &attribute);
     }
     return m;
 }
 
 /* --- the model ------------------------------------------------------------------------------- */
 
-static message info_of(char **word, int n)
+static rv_wire info_of(char **word, int n)
 {
-    message m = {0}, type = {0}, tensor = {0}, shape = {0}, dim = {0};
+    rv_wire m = {0}, type = {0}, tensor = {0}, shape = {0}, dim = {0};
     for (int i = 2; i < n; i++) {
         if (word[i][0] == '?') {
-            put_text(&dim, 2, "open");
+            rv_wire_text(&dim, 2, "open");
         } else {
-            put_number(&dim, 1, (uint64_t)strtoll(word[i], NULL, 10));
+            rv_wire_number(&dim, 1, (uint64_t)strtoll(word[i], NULL, 10));
         }
-        put_message(&shape, 1, &dim);
+        rv_wire_message(&shape, 1, &dim);
     }
-    put_number(&tensor, 1, 1);
-    put_message(&tensor, 2, &shape);
-    put_message(&type, 1, &tensor);
-    put_text(&m, 1, word[1]);
-    put_message(&m, 2, &type);
+    rv_wire_number(&tensor, 1, 1);
+    rv_wire_message(&tensor, 2, &shape);
+    rv_wire_message(&type, 1, &tensor);
+    rv_wire_text(&m, 1, word[1]);
+    rv_wire_message(&m, 2, &type);
     return m;
 }
 
@@ -273,49 +233,49 @@ static int split(char **word, char *line)
     return n;
 }
 
-static void put_line(message *model, message *graph, constants *c, char *line)
+static void put_line(rv_wire *model, rv_wire *graph, constants *c, char *line)
 {
     char *word[MAX_WORDS];
-    message m = {0};
+    rv_wire m = {0};
     const int n = split(word, line);
     if (n == 0) {
         return;
     }
     if (strcmp(word[0], "opset") == 0) {
-        put_number(&m, 2, (uint64_t)strtoll(word[1], NULL, 10));
-        put_message(model, 8, &m);
+        rv_wire_number(&m, 2, (uint64_t)strtoll(word[1], NULL, 10));
+        rv_wire_message(model, 8, &m);
     } else if (strcmp(word[0], "producer") == 0) {
-        put_text(model, 2, word[1]);
+        rv_wire_text(model, 2, word[1]);
     } else if (strcmp(word[0], "name") == 0) {
-        put_text(graph, 2, word[1]);
+        rv_wire_text(graph, 2, word[1]);
     } else if (strcmp(word[0], "input") == 0 || strcmp(word[0], "output") == 0) {
         m = info_of(word, n);
-        put_message(graph, word[0][0] == 'i' ? 11 : 12, &m);
+        rv_wire_message(graph, word[0][0] == 'i' ? 11 : 12, &m);
     } else if (strcmp(word[0], "const") == 0) {
         c->name[c->n] = word[2];
         c->tensor[c->n++] = tensor_of(word + 1, n - 1, RAW);
     } else if (strcmp(word[0], "external") == 0) {
         m = external_of(word, n);
-        put_message(graph, 5, &m);
+        rv_wire_message(graph, 5, &m);
     } else if (word[0][0] >= 'a' && strchr(word[0], ':') == NULL) {
         const storage how = strcmp(word[0], "packed") == 0   ? PACKED
                             : strcmp(word[0], "single") == 0 ? SINGLE
                                                              : RAW;
         m = tensor_of(word + (how != RAW), n - (how != RAW), how);
-        put_message(graph, 5, &m);
+        rv_wire_message(graph, 5, &m);
     } else {
         m = node_of(word, n, c);
-        put_message(graph, 1, &m);
+        rv_wire_message(graph, 1, &m);
     }
 }
 
 uint8_t *rv_test_onnx(size_t *size, const char *text)
 {
     char *lines = malloc(strlen(text) + 1);
-    message model = {0}, graph = {0};
+    rv_wire model = {0}, graph = {0};
     constants c = {.n = 0};
     strcpy(lines, text);
-    put_number(&model, 1, 8);
+    rv_wire_number(&model, 1, 8);
     for (char *line = lines; line != NULL && *line != '\0';) {
         char *end = strchr(line, '\n');
         if (end != NULL) {
@@ -324,7 +284,7 @@ uint8_t *rv_test_onnx(size_t *size, const char *text)
         put_line(&model, &graph, &c, line);
         line = end;
     }
-    put_message(&model, 7, &graph);
+    rv_wire_message(&model, 7, &graph);
     for (int i = 0; i < c.n; i++) {
         free(c.tensor[i].data);
     }

@@ -13,6 +13,7 @@
  *      output y
  *      float W 2 3 1 1 = 1 2 3     an initializer, also int64, double, half (as bits); the values are repeated until
  *                                  they are enough; "packed float", "single float": in the typed field
+ *      float W 2 3 1 1 = ~ 0 0.5   drawn by its name, see noise.h: centre and half of the range
  *      const float c 1 = 2         a tensor for an attribute: value=@c
  *      external W 2 3 = location=w.bin offset=4 length=24
  *      Conv c1 x,W,- y kernel_shape=3,3 alpha=0.5 mode=edge

@@ -202,6 +202,16 @@ Test(caffe, the_mean_is_that_of_the_family)
     rv_network_destroy(net);
 }
 
+Test(caffe, grey_pictures_are_taken_as_they_are)
+{
+    rv_network *net = parse("input: 'data' input_dim: [64, 1, 28, 28] layer { name: 'r' type: "
+                            "'ReLU' bottom: 'data' top: 'r' }");
+    cr_assert(net->channels == 1 && net->height == 28 && net->width == 28);
+    cr_assert_float_eq(net->preprocessing.range, 1.0f, 0);
+    cr_assert_float_eq(net->preprocessing.mean[0], 0.0f, 0);
+    rv_network_destroy(net);
+}
+
 Test(caffe, what_it_cannot_run_is_named)
 {
     refuses(INPUT "layer { name: 'x' type: 'Convolutions' bottom: 'data' top: 'x' }",
@@ -225,9 +235,10 @@ Test(caffe, what_it_cannot_run_is_named)
                   "} }",
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: layer 'x': Reverie does not run another axis than 1");
-    refuses("input: 'data' input_dim: [1, 1, 28, 28] layer { name: 'r' type: 'ReLU' bottom: 'data' "
+    refuses("input: 'data' input_dim: [1, 2, 28, 28] layer { name: 'r' type: 'ReLU' bottom: 'data' "
             "top: 'r' }",
-            RV_ERR_UNSUPPORTED, "a.prototxt:1: input 'data' is 1x1x28x28, but has to be Nx3xHxW");
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:1: input 'data' is 1x2x28x28, but has to be Nx3xHxW or Nx1xHxW");
     refuses(INPUT "layers { layer { name: 'x' type: 'conv' } bottom: 'data' top: 'x' }",
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: this is Caffe's oldest format; convert the file with "
