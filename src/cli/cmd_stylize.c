@@ -8,7 +8,6 @@
 
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
-static const char *const icc_names[] = {"srgb", "keep", NULL};
 static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
@@ -19,7 +18,7 @@ static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_setting
     if (in->weights == NULL || in->styles == NULL) {
         return cli_out_of_memory();
     }
-    const rv_image_read_options read = cli_read_options(c, &s->reading);
+    const rv_image_read_options read = cli_read_options(c, &s->photos.reading);
     int code = CLI_DONE;
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
         char *path = NULL;
@@ -47,7 +46,7 @@ static int read_init(cli *c, cli_stylize_inputs *in, const cli_stylize_settings 
         cli_say("--init takes content, style, noise or a picture; there is no file '%s'", s->init);
         return CLI_FAILED;
     }
-    const rv_image_read_options read = cli_read_options(c, &s->reading);
+    const rv_image_read_options read = cli_read_options(c, &s->photos.reading);
     in->options.init = RV_INIT_FROM_IMAGE;
     in->init_path = s->init;
     const int code = cli_status(rv_image_read(&in->init_image, s->init, &read));
@@ -93,8 +92,8 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->pooling =
         s->pooling >= 0 ? (rv_pooling)(s->pooling + 1) : rv_preset_pooling(in->options.preset);
     in->options.time_limit = s->time_limit;
-    in->options.save_every = s->save_every;
-    in->options.resume = s->resume;
+    in->options.save_every = s->photos.save_every;
+    in->options.resume = s->photos.resume;
     in->options.events = &c->events;
 }
 
@@ -141,14 +140,9 @@ static int run(cli *c, const void *given, const cli_list *words)
         code = cli_open_model(c, &in.model, s->model != NULL ? s->model : usual_model(), &s->files,
                               in.pooling);
     }
-    cli_list photos = {0};
     if (code == CLI_DONE) {
-        code = cli_photos_find(&photos, s, &in, words);
+        code = cli_stylize_photos(c, s, &in, words);
     }
-    if (code == CLI_DONE) {
-        code = cli_stylize_photos(c, s, &in, &photos);
-    }
-    cli_list_release(&photos);
     release(&in);
     return code;
 }
@@ -162,13 +156,6 @@ static const cli_option options[] = {
      .argument = "IMAGE[:WEIGHT]",
      .help = "picture to take the style from; several are mixed by their weights (1 where none is "
              "given)"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = CLI_FILE,
-     .offset = AT(output),
-     .argument = "OUT",
-     .otherwise = "PHOTO_STYLE.jpg in the current folder, .png with alpha or 16 bits",
-     .help = "a .jpg, .png, .tif or .webp file, or a folder for files of that name"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = AT(model),
@@ -287,38 +274,6 @@ static const cli_option options[] = {
      .help = "sizes from coarse to fine that the picture goes through"},
     CLI_POOLING_OPTION(cli_stylize_settings, pooling,
                        "binomial, of preset gatys as the network was made"),
-    {.name = "quality",
-     .kind = CLI_INT,
-     .offset = AT(quality),
-     .argument = "Q",
-     .initial = "95",
-     .min = 1,
-     .max = 100,
-     .help = "of a JPEG or WebP file: higher is larger and better; a WebP of 100 is lossless"},
-    {.name = "icc",
-     .kind = CLI_CHOICE,
-     .offset = AT(icc),
-     .argument = "srgb|keep",
-     .initial = "srgb",
-     .choices = icc_names,
-     .help = "colours of the result: sRGB, or those of the photo's profile, which is put into it"},
-    {.name = "overwrite",
-     .kind = CLI_FLAG,
-     .offset = AT(overwrite),
-     .help = "replace results that exist; an input never is"},
-    {.name = "strip",
-     .kind = CLI_FLAG,
-     .offset = AT(strip),
-     .help = "keep neither EXIF and XMP of the photo nor the settings in the result"},
-    {.name = "dry-run",
-     .kind = CLI_FLAG,
-     .offset = AT(dry_run),
-     .help = "check everything and say what would be written"},
-    {.name = "estimate",
-     .kind = CLI_FLAG,
-     .offset = AT(estimate),
-     .help =
-         "say how much memory and time it would take, measured within seconds, and write nothing"},
     {.name = "time-limit",
      .kind = CLI_REAL,
      .offset = AT(time_limit),
@@ -327,39 +282,8 @@ static const cli_option options[] = {
      .min = 0.1,
      .max = 1e9,
      .help = "have each picture ready in this time, with fewer iterations where they take longer"},
-    {.name = "preview",
-     .kind = CLI_FILE,
-     .offset = AT(preview),
-     .argument = "FILE",
-     .otherwise = "none",
-     .help = "show the picture so far in this file, which is replaced every two seconds"},
-    {.name = "save-every",
-     .kind = CLI_INT,
-     .offset = AT(save_every),
-     .argument = "N",
-     .otherwise = "only when interrupted",
-     .min = 1,
-     .max = 1e6,
-     .help = "iterations after which OUT.state keeps where the run is, for --resume"},
-    {.name = "resume",
-     .kind = CLI_FLAG,
-     .offset = AT(resume),
-     .help =
-         "go on where the same command was interrupted, to the same file as without; results that "
-         "are there stay"},
-    {.name = "list",
-     .kind = CLI_FILE,
-     .offset = AT(list),
-     .argument = "FILE",
-     .otherwise = "none",
-     .help = "more photos and folders, a line each"},
-    {.name = "shard",
-     .kind = CLI_TEXT,
-     .offset = AT(shard),
-     .argument = "I/N",
-     .otherwise = "all",
-     .help = "take the I-th of N shares of the photos only, the others being for other computers"},
-    CLI_READ_OPTIONS(cli_stylize_settings, reading),
+    CLI_PHOTO_OPTIONS(cli_stylize_settings, photos,
+                      "PHOTO_STYLE.jpg in the current folder, .png with alpha or 16 bits"),
 };
 #undef AT
 

@@ -1,6 +1,6 @@
-/* The photos that `reverie stylize` is to work through: files, folders, lists, and the share of one of several runs. */
+/* The photos that a command is to work through: files, folders, lists, and the share of one of several runs. */
 /* SPDX-License-Identifier: MIT */
-#include "cli/stylize.h"
+#include "cli/photo_batch.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,20 +20,21 @@ bool cli_is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Files that a folder may hold beside photos: the styles, and what earlier runs made of the photos. */
-static int list_others(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+/* Files that a folder may hold beside photos: other inputs, and what earlier runs made of the photos. */
+static int list_others(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                        char **photos, size_t n)
 {
     static const char *const extensions[] = {".jpg", ".png"};
     int code = CLI_DONE;
-    for (size_t i = 0; i < in->paths.n && code == CLI_DONE; i++) {
-        code = cli_list_add(out, in->paths.items[i], strlen(in->paths.items[i]));
+    for (size_t i = 0; i < maker->n_inputs && code == CLI_DONE; i++) {
+        const char *input = maker->inputs[i];
+        code = input != NULL ? cli_list_add(out, input, strlen(input)) : CLI_DONE;
     }
     for (size_t i = 0; i < 2 * n && code == CLI_DONE; i++) {
         char *name = NULL;
         struct stat info;
         code = cli_status(
-            rv_output_name(&name, s->output, photos[i / 2], in->paths.items[0], extensions[i % 2]));
+            rv_output_name(&name, s->output, photos[i / 2], maker->suffix, extensions[i % 2]));
         if (code == CLI_DONE && stat(name, &info) == 0) {
             code = cli_list_add(out, name, strlen(name));
         }
@@ -53,7 +54,7 @@ static bool is_among(const char *path, const cli_list *others)
 }
 
 /* Adds the photos of a folder. */
-static int add_folder(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+static int add_folder(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                       const char *folder)
 {
     char **names;
@@ -63,7 +64,7 @@ static int add_folder(cli_list *out, const cli_stylize_settings *s, const cli_st
     const char *slash = folder[length - 1] == '/' ? "" : "/";
     int code = cli_status(rv_image_list(&names, &n, folder));
     if (code == CLI_DONE) {
-        code = list_others(&others, s, in, names, n);
+        code = list_others(&others, s, maker, names, n);
     }
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
         char *path = cli_format("%s%s%s", folder, slash, names[i]);
@@ -84,14 +85,15 @@ static int add_folder(cli_list *out, const cli_stylize_settings *s, const cli_st
     return code;
 }
 
-static int add_path(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+static int add_path(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                     const char *path)
 {
-    return is_folder(path) ? add_folder(out, s, in, path) : cli_list_add(out, path, strlen(path));
+    return is_folder(path) ? add_folder(out, s, maker, path)
+                           : cli_list_add(out, path, strlen(path));
 }
 
 /* Adds what the lines of a file name; empty ones are left out. */
-static int add_list(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in)
+static int add_list(cli_list *out, const cli_photo_settings *s, const cli_maker *maker)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -104,7 +106,7 @@ static int add_list(cli_list *out, const cli_stylize_settings *s, const cli_styl
     while (code == CLI_DONE && getline(&line, &capacity, file) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0] != '\0') {
-            code = add_path(out, s, in, line);
+            code = add_path(out, s, maker, line);
         }
     }
     if (code == CLI_DONE && ferror(file)) {
@@ -138,18 +140,19 @@ static int take_share(cli_list *photos, const char *shard)
     return CLI_DONE;
 }
 
-int cli_photos_find(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
+int cli_photos_find(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                     const cli_list *words)
 {
     int code = CLI_DONE;
     for (size_t i = 0; i < words->n && code == CLI_DONE; i++) {
-        code = add_path(out, s, in, words->items[i]);
+        code = add_path(out, s, maker, words->items[i]);
     }
     if (code == CLI_DONE && s->list != NULL) {
-        code = add_list(out, s, in);
+        code = add_list(out, s, maker);
     }
     if (code == CLI_DONE && out->n == 0) {
-        code = cli_usage("stylize needs a photo, a folder of them, or --list FILE with some");
+        code = cli_usage("%s needs a photo, a folder of them, or --list FILE with some",
+                         maker->command);
     }
     return code == CLI_DONE && s->shard != NULL ? take_share(out, s->shard) : code;
 }

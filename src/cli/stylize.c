@@ -1,492 +1,148 @@
-/* Works through the photos of `reverie stylize`: all outputs are checked first, then each is made. */
+/* What `reverie stylize` makes of a photo, and what it says of it. */
 /* SPDX-License-Identifier: MIT */
-#include "base/signal.h"
-#include "base/terminal.h"
-#include "cli/stylize_batch.h"
+#include "cli/stylize.h"
 
-#include <ctype.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-static const char *base_of(const char *path)
+/* All photos of one command. */
+typedef struct work {
+    const cli_stylize_settings *s;
+    const cli_stylize_inputs *in;
+    rv_stylize_options options;
+    rv_stylizer *stylizer;    /* made for the first photo */
+    rv_stylize_result result; /* of the last one */
+} work;
+
+static const rv_image *const *styles_of(const work *w)
 {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
+    return (const rv_image *const *)w->in->styles;
 }
 
-/* Whether two names are of one file, which need not be there yet. */
-static bool is_same_name(const char *a, const char *b)
+/* What the file says about itself beside the photo: nothing that does not shape the picture. Freed with free(). */
+static char *settings_text(const work *w)
 {
-    const char *last = base_of(a), *other = base_of(b);
-    char *folder = cli_format("%.*s.", (int)(last - a), a);
-    char *another = cli_format("%.*s.", (int)(other - b), b);
-    const bool same = strcmp(last, other) == 0 && folder != NULL && another != NULL &&
-                      cli_is_same_file(folder, another);
-    free(folder);
-    free(another);
-    return same;
-}
-
-/* Notes why there is no result; takes the reason. */
-static void end_job(cli_job *j, cli_fate how, int code, char *reason)
-{
-    j->fate = how;
-    j->code = code;
-    free(j->reason);
-    j->reason = reason;
-    cli_say("%s%s", how == SKIPPED ? "skipped: " : "", reason != NULL ? reason : "out of memory");
-}
-
-static void fail_job(cli_job *j, rv_status status)
-{
-    end_job(j, FAILED, status == RV_ERR_USAGE ? CLI_USAGE : CLI_FAILED,
-            cli_format("%s", rv_error_message()));
-}
-
-static rv_image_write_options write_options(const cli_batch *b, const cli_job *j)
-{
-    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-    options.quality = b->s->quality;
-    options.overwrite = b->s->overwrite || j->goes_on;
-    options.strip = b->s->strip;
-    options.keep_icc = b->s->icc == 1;
-    return options;
-}
-
-static bool check_earlier(const cli_batch *b, cli_job *j)
-{
-    for (const cli_job *other = b->jobs; other < j; other++) {
-        if ((other->fate == WAITING || other->fate == DONE) &&
-            strcmp(other->output, j->output) == 0) {
-            end_job(j, FAILED, CLI_USAGE,
-                    cli_format("'%s' would come from both %s and %s; style them apart", j->output,
-                               other->photo, j->photo));
-            return false;
-        }
+    const cli_stylize_inputs *in = w->in;
+    char *text = cli_format("%s", "");
+    for (size_t i = 0; i < in->paths.n; i++) {
+        cli_add_name(&text, "style", in->paths.items[i]);
     }
-    return true;
-}
-
-static void check_output(const cli_batch *b, cli_job *j)
-{
-    const char *const *inputs = (const char *const *)b->inputs;
-    rv_status status = rv_output_check(j->output, inputs, b->n_inputs, true);
-    if (status != RV_OK) {
-        fail_job(j, status);
-        return;
-    }
-    if (b->s->preview != NULL && is_same_name(b->s->preview, j->output)) {
-        end_job(j, FAILED, CLI_USAGE,
-                cli_format("'%s' is the --preview as well: give it a name of its own", j->output));
-        return;
-    }
-    /* What is there was made by the run that is resumed, unless its state says that it did not come to an end. */
-    const bool stays = b->s->resume && b->n > 1;
-    status = rv_output_check(j->output, NULL, 0, (b->s->overwrite && !stays) || j->goes_on);
-    if (status == RV_ERR_USAGE && b->n > 1) {
-        end_job(j, SKIPPED, CLI_DONE, cli_format("%s", rv_error_message()));
-    } else if (status != RV_OK) {
-        fail_job(j, status);
-    }
-}
-
-static rv_status name_output(const cli_batch *b, cli_job *j)
-{
-    const bool needs_png = rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16;
-    const rv_image_write_options write = write_options(b, j);
-    const rv_status status = rv_output_name(&j->output, b->s->output, j->photo,
-                                            b->in->paths.items[0], needs_png ? ".png" : ".jpg");
-    if (status != RV_OK) {
-        return status;
-    }
-    j->state = cli_format("%s.state", j->output);
-    j->goes_on = j->state != NULL && b->s->resume && access(j->state, F_OK) == 0;
-    /* Wrong formats are found before the work rather than when it is written. */
-    return rv_image_check_write(j->image, j->output, &write);
-}
-
-/* Reads the photo to see what it is, and finds out whether its result can be written. */
-static void plan(const cli_batch *b, cli_job *j)
-{
-    const rv_image_read_options read = cli_read_options(b->c, &b->s->reading);
-    rv_status status = rv_image_read(&j->image, j->photo, &read);
-    if (status == RV_OK) {
-        j->photo_width = j->width = rv_image_width(j->image);
-        j->photo_height = j->height = rv_image_height(j->image);
-        status = name_output(b, j);
-    }
-    if (status != RV_OK) {
-        fail_job(j, status);
-    } else if (!b->s->estimate && check_earlier(b, j)) {
-        check_output(b, j);
-    }
-}
-
-static void drop_image(cli_job *j)
-{
-    rv_image_destroy(j->image);
-    j->image = NULL;
-}
-
-/* Adds KEY="NAME" for the file that an option names, if it does; one line, no quotes in the name. Out of memory: *text is NULL. */
-static void append_name(char **text, const char *key, const char *path)
-{
-    if (*text != NULL && path != NULL) {
-        char *longer = cli_format("%s %s=\"%s\"", *text, key, base_of(path));
-        char *name = longer != NULL ? longer + strlen(*text) + strlen(key) + 3 : NULL;
-        for (; name != NULL && name[1] != '\0'; name++) {
-            *name = *name == '"' || iscntrl((unsigned char)*name) ? '?' : *name;
-        }
-        free(*text);
-        *text = longer;
-    }
-}
-
-/* What the file says about itself: nothing that does not shape the picture. Freed with free(). */
-static char *settings_text(const cli_batch *b, const cli_job *j)
-{
-    const cli_stylize_settings *s = b->s;
-    char *text = cli_format("reverie=%s", rv_version());
-    append_name(&text, "photo", j->photo);
-    for (size_t i = 0; i < b->in->paths.n; i++) {
-        append_name(&text, "style", b->in->paths.items[i]);
-    }
-    append_name(&text, "init_image", b->in->init_path);
-    append_name(&text, "graph", s->files.graph);
-    append_name(&text, "weights", s->files.weights);
+    cli_add_name(&text, "init_image", in->init_path);
+    cli_add_name(&text, "graph", w->s->files.graph);
+    cli_add_name(&text, "weights", w->s->files.weights);
     const rv_pooling pooling =
-        rv_model_get_kind(b->in->model) == RV_MODEL_NETWORK ? b->in->pooling : RV_POOLING_AS_MADE;
-    char *whole = text != NULL ? cli_format("%s %s%s%s%s%s", text, j->result.settings,
+        rv_model_get_kind(in->model) == RV_MODEL_NETWORK ? in->pooling : RV_POOLING_AS_MADE;
+    char *whole = text != NULL ? cli_format("%s %s%s%s", text, w->result.settings,
                                             pooling > 0 ? " pooling=" : "",
-                                            pooling > 0 ? cli_pooling_names[pooling - 1] : "",
-                                            s->reading.no_autorotate ? " autorotate=0" : "",
-                                            s->icc == 1 ? " icc=keep" : "")
+                                            pooling > 0 ? cli_pooling_names[pooling - 1] : "")
                                : NULL;
     free(text);
     return whole;
 }
 
-static rv_status write_result(const cli_batch *b, cli_job *j, const rv_image *picture)
+static void take_events(work *w, const cli_photo *photo)
 {
-    rv_image_write_options options = write_options(b, j);
-    char *settings = settings_text(b, j);
-    if (settings == NULL) {
-        end_job(j, FAILED, CLI_FAILED, NULL);
-        return RV_ERR_MEMORY;
-    }
-    options.settings = settings;
-    j->width = rv_image_width(picture);
-    j->height = rv_image_height(picture);
-    const rv_status status = rv_image_write(picture, j->output, &options);
-    free(settings);
-    return status;
+    w->options.events = photo->events;
+    w->options.preview = photo->preview;
+    w->options.preview_payload = photo->preview_payload;
 }
 
-/* Foresees what one photo takes. */
-static rv_status foresee(const cli_batch *b, cli_job *j)
+static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
 {
-    const cli_stylize_inputs *in = b->in;
-    const rv_status status = rv_stylize_foresee(&j->estimate, b->c->device, in->model, j->image,
-                                                (const rv_image *const *)in->styles, in->weights,
-                                                (int)in->paths.n, &b->options);
-    j->fate = status == RV_OK ? DONE : j->fate;
-    return status;
-}
-
-/* What twice the size would take, where the photo has more to show, for whoever reads the last line. */
-static void foresee_more(const cli_batch *b, cli_job *j)
-{
-    const cli_stylize_inputs *in = b->in;
-    const int longest = j->photo_width > j->photo_height ? j->photo_width : j->photo_height;
-    const rv_stylize_result *r = &j->result;
-    const int styled = r->styled_width > r->styled_height ? r->styled_width : r->styled_height;
-    rv_stylize_options larger = b->options;
-    if (b->n > 1 || b->c->globals.json || b->c->globals.quiet || styled >= longest ||
-        !(r->rate > 0)) {
-        return;
-    }
-    larger.size = 2 * styled < longest ? 2 * styled : longest;
-    larger.output_size = 0;
-    const rv_status status = rv_stylize_foresee_after(&j->estimate, b->c->device, in->model,
-                                                      j->image, (const rv_image *const *)in->styles,
-                                                      in->weights, (int)in->paths.n, &larger, r);
-    if (status == RV_OK || status == RV_ERR_DEVICE_MEMORY) {
-        j->more = status == RV_OK ? larger.size : -larger.size;
-    }
-}
-
-static rv_status stylize(cli_batch *b, cli_job *j)
-{
-    const cli_stylize_inputs *in = b->in;
-    rv_image *picture = NULL;
+    work *w = payload;
+    const cli_stylize_inputs *in = w->in;
     rv_status status = RV_OK;
-    if (b->stylizer == NULL) {
-        status = rv_stylizer_create(&b->stylizer, b->c->device, in->model,
-                                    (const rv_image *const *)in->styles, in->weights,
-                                    (int)in->paths.n, &b->options);
+    *out = NULL;
+    if (w->stylizer == NULL) {
+        take_events(w, photo);
+        status = rv_stylizer_create(&w->stylizer, photo->c->device, in->model, styles_of(w),
+                                    in->weights, (int)in->paths.n, &w->options);
     }
     if (status == RV_OK) {
-        status = rv_stylizer_run(&picture, &j->result, b->stylizer, j->image, j->state);
+        status = rv_stylizer_run(out, &w->result, w->stylizer, photo->image, photo->state);
     }
-    rv_terminal_finish(stderr);
-    if (picture != NULL && (status == RV_OK || status == RV_ERR_CANCELLED)) {
-        const rv_status written = write_result(b, j, picture);
-        status = written != RV_OK ? written : status;
-        j->fate = written == RV_OK ? DONE : j->fate;
-    }
-    rv_image_destroy(picture);
-    if (status == RV_OK) {
-        unlink(j->state); /* if there is one */
-        foresee_more(b, j);
+    if (*out != NULL) {
+        made->iterations = w->result.iterations;
+        made->loss = w->result.loss;
+        made->seconds = w->result.seconds;
+        made->settings = settings_text(w);
     }
     return status;
 }
 
-/* Styles and writes one photo. RV_ERR_CANCELLED: there may be a result. */
-static rv_status make(cli_batch *b, cli_job *j)
+static rv_status foresee(void *payload, rv_stylize_estimate *out, const cli_photo *photo)
 {
-    const rv_status status = b->s->estimate ? foresee(b, j) : stylize(b, j);
-    rv_terminal_finish(stderr);
-    drop_image(j);
-    return status;
+    work *w = payload;
+    take_events(w, photo);
+    return rv_stylize_foresee(out, photo->c->device, w->in->model, photo->image, styles_of(w),
+                              w->in->weights, (int)w->in->paths.n, &w->options);
 }
 
-/* Failures that every further photo would meet as well. */
-static bool concerns_all(const cli_batch *b, rv_status status)
+/* What twice the size would take, where the photo has more to show. */
+static char *say_more(work *w, const cli_photo *photo, int size)
 {
-    bool any = false;
-    for (size_t i = 0; i < b->at; i++) {
-        any = any || b->jobs[i].fate == DONE;
+    const cli_stylize_inputs *in = w->in;
+    rv_stylize_options larger = w->options;
+    rv_stylize_estimate estimate;
+    larger.size = size;
+    larger.output_size = 0;
+    const rv_status status =
+        rv_stylize_foresee_after(&estimate, photo->c->device, in->model, photo->image, styles_of(w),
+                                 in->weights, (int)in->paths.n, &larger, &w->result);
+    if (status == RV_ERR_DEVICE_MEMORY) {
+        return cli_format(", --size %d needs more memory than there is", size);
     }
-    return status == RV_ERR_DEVICE ||
-           (!any && (status == RV_ERR_USAGE || status == RV_ERR_NOT_FOUND));
+    char *about = status == RV_OK ? cli_about(estimate.seconds) : NULL;
+    char *text = about != NULL ? cli_format(", --size %d needs %.1f GB, %s", size,
+                                            1e-9 * (double)estimate.process_bytes, about)
+                               : NULL;
+    free(about);
+    return text;
 }
 
-/* --- work ------------------------------------------------------------------------------------ */
-
-static void on_log(void *payload, rv_log_level level, const char *text)
+/* Where the model saw less than the photo has: how much, and what more would cost. */
+static char *remark(void *payload, const cli_photo *photo)
 {
-    const rv_events *events = &((cli_batch *)payload)->c->events;
-    events->log(events->payload, level, text);
-}
-
-static bool on_cancelled(void *payload)
-{
-    const rv_events *events = &((cli_batch *)payload)->c->events;
-    return events->cancelled(events->payload);
-}
-
-/* Photos that are to be made, or were. */
-static size_t count_work(const cli_batch *b, size_t end)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < end; i++) {
-        n += b->jobs[i].fate == WAITING || b->jobs[i].fate == DONE;
+    work *w = payload;
+    const rv_stylize_result *r = &w->result;
+    const int width = rv_image_width(photo->image), height = rv_image_height(photo->image);
+    const int longest = width > height ? width : height;
+    const int styled = r->styled_width > r->styled_height ? r->styled_width : r->styled_height;
+    if (r->styled_width >= width && r->styled_height >= height) {
+        return NULL;
     }
-    return n;
-}
-
-/* Of many photos, the share of all of them; those to come are taken to need as long as those before. */
-static void on_progress(void *payload, const rv_progress *progress)
-{
-    const cli_batch *b = payload;
-    const rv_events *events = &b->c->events;
-    rv_progress all = *progress;
-    char task[96];
-    if (b->n > 1) {
-        const double done = (double)count_work(b, b->at), n = (double)count_work(b, b->n);
-        snprintf(task, sizeof task, "photo %zu of %zu, %s", b->at + 1, b->n, progress->task);
-        all.task = task;
-        all.fraction = (done + progress->fraction) / n;
-        if (progress->seconds_left >= 0) {
-            double spent = progress->seconds_left / fmax(1e-6, 1 - progress->fraction);
-            for (size_t i = 0; i < b->at; i++) {
-                spent += b->jobs[i].fate == DONE ? b->jobs[i].result.seconds : 0;
-            }
-            all.seconds_left = progress->seconds_left + spent / (done + 1) * (n - done - 1);
-        }
-    }
-    events->progress(events->payload, &all);
-}
-
-static void on_preview(void *payload, const rv_image *picture)
-{
-    cli_batch *b = payload;
-    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-    options.quality = b->s->quality;
-    options.overwrite = true;
-    options.unsynced = true;
-    const rv_status status = rv_image_write(picture, b->s->preview, &options);
-    if (status != RV_OK && !b->preview_failed) {
-        b->preview_failed = true;
-        cli_say("there is no preview: %s", rv_error_message());
-    }
-}
-
-/* Whether the preview can be written: looked at before the work. */
-static int check_preview(const cli_batch *b)
-{
-    const rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-    rv_image *picture;
-    if (b->s->preview == NULL) {
-        return CLI_DONE;
-    }
-    rv_status status = rv_image_create(&picture, 1, 1, 3, 8);
-    if (status == RV_OK) {
-        status = rv_image_check_write(picture, b->s->preview, &options);
-    }
-    if (status == RV_OK) {
-        status = rv_output_check(b->s->preview, (const char *const *)b->inputs, b->n_inputs, true);
-    }
-    rv_image_destroy(picture);
-    return cli_status(status);
-}
-
-/* One photo, from its check, where that was not done before, to its result. */
-static int work_on(cli_batch *b, cli_job *j)
-{
-    if (j->image == NULL) {
-        plan(b, j);
-    }
-    if (j->fate != WAITING) {
-        drop_image(j);
-        return CLI_DONE;
-    }
-    const int code = cli_open_device(b->c);
-    if (code != CLI_DONE) {
-        return code;
-    }
-    const rv_status status = make(b, j);
-    cli_stylize_print_done(b, j);
-    if (status == RV_ERR_CANCELLED || (status != RV_OK && rv_signal_caught())) {
-        return cli_stylize_interrupted(b, j);
-    }
-    if (status != RV_OK && j->fate != FAILED) {
-        fail_job(j, status);
-    }
-    return status != RV_OK && concerns_all(b, status) ? j->code : CLI_DONE;
-}
-
-static int work(cli_batch *b)
-{
-    int code = CLI_DONE;
-    for (b->at = 0; b->at < b->n && code == CLI_DONE; b->at++) {
-        cli_job *j = &b->jobs[b->at];
-        if (j->fate != WAITING) {
-            continue;
-        }
-        if (rv_signal_caught()) {
-            return cli_stylize_interrupted(b, NULL);
-        }
-        if (b->n > 1) {
-            cli_note(b->c, "photo %zu of %zu: %s", b->at + 1, b->n, j->photo);
-        }
-        code = work_on(b, j);
-    }
-    return code;
-}
-
-/* One bad photo of many is exit code 1, a single one has its own. */
-static int sum_up(const cli_batch *b, int code)
-{
-    size_t failed = 0;
-    for (const cli_job *j = b->jobs; j < b->jobs + b->n; j++) {
-        failed += j->fate == FAILED;
-    }
-    if (failed > 0 && b->n > 1) {
-        cli_say("%zu of %zu photos failed", failed, b->n);
-    }
-    if (code != CLI_DONE || failed == 0) {
-        return code;
-    }
-    return b->n == 1 ? b->jobs[0].code : CLI_FAILED;
-}
-
-/* Of many photos each is looked at when its turn comes, so that it is read once. */
-static int run(cli_batch *b)
-{
-    int code = CLI_DONE;
-    for (size_t i = 0; i < b->n && (b->n == 1 || b->s->dry_run) && !rv_signal_caught(); i++) {
-        plan(b, &b->jobs[i]);
-        if (b->n > 1) {
-            drop_image(&b->jobs[i]);
-        }
-    }
-    if (rv_signal_caught()) {
-        code = cli_stylize_interrupted(b, NULL);
-    } else if (b->s->dry_run) {
-        cli_stylize_print_plan(b);
-    } else {
-        code = work(b);
-    }
-    code = sum_up(b, code);
-    cli_stylize_add_json(b);
-    return cli_json_print(b->c, code);
-}
-
-/* All files that are read. */
-static bool collect_inputs(cli_batch *b, const cli_list *photos)
-{
-    const cli_stylize_settings *s = b->s;
-    const char *others[] = {s->model, s->files.graph, s->files.weights, b->in->init_path};
-    const size_t n_others = sizeof others / sizeof others[0];
-    b->inputs = calloc(photos->n + b->in->paths.n + n_others, sizeof *b->inputs);
-    b->jobs = calloc(photos->n, sizeof *b->jobs);
-    if (b->inputs == NULL || b->jobs == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < photos->n; i++) {
-        b->inputs[b->n_inputs++] = photos->items[i];
-        b->jobs[b->n++].photo = photos->items[i];
-    }
-    for (size_t i = 0; i < b->in->paths.n; i++) {
-        b->inputs[b->n_inputs++] = b->in->paths.items[i];
-    }
-    for (size_t i = 0; i < n_others; i++) {
-        if (others[i] != NULL) {
-            b->inputs[b->n_inputs++] = (char *)others[i];
-        }
-    }
-    return true;
+    char *more = photo->alone && styled < longest && r->rate > 0
+                     ? say_more(w, photo, 2 * styled < longest ? 2 * styled : longest)
+                     : NULL;
+    char *text = cli_format("; styled at %d x %d of %d x %d%s", r->styled_width, r->styled_height,
+                            width, height, more != NULL ? more : "");
+    free(more);
+    return text;
 }
 
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
-                       const cli_list *photos)
+                       const cli_list *words)
 {
-    cli_batch b = {.c = c, .s = s, .in = inputs, .options = inputs->options};
-    int code = collect_inputs(&b, photos) ? CLI_DONE : cli_out_of_memory();
-    b.events = (rv_events){&b, on_log, on_progress, on_cancelled};
-    b.options.events = &b.events;
-    if (s->preview != NULL) {
-        b.options.preview = on_preview;
-        b.options.preview_payload = &b;
+    const char *others[] = {s->model, s->files.graph, s->files.weights, inputs->init_path};
+    const size_t n_others = sizeof others / sizeof others[0], n = inputs->paths.n;
+    const char **files = calloc(n + n_others, sizeof *files);
+    work w = {.s = s, .in = inputs, .options = inputs->options};
+    if (files == NULL) {
+        return cli_out_of_memory();
     }
-    if (code == CLI_DONE) {
-        code = check_preview(&b);
+    for (size_t i = 0; i < n + n_others; i++) {
+        files[i] = i < n ? inputs->paths.items[i] : others[i - n];
     }
-    if (code == CLI_DONE && photos->n > 1 && s->output != NULL) {
-        /* Of two photos, only a folder gives two names. */
-        char *name = NULL;
-        code = cli_status(rv_output_name(&name, s->output, "name", NULL, ".jpg"));
-        if (code == CLI_DONE && strcmp(name, s->output) == 0) {
-            code = cli_usage("-o %s is no folder, but there are %zu photos", s->output, photos->n);
-        }
-        free(name);
-    }
-    if (code == CLI_DONE) {
-        code = run(&b);
-    }
-    for (size_t i = 0; i < b.n; i++) {
-        rv_image_destroy(b.jobs[i].image);
-        free(b.jobs[i].output);
-        free(b.jobs[i].state);
-        free(b.jobs[i].reason);
-    }
-    rv_stylizer_destroy(b.stylizer);
-    free(b.jobs);
-    free(b.inputs);
+    const cli_maker maker = {.command = "stylize",
+                             .verb = "style",
+                             .suffix = inputs->paths.items[0],
+                             .inputs = files,
+                             .n_inputs = n + n_others,
+                             .payload = &w,
+                             .make = make,
+                             .foresee = foresee,
+                             .remark = remark};
+    const int code = cli_photos_run(c, &s->photos, &maker, words);
+    rv_stylizer_destroy(w.stylizer);
+    free(files);
     return code;
 }

@@ -3,14 +3,13 @@
 #ifndef RV_CLI_STYLIZE_H
 #define RV_CLI_STYLIZE_H
 
-#include "cli/cli.h"
+#include "cli/photos.h"
 
 typedef struct cli_stylize_settings {
     cli_list styles; /**< IMAGE[:WEIGHT] */
-    char *output;
-    char *model; /**< NULL: as there is one */
-    int preset;  /**< rv_preset */
-    bool fast;   /**< that preset */
+    char *model;     /**< NULL: as there is one */
+    int preset;      /**< rv_preset */
+    bool fast;       /**< that preset */
     cli_model_files files;
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;
@@ -23,15 +22,8 @@ typedef struct cli_stylize_settings {
     double learning_rate;
     int scales;
     int pooling; /**< rv_pooling less 1 */
-    int quality;
-    int icc; /**< 0 sRGB, 1 keep */
-    bool overwrite, strip, dry_run, estimate;
-    char *preview; /**< a file, or NULL */
     double time_limit;
-    int save_every;
-    bool resume;
-    char *list, *shard; /**< NULL: none */
-    cli_reading reading;
+    cli_photo_settings photos;
 } cli_stylize_settings;
 
 /** Everything that is the same for all photos. */
@@ -46,17 +38,8 @@ typedef struct cli_stylize_inputs {
     rv_stylize_options options;
 } cli_stylize_inputs;
 
-/** Whether both are there, and one file or folder. */
-bool cli_is_same_file(const char *a, const char *b);
-
-/** Adds the photos that words and settings name: files, those of folders and of a list; of them one share, which may be
- *  empty. @return exit code, having said what is wrong */
-int cli_photos_find(cli_list *out, const cli_stylize_settings *s, const cli_stylize_inputs *in,
-                    const cli_list *words);
-
-/** Checks each photo and its output and styles it, or with --dry-run and --estimate says what that would make and take.
- *  @return exit code, having said what failed and printed the results */
+/** Styles the photos that words and settings name. @return exit code, having said what failed and printed the results */
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
-                       const cli_list *photos);
+                       const cli_list *words);
 
 #endif

@@ -1,9 +1,9 @@
-/* The photos of one `reverie stylize`, and what has become of each. */
+/* The photos of one command, and what has become of each. */
 /* SPDX-License-Identifier: MIT */
-#ifndef RV_CLI_STYLIZE_BATCH_H
-#define RV_CLI_STYLIZE_BATCH_H
+#ifndef RV_CLI_PHOTO_BATCH_H
+#define RV_CLI_PHOTO_BATCH_H
 
-#include "cli/stylize.h"
+#include "cli/photos.h"
 
 typedef enum cli_fate { WAITING, DONE, SKIPPED, FAILED } cli_fate;
 
@@ -16,36 +16,36 @@ typedef struct cli_job {
     cli_fate fate;
     int code;     /* exit code of what went wrong */
     char *reason; /* for SKIPPED and FAILED */
-    rv_stylize_result result;
+    cli_made made;
+    char *remark; /* behind the line of the result; NULL: none */
     rv_stylize_estimate estimate;
     int width, height; /* of the result */
-    int photo_width, photo_height;
-    int more; /* a larger --size, whose estimate is in place; negative: it does not fit; 0: none */
 } cli_job;
 
 typedef struct cli_batch {
     cli *c;
-    const cli_stylize_settings *s;
-    const cli_stylize_inputs *in;
+    const cli_photo_settings *s;
+    const cli_maker *maker;
     cli_job *jobs;
     size_t n;
-    char **inputs; /* files that no result may replace */
+    const char **inputs; /* files that no result may replace */
     size_t n_inputs;
-    rv_stylize_options options;
     rv_events events;
-    rv_stylizer *stylizer; /* made for the first photo */
-    size_t at;             /* of the present photo */
+    size_t at; /* of the present photo */
     bool preview_failed;
 } cli_batch;
 
+/** Adds the photos that words and settings name. @return exit code, having said what is wrong */
+int cli_photos_find(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
+                    const cli_list *words);
 /** Prints the line of a result or an estimate. */
-void cli_stylize_print_done(const cli_batch *b, const cli_job *j);
+void cli_photo_print_done(const cli_batch *b, const cli_job *j);
 /** Prints what --dry-run found. */
-void cli_stylize_print_plan(const cli_batch *b);
+void cli_photo_print_plan(const cli_batch *b);
 /** Adds the keys of --json. */
-void cli_stylize_add_json(const cli_batch *b);
+void cli_photo_add_json(const cli_batch *b);
 /** Says that the run was interrupted, what is there of the photo at work (NULL: none was), and the command that goes on.
  *  @return CLI_INTERRUPTED */
-int cli_stylize_interrupted(const cli_batch *b, const cli_job *j);
+int cli_photo_interrupted(const cli_batch *b, const cli_job *j);
 
 #endif

@@ -1,6 +1,6 @@
-/* What `reverie stylize` says: lines of results, the object of --json, how to go on. */
+/* What commands on photos say: lines of results, the object of --json, how to go on. */
 /* SPDX-License-Identifier: MIT */
-#include "cli/stylize_batch.h"
+#include "cli/photo_batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static char *resume_line(const cli *c)
     return has ? line : add_word(line, "--resume");
 }
 
-int cli_stylize_interrupted(const cli_batch *b, const cli_job *j)
+int cli_photo_interrupted(const cli_batch *b, const cli_job *j)
 {
     const bool saved = j != NULL && j->fate == DONE;
     const bool kept = j != NULL && j->state != NULL && access(j->state, F_OK) == 0;
@@ -55,54 +55,34 @@ int cli_stylize_interrupted(const cli_batch *b, const cli_job *j)
     return CLI_INTERRUPTED;
 }
 
-/* "35 s", "4 min", "2.5 h": an estimate is no better than that. */
-static void print_duration(double seconds)
+char *cli_about(double seconds)
 {
     if (seconds < 120) {
-        printf("about %.0f s", seconds);
-    } else if (seconds < 7200) {
-        printf("about %.0f min", seconds / 60);
-    } else {
-        printf("about %.1f h", seconds / 3600);
+        return cli_format("about %.0f s", seconds);
     }
+    return seconds < 7200 ? cli_format("about %.0f min", seconds / 60)
+                          : cli_format("about %.1f h", seconds / 3600);
 }
 
-/* Where the model saw less than the photo has: how much, and what more would cost. */
-static void print_styled(const cli_job *j)
-{
-    const rv_stylize_result *r = &j->result;
-    if (r->styled_width >= j->photo_width && r->styled_height >= j->photo_height) {
-        return;
-    }
-    printf("; styled at %d x %d of %d x %d", r->styled_width, r->styled_height, j->photo_width,
-           j->photo_height);
-    if (j->more > 0) {
-        printf(", --size %d needs %.1f GB, ", j->more, 1e-9 * (double)j->estimate.process_bytes);
-        print_duration(j->estimate.seconds);
-    } else if (j->more < 0) {
-        printf(", --size %d needs more memory than there is", -j->more);
-    }
-}
-
-void cli_stylize_print_done(const cli_batch *b, const cli_job *j)
+void cli_photo_print_done(const cli_batch *b, const cli_job *j)
 {
     if (j->fate != DONE || b->c->globals.json) {
         return;
     }
     if (b->s->estimate) {
-        printf("%s: %d x %d, ", j->photo, j->estimate.width, j->estimate.height);
-        print_duration(j->estimate.seconds);
-        printf(", %.0f MB of memory, of which %.0f MB are of the device\n",
+        char *about = cli_about(j->estimate.seconds);
+        printf("%s: %d x %d, %s, %.0f MB of memory, of which %.0f MB are of the device\n", j->photo,
+               j->estimate.width, j->estimate.height, about != NULL ? about : "",
                1e-6 * (double)j->estimate.process_bytes, 1e-6 * (double)j->estimate.device_bytes);
+        free(about);
     } else {
-        printf("%s: %d x %d, %.1f s", j->output, j->width, j->height, j->result.seconds);
-        print_styled(j);
-        printf("\n");
+        printf("%s: %d x %d, %.1f s%s\n", j->output, j->width, j->height, j->made.seconds,
+               j->remark != NULL ? j->remark : "");
     }
     fflush(stdout);
 }
 
-void cli_stylize_print_plan(const cli_batch *b)
+void cli_photo_print_plan(const cli_batch *b)
 {
     for (const cli_job *j = b->jobs; j < b->jobs + b->n; j++) {
         if (j->fate == WAITING && !b->c->globals.json) {
@@ -111,7 +91,7 @@ void cli_stylize_print_plan(const cli_batch *b)
     }
 }
 
-void cli_stylize_add_json(const cli_batch *b)
+void cli_photo_add_json(const cli_batch *b)
 {
     json_t *outputs = json_array(), *skipped = json_array(), *failed = json_array();
     for (const cli_job *j = b->jobs; j < b->jobs + b->n; j++) {
@@ -128,8 +108,8 @@ void cli_stylize_add_json(const cli_batch *b)
                 outputs,
                 json_pack("{s:o, s:o, s:i, s:i, s:o, s:i, s:o}", "file", cli_json_text(j->output),
                           "photo", cli_json_text(j->photo), "width", j->width, "height", j->height,
-                          "seconds", cli_json_real(j->result.seconds), "iterations",
-                          j->result.iterations, "loss", cli_json_real(j->result.loss)));
+                          "seconds", cli_json_real(j->made.seconds), "iterations",
+                          j->made.iterations, "loss", cli_json_real(j->made.loss)));
         } else if (j->fate == WAITING && b->s->dry_run) {
             json_array_append_new(outputs, json_pack("{s:o, s:o}", "file", cli_json_text(j->output),
                                                      "photo", cli_json_text(j->photo)));
