@@ -31,6 +31,14 @@ typedef enum rv_preset {
     RV_PRESET_GATYS /**< the recipe of Gatys, Ecker and Bethge 2016, of a network only */
 } rv_preset;
 
+/** What becomes of the photo's colours. */
+typedef enum rv_preserve_color {
+    RV_PRESERVE_NONE, /**< they give way to those of the styles, but for the preset gatys, which mixes them */
+    RV_PRESERVE_LUMINANCE, /**< each place keeps its own: the result gives but its luminance */
+    RV_PRESERVE_MATCH /**< they are dealt out anew: the styles are painted in the colours of the photo before
+                                anything else, by means and covariances of linear light */
+} rv_preserve_color;
+
 /** The pooling that goes with a preset: for rv_model_options.pooling. */
 RV_API rv_pooling rv_preset_pooling(rv_preset preset);
 
@@ -69,6 +77,14 @@ typedef struct rv_stylize_options {
     int save_every; /**< iterations of a scale after which it is kept; 0: only when the run is
                          cancelled; default 0 */
     bool resume;    /**< go on from that file where it is there; default false */
+    double
+        strength; /**< of the style, 0 to 1; 0: the photo, 0.5, the default: the weights as they are, 1: as much as
+                          still leaves something of the photo */
+    double
+        style_scale; /**< size of the styles' strokes beside those of a style as large as the picture, 0.1 to 10; where a
+                             style has too few pixels for more, its strokes are as large as it has them, which is
+                             logged; default 1 */
+    rv_preserve_color preserve_color; /**< default RV_PRESERVE_NONE */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -78,7 +94,7 @@ enum { RV_OUTPUT_PHOTO = -1 };
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
             0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT, 0.0, NULL, NULL,  \
-            2.0, 0, false                                                                          \
+            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE                                              \
     }
 
 /** What came out beside the picture. */
@@ -154,7 +170,7 @@ RV_API RV_NODISCARD rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_de
                                                  const double *style_weights, int n_styles,
                                                  const rv_stylize_options *options);
 
-/** The same by the speed of a call that was made, for other options: nothing is run.
+/** The same as rv_stylize_foresee() by the speed of a call that was made, for other options: nothing is run.
  *  @param made  its rate is known, above 0. */
 RV_API RV_NODISCARD rv_status rv_stylize_foresee_after(rv_stylize_estimate *out, rv_device *device,
                                                        const rv_model *model, const rv_image *photo,

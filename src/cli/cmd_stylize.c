@@ -8,6 +8,7 @@
 
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
+static const char *const colour_names[] = {"none", "luminance", "match", NULL};
 static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
@@ -83,6 +84,9 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.style_layers = s->style_layers;
     in->options.size = s->size;
     in->options.detail = s->detail;
+    in->options.strength = s->strength;
+    in->options.style_scale = s->style_scale;
+    in->options.preserve_color = (rv_preserve_color)s->preserve_color;
     in->options.iterations = s->iterations;
     in->options.optimizer = (rv_optimizer)(s->optimizer + 1);
     in->options.learning_rate = s->learning_rate;
@@ -173,6 +177,31 @@ static const cli_option options[] = {
          "recipe for networks"},
     {.name = "fast", .kind = CLI_FLAG, .offset = AT(fast), .help = "--preset fast"},
     CLI_MODEL_OPTIONS(cli_stylize_settings, files),
+    {.name = "strength",
+     .kind = CLI_REAL,
+     .offset = AT(strength),
+     .argument = "0..1",
+     .initial = "0.5",
+     .max = 1,
+     .help = "how far the picture goes from the photo, 0, to the strongest style, 1"},
+    {.name = "preserve-color",
+     .kind = CLI_CHOICE,
+     .offset = AT(preserve_color),
+     .argument = "none|luminance|match",
+     .initial = "none",
+     .choices = colour_names,
+     .help = "the photo's colours: luminance leaves each place its own, match paints the style in "
+             "them"},
+    {.name = "style-scale",
+     .kind = CLI_REAL,
+     .offset = AT(style_scale),
+     .argument = "F",
+     .initial = "1",
+     .min = 0.1,
+     .max = 10,
+     .help =
+         "size of the style's strokes: 2 makes them twice as large, as far as the style has the "
+         "pixels"},
     {.name = "content-weight",
      .kind = CLI_REAL,
      .offset = AT(content_weight),

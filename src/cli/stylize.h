@@ -16,7 +16,9 @@ typedef struct cli_stylize_settings {
     int size;
     char *output_size; /**< "photo" or a number; NULL: as `size` */
     double detail;
-    char *init; /**< "content", "style", "noise" or a file */
+    double strength, style_scale;
+    int preserve_color; /**< rv_preserve_color */
+    char *init;         /**< "content", "style", "noise" or a file */
     int iterations;
     int optimizer; /**< 0 L-BFGS, 1 Adam, -1 default */
     double learning_rate;

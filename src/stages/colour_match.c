@@ -70,6 +70,19 @@ rv_colour_moments rv_colour_measure_part(const rv_planar *picture, const float *
     return m;
 }
 
+rv_colour_moments rv_colour_mix(const rv_colour_moments *a, const rv_colour_moments *b,
+                                double share)
+{
+    rv_colour_moments m;
+    for (int i = 0; i < 3; i++) {
+        m.mean[i] = (1 - share) * a->mean[i] + share * b->mean[i];
+    }
+    for (int i = 0; i < 9; i++) {
+        m.covariance[i] = (1 - share) * a->covariance[i] + share * b->covariance[i];
+    }
+    return m;
+}
+
 static void power(double out[9], const double matrix[9], double ridge, double exponent)
 {
     double copy[9], values[3], vectors[9];

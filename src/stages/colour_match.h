@@ -17,6 +17,10 @@ rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *sha
 /** Moments of a part of a picture. @param weights  [H,W], of each pixel; 0 all over: those of black. */
 rv_colour_moments rv_colour_measure_part(const rv_planar *picture, const float *weights);
 
+/** Moments between two: those of `b` at share 1. */
+rv_colour_moments rv_colour_mix(const rv_colour_moments *a, const rv_colour_moments *b,
+                                double share);
+
 /** Maps the colours of a picture linearly so that its moments `from` become `to`: of all such maps
  *  the one that moves colours least (Monge and Kantorovich; Pitie and Kokaram 2007). Values may
  *  leave 0..1. */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "stages/colour_keep.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,6 +175,7 @@ typedef struct enlargement {
     const float *field; /* [height, width, VALUES] */
     int width, height;  /* of the field */
     const taps *columns;
+    bool own_colours;
 } enlargement;
 
 /* Pixels that a row is repeated by at either end, so that no tap lies outside. */
@@ -225,11 +227,14 @@ static void make_row(const enlargement *e, const float *mixed, int y)
     const float range = wide ? 65535.0f : 255.0f;
     for (size_t x = 0; x < width; x++) {
         const size_t at = ((size_t)y * width + x) * channels;
-        float colour[3];
+        float colour[3], own[3];
         for (size_t c = 0; c < 3; c++) {
-            colour[c] = (float)(wide ? large[at + c] : small[at + c]) / range;
+            own[c] = colour[c] = (float)(wide ? large[at + c] : small[at + c]) / range;
         }
         mix_pixel(colour, mixed, &e->columns[x]);
+        if (e->own_colours) {
+            rv_colour_keep(colour, own);
+        }
         for (size_t c = 0; c < 3; c++) {
             const float sample = colour[c] * range + 0.5f;
             if (wide) {
@@ -257,7 +262,7 @@ static rv_status make_rows(void *payload, size_t index)
 }
 
 rv_status rv_enlarge(rv_image *picture, const rv_planar *styled, const rv_planar *small,
-                     double detail)
+                     double detail, bool own_colours)
 {
     const int width = rv_image_width(picture), height = rv_image_height(picture);
     float *field = NULL;
@@ -270,7 +275,7 @@ rv_status rv_enlarge(rv_image *picture, const rv_planar *styled, const rv_planar
         for (int x = 0; x < width; x++) {
             columns[x] = taps_at(x, width, small->width);
         }
-        enlargement e = {picture, field, small->width, small->height, columns};
+        enlargement e = {picture, field, small->width, small->height, columns, own_colours};
         status = rv_parallel_for((size_t)(height - 1) / ROWS + 1, 0, make_rows, &e);
     }
     free(columns);

@@ -9,9 +9,9 @@
 #include "stages/objective.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "stages/colour_match.h"
 #include "stages/network_terms.h"
 #include "stages/patch_terms.h"
+#include "stages/strength.h"
 #include "stages/style_cache.h"
 #include "stages/term.h"
 
@@ -133,8 +133,8 @@ static rv_status look_at(rv_objective *o, const rv_planar *picture, const char *
 
 static rv_term_source source_of(const rv_objective *o)
 {
-    return (rv_term_source){o->device, o->model.graph, o->params, o->model.picture,
-                            o->options->events, NULL, 0};
+    return (rv_term_source){o->device,          o->model.graph, o->params, o->model.picture,
+                            o->options->events, NULL,           0};
 }
 
 static rv_status count_levels(int *n, const rv_objective *o, const rv_scale *scale)
@@ -168,7 +168,7 @@ bool rv_objective_knows(rv_objective *o, const rv_scale *scale)
 {
     int n_levels;
     return take_regions(o, scale) == RV_OK && count_levels(&n_levels, o, scale) == RV_OK &&
-           rv_style_cache_find(&o->cache, scale->size, n_levels) != NULL;
+           rv_style_cache_find(&o->cache, scale->size, n_levels, scale->likeness) != NULL;
 }
 
 /* Adds what the recipe takes from the pyramid, its filters learned from the styles. */
@@ -214,9 +214,12 @@ static rv_status measure_styles(rv_objective *o, const rv_scale *scale, rv_style
     return rv_style_findings_take(f, &o->terms);
 }
 
-/* The styles, then the photo, whose size the graph keeps; each time with what makes values of their maps. */
-static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
+/* The styles, then the photo, whose size the graph keeps; each time with what makes values of their maps.
+ * @param own  the photo in its own colours: what it is itself takes the part of the styles that is not asked for */
+static rv_status measure(rv_objective *o, const rv_scale *scale, const rv_planar *own,
+                         rv_style_findings *f)
 {
+    const double share = rv_strength_share(o->options->strength);
     const rv_graph_mark mark = rv_graph_get_mark(o->model.graph);
     const rv_term_source source = source_of(o);
     RV_TRY(measure_styles(o, scale, f));
@@ -224,6 +227,10 @@ static rv_status measure(rv_objective *o, const rv_scale *scale, rv_style_findin
     RV_TRY(look_at(o, &scale->content, "the photo"));
     RV_TRY(rv_terms_guide(&o->terms, o->model.graph, o->model.picture, &scale->regions));
     RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
+    if (share < 1) {
+        rv_terms_scale_style(&o->terms, share);
+        RV_TRY(rv_terms_measure(&o->terms, true, -1, &source, own, 1 - share));
+    }
     return rv_terms_measure(&o->terms, false, -1, &source, &scale->content, 1.0);
 }
 
@@ -275,57 +282,68 @@ static rv_status find_styles(rv_style_findings **out, rv_objective *o, const rv_
 {
     int n_levels;
     RV_TRY(count_levels(&n_levels, o, scale));
-    *out = rv_style_cache_find(&o->cache, scale->size, n_levels);
+    *out = rv_style_cache_find(&o->cache, scale->size, n_levels, scale->likeness);
     if (*out == NULL) {
         RV_TRY(rv_style_cache_add(out, &o->cache, scale->size, n_levels,
-                                  rv_region_count(&scale->regions)));
+                                  rv_region_count(&scale->regions), scale->likeness));
         (*out)->colours = rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
         RV_TRY(measure_regions(*out, scale));
     }
     return RV_OK;
 }
 
-/* The photo takes on the colours of the styles, each region of it those of its own. */
-static rv_status colour_photo(rv_scale *scale, const rv_style_findings *f)
+/* The photo takes on the colours of the styles as far as these are asked for, each region of it those of its own. */
+static rv_status colour_photo(const rv_objective *o, rv_scale *scale, const rv_planar *own,
+                              const rv_style_findings *f)
 {
-    const double whole = 1;
+    const double whole = 1, share = rv_strength_share(o->options->strength);
     const rv_regions *r = &scale->regions;
-    rv_planar own;
-    if (r->planes == NULL) {
-        const rv_colour_moments photo = rv_colour_measure(&scale->content, &whole, 1);
-        rv_colour_map(&scale->content, &photo, &f->colours);
+    if (!o->recipe->blend->match_style || scale->likeness != NULL) {
         return RV_OK;
     }
-    RV_TRY(rv_planar_pad(&own, &scale->content, 0));
+    if (r->planes == NULL) {
+        const rv_colour_moments photo = rv_colour_measure(own, &whole, 1);
+        const rv_colour_moments to = rv_colour_mix(&photo, &f->colours, share);
+        rv_colour_map(&scale->content, &photo, &to);
+        return RV_OK;
+    }
     rv_status status = RV_OK;
     for (int i = 0; i < r->n && status == RV_OK; i++) {
-        const rv_colour_moments photo = rv_colour_measure_part(&own, r->planes[i]);
-        status = rv_colour_map_part(&scale->content, &own, r->planes[i], &photo, &f->regions[i]);
+        const rv_colour_moments photo = rv_colour_measure_part(own, r->planes[i]);
+        const rv_colour_moments to = rv_colour_mix(&photo, &f->regions[i], share);
+        status = rv_colour_map_part(&scale->content, own, r->planes[i], &photo, &to);
     }
-    rv_planar_release(&own);
     return status;
 }
 
-rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
+static rv_status begin(rv_objective *o, rv_scale *scale, const rv_planar *own)
 {
     rv_style_findings *found;
     rv_value *losses;
-    rv_objective_rest(o);
-    rv_graph_rewind(o->model.graph, o->mark);
     RV_TRY(take_regions(o, scale));
     RV_TRY(find_styles(&found, o, scale));
-    if (o->recipe->blend->match_style) {
-        RV_TRY(colour_photo(scale, found));
-    }
+    RV_TRY(colour_photo(o, scale, own, found));
     RV_TRY(look_at(o, &scale->content, "the photo"));
     RV_TRY(add_patches(o, scale, found)); /* first: its nodes are numbered as their parameters */
     RV_TRY(
         rv_network_terms_add(&o->network, &o->terms, o->model.graph, o->recipe->blend, o->options));
     RV_TRY(rv_terms_split(&o->terms, scale->regions.n));
-    RV_TRY(measure(o, scale, found));
+    rv_terms_weigh_photo(&o->terms, rv_strength_content(o->options->strength));
+    RV_TRY(measure(o, scale, own, found));
     RV_TRY(rv_alloc(&losses, o->terms.n + PICTURE_LOSSES, sizeof *losses, "losses"));
     const rv_status status = make_plan(o, losses, scale->reserve);
     free(losses);
+    return status;
+}
+
+rv_status rv_objective_begin(rv_objective *o, rv_plan **plan, rv_value *picture, rv_scale *scale)
+{
+    rv_planar own;
+    rv_objective_rest(o);
+    rv_graph_rewind(o->model.graph, o->mark);
+    RV_TRY(rv_planar_pad(&own, &scale->content, 0));
+    const rv_status status = begin(o, scale, &own);
+    rv_planar_release(&own);
     *plan = o->plan;
     *picture = o->model.picture;
     return status;

@@ -5,7 +5,7 @@
 
 #include "graph/plan.h"
 #include "model/model.h"
-#include "stages/picture.h"
+#include "stages/colour_match.h"
 #include "stages/region.h"
 #include "stages/style_recipe.h"
 
@@ -19,6 +19,9 @@ typedef struct rv_scale {
                                   knows them */
     const double *shares; /**< of the styles, summing to 1 */
     int n_styles;
+    const rv_colour_moments *
+        likeness; /**< colours that the styles were given, in light; NULL: they have their own, which
+                                            the photo takes on where the recipe says so */
     rv_regions regions; /**< where the styles go */
     uint64_t reserve;   /**< bytes of device memory that are not for the objective */
 } rv_scale;

@@ -27,11 +27,16 @@ void rv_style_cache_release(rv_style_cache *cache)
     *cache = (rv_style_cache){0};
 }
 
-rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels)
+static const rv_colour_moments own_colours;
+
+rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels,
+                                       const rv_colour_moments *likeness)
 {
+    const rv_colour_moments *in = likeness != NULL ? likeness : &own_colours;
     for (size_t i = 0; i < cache->n; i++) {
         rv_style_findings *f = &cache->items[i];
-        if (f->size == size && f->n_levels == n_levels && f->known) {
+        if (f->size == size && f->n_levels == n_levels && f->known &&
+            memcmp(&f->likeness, in, sizeof *in) == 0) {
             return f;
         }
     }
@@ -39,7 +44,7 @@ rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_le
 }
 
 rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int size, int n_levels,
-                             int n_regions)
+                             int n_regions, const rv_colour_moments *likeness)
 {
     size_t at = 0;
     while (at < cache->n && cache->items[at].known) {
@@ -55,6 +60,7 @@ rv_status rv_style_cache_add(rv_style_findings **out, rv_style_cache *cache, int
     release(f);
     f->size = size;
     f->n_levels = n_levels;
+    f->likeness = likeness != NULL ? *likeness : own_colours;
     RV_TRY(rv_alloc(&f->banks, (size_t)n_levels + 1, sizeof *f->banks, "filters"));
     RV_TRY(rv_alloc(&f->regions, (size_t)n_regions, sizeof *f->regions, "colours"));
     *out = f;

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "base/text.h"
+#include "stages/colour_keep.h"
 #include "stages/enlarge.h"
 #include "stages/stylize_job.h"
 
@@ -15,6 +16,19 @@
 #include <string.h>
 
 /* --- result ---------------------------------------------------------------------------------- */
+
+/* With a strength of 0 there is nothing to do. */
+static bool is_photo(const rv_stylize_job *j)
+{
+    return !(j->s->options.strength > 0);
+}
+
+void rv_stylize_colour(const rv_stylize_job *j, rv_planar *picture)
+{
+    if (j->s->options.preserve_color == RV_PRESERVE_LUMINANCE) {
+        rv_planar_keep_colours(picture, &j->own);
+    }
+}
 
 /* The photo with the colours of the picture, and its own detail, at the size of the output. */
 static rv_status enlarge(rv_image **out, const rv_stylize_job *j, const rv_planar *full)
@@ -26,13 +40,14 @@ static rv_status enlarge(rv_image **out, const rv_stylize_job *j, const rv_plana
     RV_TRY(rv_picture_planes(&small, NULL, device, j->photo, NULL, full->width, full->height));
     rv_status status = rv_picture_resized(out, device, j->photo, width, height);
     if (status == RV_OK) {
-        status = rv_enlarge(*out, full, &small, j->s->options.detail);
+        status = rv_enlarge(*out, full, &small, j->s->options.detail,
+                            j->s->options.preserve_color == RV_PRESERVE_LUMINANCE);
     }
     rv_planar_release(&small);
     return status;
 }
 
-static rv_status keep_size(rv_image **out, const rv_stylize_job *j, const rv_planar *full)
+static rv_status keep_size(rv_image **out, const rv_stylize_job *j, rv_planar *full)
 {
     rv_planar photo = {0};
     float *alpha = NULL;
@@ -41,6 +56,7 @@ static rv_status keep_size(rv_image **out, const rv_stylize_job *j, const rv_pla
         status = rv_picture_planes(&photo, &alpha, j->s->device, j->photo, NULL, full->width,
                                    full->height);
     }
+    rv_stylize_colour(j, full);
     if (status == RV_OK) {
         status = rv_picture_image(out, full, alpha, rv_image_bits(j->photo));
     }
@@ -49,15 +65,34 @@ static rv_status keep_size(rv_image **out, const rv_stylize_job *j, const rv_pla
     return status;
 }
 
-/* The picture at its full size, with what the photo has beside its colours. */
-static rv_status make_image(rv_image **out, const rv_stylize_job *j)
+/* What has been styled, at its full size. */
+static rv_status make_styled(rv_image **out, const rv_stylize_job *j)
 {
     int width, height;
     rv_planar full;
     rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
     RV_TRY(rv_planar_resize(&full, j->s->device, &j->picture, width, height));
-    rv_status status =
+    const rv_status status =
         j->s->options.output_size > 0 ? enlarge(out, j, &full) : keep_size(out, j, &full);
+    rv_planar_release(&full);
+    return status;
+}
+
+/* The photo itself at the size of the result. */
+static rv_status make_unstyled(rv_image **out, const rv_stylize_job *j)
+{
+    int width, height;
+    rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
+    if (j->s->options.output_size > 0) {
+        rv_stylize_output(&j->s->options, j->photo, &width, &height);
+    }
+    return rv_picture_resized(out, j->s->device, j->photo, width, height);
+}
+
+/* The picture, with what the photo has beside its colours. */
+static rv_status make_image(rv_image **out, const rv_stylize_job *j)
+{
+    rv_status status = is_photo(j) ? make_unstyled(out, j) : make_styled(out, j);
     if (status == RV_OK) {
         status = rv_image_copy_metadata(*out, j->photo);
     }
@@ -65,7 +100,6 @@ static rv_status make_image(rv_image **out, const rv_stylize_job *j)
         rv_image_destroy(*out);
         *out = NULL;
     }
-    rv_planar_release(&full);
     return status;
 }
 
@@ -84,7 +118,7 @@ static rv_status add_done(rv_stylize_result *result, const rv_stylize_job *j)
     bool all = true;
     for (int i = 0; i < j->schedule.n; i++) {
         rv_text_append(&text, "%s%d", i > 0 ? "," : " done=", j->done[i]);
-        all = all && j->done[i] >= j->schedule.iterations[i];
+        all = all && (j->done[i] >= j->schedule.iterations[i] || is_photo(j));
     }
     const rv_status status = rv_text_status(&text);
     const size_t n = strlen(result->settings);
@@ -131,10 +165,11 @@ static rv_status find_request(rv_stylize_job *j)
     if (j->request.settings != NULL) {
         return RV_OK;
     }
-    RV_TRY(rv_format(&j->request.weights, "content_weight=%.6g style_weight=%.6g tv_weight=%.6g",
-                     o.content_weight, o.style_weight, o.tv_weight));
+    RV_TRY(rv_format(&j->request.weights,
+                     "content_weight=%.6g style_weight=%.6g tv_weight=%.6g strength=%.6g",
+                     o.content_weight, o.style_weight, o.tv_weight, o.strength));
     RV_TRY(rv_format(&j->request.device, "%s", device->name));
-    o.content_weight = o.style_weight = o.tv_weight = 0;
+    o.content_weight = o.style_weight = o.tv_weight = o.strength = 0;
     o.output_size = 0;
     RV_TRY(settings_of(&settings, j, &o));
     const rv_status status =
@@ -201,19 +236,57 @@ static rv_status find_state(rv_stylize_job *j)
 
 /* --- a photo --------------------------------------------------------------------------------- */
 
+/* Where the photo's colours are preserved, the photo at the size of the last scale. */
+static rv_status take_colours(rv_stylize_job *j)
+{
+    int width, height;
+    if (j->s->options.preserve_color == RV_PRESERVE_NONE) {
+        return RV_OK;
+    }
+    rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
+    RV_TRY(rv_picture_planes(&j->own, NULL, j->s->device, j->photo, NULL, width, height));
+    return rv_light_measure(&j->likeness, &j->own);
+}
+
+/* Strokes are never made larger than a style has the pixels for without a word. */
+static void say_scale(const rv_stylize_job *j)
+{
+    const rv_stylize_options *o = &j->s->options;
+    const int wanted = (int)round(o->size * o->style_scale);
+    for (int i = 0; i < j->s->n_styles && o->style_scale > 1 && !j->unnoticed; i++) {
+        const int width = rv_image_width(j->s->styles[i]);
+        const int height = rv_image_height(j->s->styles[i]);
+        const int longest = width > height ? width : height;
+        if (longest < wanted) {
+            rv_log(o->events, RV_LOG_WARNING,
+                   "style %d has %d pixels on its longest side, not the %d that a style_scale of "
+                   "%g takes: the finest strokes are as with %.2g",
+                   i + 1, longest, wanted, o->style_scale, (double)longest / o->size);
+        }
+    }
+}
+
+static rv_status run_scales(rv_stylize_job *j)
+{
+    say_scale(j);
+    RV_TRY(find_state(j));
+    RV_TRY(take_colours(j));
+    rv_status status = RV_OK;
+    for (int i = j->from.scale; i < j->schedule.n && status == RV_OK; i++) {
+        status = rv_stylize_run_scale(j, i);
+    }
+    /* Its memory is wanted for the picture now. */
+    rv_objective_rest(j->s->objective);
+    return status;
+}
+
 static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *j)
 {
     rv_stylizer *s = j->s;
     if (s->objective == NULL) {
         RV_TRY(rv_objective_create(&s->objective, s->device, s->model, s->recipe, &s->options));
     }
-    RV_TRY(find_state(j));
-    rv_status status = RV_OK;
-    for (int i = j->from.scale; i < j->schedule.n && status == RV_OK; i++) {
-        status = rv_stylize_run_scale(j, i);
-    }
-    /* Its memory is wanted for the picture now. */
-    rv_objective_rest(s->objective);
+    const rv_status status = is_photo(j) ? RV_OK : run_scales(j);
     if (status != RV_OK && status != RV_ERR_CANCELLED) {
         return status;
     }
@@ -236,6 +309,7 @@ rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_j
         status = run(out, result, j);
     }
     rv_planar_release(&j->picture);
+    rv_planar_release(&j->own);
     rv_stylize_state_release(&j->from);
     rv_stylize_request_release(&j->request);
     return status;

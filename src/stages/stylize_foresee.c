@@ -28,7 +28,7 @@ static rv_status try_out(const foresight *f, const rv_stylize_options *options, 
     rv_stylizer *s;
     rv_stylize_result result;
     rv_image *picture;
-    *j = (rv_stylize_job){.photo = f->photo};
+    *j = (rv_stylize_job){.photo = f->photo, .unnoticed = true};
     RV_TRY(rv_stylizer_create(&s, f->device, f->model, f->styles, f->style_weights, f->n_styles,
                               options));
     j->s = s;
@@ -90,6 +90,9 @@ rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device, const 
     probe.output_size = 0;
     probe.iterations = PROBE_ITERATIONS;
     RV_TRY(rehearse(&f, &whole, out, &found, &j));
+    if (!(found.work > 0)) {
+        return RV_OK; /* a strength of 0 */
+    }
     RV_TRY(try_out(&f, &probe, &small, &unused, &j));
     const double work = j.rehearsed;
     RV_TRY(try_out(&f, &probe, NULL, &unused, &j));

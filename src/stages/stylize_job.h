@@ -22,9 +22,13 @@ struct rv_stylizer {
 typedef struct rv_stylize_job {
     rv_stylizer *s;
     const rv_image *photo;
+    bool unnoticed; /**< a try for an estimate: what is said of the picture is for the run itself */
     rv_schedule schedule;
     rv_planar picture; /**< of the last scale that was run, without margin */
-    double start;      /**< rv_clock(), less what earlier runs took */
+    rv_planar
+        own; /**< the photo at the size of the last scale, where its colours are preserved; else no data */
+    rv_colour_moments likeness; /**< of it, in light */
+    double start;               /**< rv_clock(), less what earlier runs took */
     double loss;
     int done[RV_MAX_SCALES]; /**< iterations of each scale */
 
@@ -44,6 +48,8 @@ typedef struct rv_stylize_job {
 
 /** Size of the picture at a scale, without margin. */
 void rv_stylize_fit(const rv_stylize_job *j, int scale, int *width, int *height);
+/** Puts the photo's own chroma into a picture of the size of the last scale, where that is wanted. */
+void rv_stylize_colour(const rv_stylize_job *j, rv_planar *picture);
 /** Moves j->picture through one scale. RV_ERR_CANCELLED: it is the picture so far. */
 RV_NODISCARD rv_status rv_stylize_run_scale(rv_stylize_job *j, int index);
 

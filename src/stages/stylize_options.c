@@ -9,9 +9,11 @@
 #include <string.h>
 
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
-#define MAX_WEIGHT 1e6
-#define MAX_RATE   1e9
-#define MAX_PIXELS 2e8
+#define MAX_WEIGHT      1e6
+#define MAX_RATE        1e9
+#define MAX_PIXELS      2e8
+#define MIN_STYLE_SCALE 0.1
+#define MAX_STYLE_SCALE 10.0
 
 /* Below this no scale is added by default: too little is left of a picture. */
 enum { COARSEST = 100 };
@@ -43,6 +45,8 @@ static rv_status take_weight(const char *name, double *value, double initial)
 static rv_status check_choices(const rv_stylize_options *o, const rv_model *model)
 {
     RV_TRY(check_int("init", (int)o->init, RV_INIT_FROM_CONTENT, RV_INIT_FROM_IMAGE));
+    RV_TRY(
+        check_int("preserve_color", (int)o->preserve_color, RV_PRESERVE_NONE, RV_PRESERVE_MATCH));
     RV_TRY(check_int("optimizer", (int)o->optimizer, RV_OPTIMIZER_DEFAULT, RV_OPTIMIZER_ADAM));
     if ((o->init == RV_INIT_FROM_IMAGE) != (o->init_image != NULL)) {
         return rv_fail(RV_ERR_USAGE, o->init_image == NULL
@@ -78,6 +82,13 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
     }
     if (!(o->detail >= 0 && o->detail <= 1)) {
         return rv_fail(RV_ERR_USAGE, "detail is %g, must be from 0 to 1", o->detail);
+    }
+    if (!(o->strength >= 0 && o->strength <= 1)) {
+        return rv_fail(RV_ERR_USAGE, "strength is %g, must be from 0 to 1", o->strength);
+    }
+    if (!(o->style_scale >= MIN_STYLE_SCALE && o->style_scale <= MAX_STYLE_SCALE)) {
+        return rv_fail(RV_ERR_USAGE, "style_scale is %g, must be from %g to %g", o->style_scale,
+                       MIN_STYLE_SCALE, MAX_STYLE_SCALE);
     }
     if (!(o->time_limit >= 0) || !(o->preview_seconds >= 0)) {
         return rv_fail(RV_ERR_USAGE, "%s is %g, must not be negative",
@@ -196,6 +207,7 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
                               const double *shares, int n_styles)
 {
     static const char *const inits[] = {"content", "style", "noise", "image"};
+    static const char *const colours[] = {"none", "luminance", "match"};
     const rv_stylize_options *o = resolved;
     rv_text text = {0};
     rv_text_append(
@@ -215,6 +227,8 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
         &text, " init=%s scales=%d iterations=%d optimizer=%s learning_rate=%.6g seed=%u",
         inits[o->init], o->scales, o->iterations,
         o->optimizer == RV_OPTIMIZER_ADAM ? "adam" : "lbfgs", o->learning_rate, (unsigned)o->seed);
+    rv_text_append(&text, " strength=%.6g style_scale=%.6g preserve_color=%s", o->strength,
+                   o->style_scale, colours[o->preserve_color]);
     if (o->output_size > 0) {
         rv_text_append(&text, " output_size=%d detail=%.6g", o->output_size, o->detail);
     }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/system.h"
+#include "stages/colour_keep.h"
 #include "stages/stylize_job.h"
 
 #include <math.h>
@@ -144,11 +145,12 @@ static rv_status start_picture(const rv_stylize_job *j, rv_planar *out, const rv
 
 /* --- pictures -------------------------------------------------------------------------------- */
 
-/* A style is seen at the size of the picture, but no smaller than a picture may be wished. What the objective knows
- * need not be loaded. */
+/* A style is seen at the size of the picture, or the multiple that was asked for, but no smaller than a picture may be
+ * wished. What the objective knows need not be loaded. */
 static rv_status load_styles(const rv_stylizer *s, rv_planar *styles, const rv_scale *scale)
 {
-    const int size = scale->size > RV_MIN_SIZE ? scale->size : RV_MIN_SIZE;
+    const double wanted = round(scale->size * s->options.style_scale);
+    const int size = wanted > RV_MIN_SIZE ? (int)wanted : RV_MIN_SIZE;
     for (int i = 0; i < s->n_styles; i++) {
         styles[i].width = rv_image_width(s->styles[i]);
         styles[i].height = rv_image_height(s->styles[i]);
@@ -158,6 +160,9 @@ static rv_status load_styles(const rv_stylizer *s, rv_planar *styles, const rv_s
     for (int i = 0; i < s->n_styles && !known; i++) {
         const int width = styles[i].width, height = styles[i].height;
         RV_TRY(rv_picture_planes(&styles[i], NULL, s->device, s->styles[i], NULL, width, height));
+        if (scale->likeness != NULL) {
+            rv_light_match(&styles[i], scale->likeness);
+        }
     }
     return RV_OK;
 }
@@ -204,6 +209,7 @@ static rv_status show(void *payload, const float *pixels)
     rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
     rv_status status = rv_planar_resize(&full, j->s->device, &inner, width, height);
     if (status == RV_OK) {
+        rv_stylize_colour(j, &full);
         status = rv_picture_image(&image, &full, NULL, 8);
     }
     if (status == RV_OK) {
@@ -270,7 +276,10 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     const rv_stylizer *s = j->s;
     const int size = j->schedule.size[index], wanted = j->schedule.iterations[index];
     rv_planar picture = {0}, *styles;
-    rv_scale scale = {.size = size, .shares = s->shares, .n_styles = s->n_styles};
+    rv_scale scale = {.size = size,
+                      .shares = s->shares,
+                      .n_styles = s->n_styles,
+                      .likeness = j->own.data != NULL ? &j->likeness : NULL};
     start_scale(j, index);
     RV_TRY(rv_alloc(&styles, (size_t)s->n_styles, sizeof *styles, "styles"));
     scale.styles = styles;

@@ -277,6 +277,24 @@ rv_status rv_terms_measure(rv_terms *terms, bool of_style, int region, const rv_
     return status;
 }
 
+void rv_terms_weigh_photo(rv_terms *terms, double factor)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        rv_term *t = &terms->items[i];
+        t->weight *= t->of_style ? 1 : factor;
+    }
+}
+
+void rv_terms_scale_style(rv_terms *terms, double share)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        rv_term *t = &terms->items[i];
+        for (size_t k = 0; t->of_style && k < t->count; k++) {
+            t->target[k] *= (float)share;
+        }
+    }
+}
+
 /* --- losses ---------------------------------------------------------------------------------- */
 
 static double weight_of(const rv_term *t)

@@ -78,6 +78,10 @@ RV_NODISCARD rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph);
 RV_NODISCARD rv_status rv_terms_measure(rv_terms *terms, bool of_style, int region,
                                         const rv_term_source *source, const rv_planar *picture,
                                         double share);
+/** Multiplies the weights of all terms of the photo. */
+void rv_terms_weigh_photo(rv_terms *terms, double factor);
+/** Multiplies what was measured for the terms of the style. */
+void rv_terms_scale_style(rv_terms *terms, double share);
 /** Adds a loss for each term that has a weight, its weight times `scale`, and an input for its target.
  *  @param[in,out] n  of losses, which have room for all. */
 RV_NODISCARD rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale,

@@ -65,12 +65,12 @@ Test(stylizer, keeps_the_latest_sizes_only)
     rv_style_findings *f;
     rv_terms none = {0};
     for (int size = 1; size <= RV_STYLE_SIZES + 2; size++) {
-        cr_assert_eq(rv_style_cache_add(&f, &cache, size, 1, 1), RV_OK);
+        cr_assert_eq(rv_style_cache_add(&f, &cache, size, 1, 1, NULL), RV_OK);
         cr_assert_eq(rv_style_findings_take(f, &none), RV_OK);
     }
     cr_assert_eq(cache.n, RV_STYLE_SIZES);
     for (int size = 1; size <= RV_STYLE_SIZES + 2; size++) {
-        f = rv_style_cache_find(&cache, size, 1);
+        f = rv_style_cache_find(&cache, size, 1, NULL);
         cr_assert(size <= 2 ? f == NULL : f != NULL && f->size == size, "size %d", size);
     }
     rv_style_cache_release(&cache);
@@ -91,24 +91,30 @@ Test(stylizer, finds_out_what_a_size_gives_once)
         terms.items[i].target = values[i];
         terms.items[i].count = 3;
     }
-    cr_assert_null(rv_style_cache_find(&cache, 64, 3));
-    cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3, 1), RV_OK);
+    cr_assert_null(rv_style_cache_find(&cache, 64, 3, NULL));
+    cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3, 1, NULL), RV_OK);
     cr_assert_null(
-        rv_style_cache_find(&cache, 64, 3)); /* a run that ended before it was measured */
-    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1), RV_OK);
+        rv_style_cache_find(&cache, 64, 3, NULL)); /* a run that ended before it was measured */
+    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1, NULL), RV_OK);
     cr_assert_eq(cache.n, 1);
     terms.items[1].of_style = true; /* a run that ended for want of memory while it was kept */
     terms.items[1].count = SIZE_MAX;
     cr_assert_eq(rv_style_findings_take(g, &terms), RV_ERR_MEMORY);
-    cr_assert_null(rv_style_cache_find(&cache, 64, 3));
+    cr_assert_null(rv_style_cache_find(&cache, 64, 3, NULL));
     terms.items[1].of_style = false;
     terms.items[1].count = 3;
-    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1), RV_OK);
+    cr_assert_eq(rv_style_cache_add(&g, &cache, 64, 3, 1, NULL), RV_OK);
     cr_assert_eq(cache.n, 1);
     cr_assert_eq(rv_style_findings_take(g, &terms), RV_OK);
-    cr_assert_eq(rv_style_cache_find(&cache, 64, 3), g);
-    cr_assert_null(rv_style_cache_find(&cache, 64, 4));
-    cr_assert_null(rv_style_cache_find(&cache, 32, 3));
+    cr_assert_eq(rv_style_cache_find(&cache, 64, 3, NULL), g);
+    cr_assert_null(rv_style_cache_find(&cache, 64, 4, NULL));
+    cr_assert_null(rv_style_cache_find(&cache, 32, 3, NULL));
+    const rv_colour_moments red = {{0.5, 0, 0}, {0}};
+    cr_assert_null(rv_style_cache_find(&cache, 64, 3, &red));
+    cr_assert_eq(rv_style_cache_add(&f, &cache, 64, 3, 1, &red), RV_OK);
+    cr_assert_eq(rv_style_findings_take(f, &terms), RV_OK);
+    cr_assert_eq(rv_style_cache_find(&cache, 64, 3, &red), f);
+    cr_assert_eq(rv_style_cache_find(&cache, 64, 3, NULL), g);
     free(terms.items[0].target);
     terms.items[0].target = NULL;
     cr_assert_eq(rv_style_findings_give(g, &terms), RV_OK);
