@@ -151,6 +151,21 @@ RV_API RV_NODISCARD rv_status rv_stylizer_run(rv_image **out, rv_stylize_result 
                                               rv_stylizer *stylizer, const rv_image *photo,
                                               const char *state);
 
+/** A sheet to choose from: one photo in each style alone, a row for each, at several strengths, a column for each, with
+ *  labels. It is small where options.size is; no state is kept, and output_size and preview are left out.
+ *  Parameters and errors are those of rv_stylize(), and:
+ *  @param[out] out       3 channels, 8 bits; also set, with the cells that are done, if there are any, where the call was
+ *                        cancelled.
+ *  @param[out] result    of all cells; its settings name the strengths; may be NULL.
+ *  @param names          of the styles, for the labels.
+ *  @param strengths      n_strengths of them, 0 to 1; NULL: 0.25, 0.5, 0.75 and 1. */
+RV_API RV_NODISCARD rv_status rv_stylize_sheet(rv_image **out, rv_stylize_result *result,
+                                               rv_device *device, const rv_model *model,
+                                               const rv_image *photo, const rv_image *const *styles,
+                                               const char *const *names, int n_styles,
+                                               const double *strengths, int n_strengths,
+                                               const rv_stylize_options *options);
+
 /** What a call of rv_stylize() would take. */
 typedef struct rv_stylize_estimate {
     int width, height; /**< of the result */
@@ -169,6 +184,13 @@ RV_API RV_NODISCARD rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_de
                                                  const rv_image *const *styles,
                                                  const double *style_weights, int n_styles,
                                                  const rv_stylize_options *options);
+
+/** The same for rv_stylize_sheet(). */
+RV_API RV_NODISCARD rv_status rv_stylize_foresee_sheet(rv_stylize_estimate *out, rv_device *device,
+                                                       const rv_model *model, const rv_image *photo,
+                                                       const rv_image *const *styles, int n_styles,
+                                                       const double *strengths, int n_strengths,
+                                                       const rv_stylize_options *options);
 
 /** The same as rv_stylize_foresee() by the speed of a call that was made, for other options: nothing is run.
  *  @param made  its rate is known, above 0. */

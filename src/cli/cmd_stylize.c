@@ -11,6 +11,9 @@ static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
 static const char *const colour_names[] = {"none", "luminance", "match", NULL};
 static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 
+/* Longest side where none is given. */
+enum { USUAL_SIZE = 512, SHEET_SIZE = 256 };
+
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
 {
     const size_t n = s->styles.n;
@@ -82,7 +85,7 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.tv_weight = s->tv_weight;
     in->options.content_layers = s->content_layers;
     in->options.style_layers = s->style_layers;
-    in->options.size = s->size;
+    in->options.size = s->size > 0 ? s->size : s->sheet != NULL ? SHEET_SIZE : USUAL_SIZE;
     in->options.detail = s->detail;
     in->options.strength = s->strength;
     in->options.style_scale = s->style_scale;
@@ -242,7 +245,7 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = AT(size),
      .argument = "PIXELS",
-     .initial = "512",
+     .otherwise = "512, of a --sheet 256",
      .min = 16,
      .max = 65535,
      .help =
@@ -303,6 +306,13 @@ static const cli_option options[] = {
      .help = "sizes from coarse to fine that the picture goes through"},
     CLI_POOLING_OPTION(cli_stylize_settings, pooling,
                        "binomial, of preset gatys as the network was made"),
+    {.name = "sheet",
+     .kind = CLI_FILE,
+     .offset = AT(sheet),
+     .argument = "FILE",
+     .otherwise = "none",
+     .help = "instead of a result, write a sheet to choose from: the photo in each style, at four "
+             "strengths"},
     {.name = "time-limit",
      .kind = CLI_REAL,
      .offset = AT(time_limit),
@@ -333,6 +343,7 @@ const cli_command cli_stylize = {
     .example = "reverie stylize photo.jpg --style painting.jpg\n"
                "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
                "reverie stylize holidays/ -s art.jpg -o results/ --output-size photo --resume\n"
+               "reverie stylize photo.jpg -s a.jpg -s b.jpg --sheet sheet.jpg\n"
                "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
     .min_words = 0,
     .max_words = SIZE_MAX,

@@ -119,6 +119,62 @@ static char *remark(void *payload, const cli_photo *photo)
     return text;
 }
 
+/* --- a sheet to choose from ------------------------------------------------------------------ */
+
+static rv_status make_sheet(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
+{
+    work *w = payload;
+    const cli_stylize_inputs *in = w->in;
+    const char **names = calloc(in->paths.n, sizeof *names);
+    *out = NULL;
+    for (size_t i = 0; i < in->paths.n && names != NULL; i++) {
+        const char *slash = strrchr(in->paths.items[i], '/');
+        names[i] = slash != NULL ? slash + 1 : in->paths.items[i];
+    }
+    take_events(w, photo);
+    const rv_status status =
+        names == NULL
+            ? RV_ERR_MEMORY
+            : rv_stylize_sheet(out, &w->result, photo->c->device, in->model, photo->image,
+                               styles_of(w), names, (int)in->paths.n, NULL, 0, &w->options);
+    free(names);
+    if (*out != NULL) {
+        made->iterations = w->result.iterations;
+        made->loss = w->result.loss;
+        made->seconds = w->result.seconds;
+        made->settings = settings_text(w);
+    }
+    return status;
+}
+
+static rv_status foresee_sheet(void *payload, rv_stylize_estimate *out, const cli_photo *photo)
+{
+    work *w = payload;
+    take_events(w, photo);
+    return rv_stylize_foresee_sheet(out, photo->c->device, w->in->model, photo->image, styles_of(w),
+                                    (int)w->in->paths.n, NULL, 0, &w->options);
+}
+
+/* What a sheet has no use for, and where it goes. */
+static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
+                      const cli_list *words)
+{
+    const char *other = photos->output != NULL    ? "-o"
+                        : s->output_size != NULL  ? "--output-size"
+                        : photos->preview != NULL ? "--preview"
+                        : photos->save_every > 0  ? "--save-every"
+                        : photos->resume          ? "--resume"
+                                                  : NULL;
+    photos->output = s->sheet;
+    if (other != NULL) {
+        return cli_usage("--sheet %s makes a sheet and no result: leave out %s", s->sheet, other);
+    }
+    return words->n <= 1 ? CLI_DONE
+                         : cli_usage("--sheet %s takes one photo, not %zu", s->sheet, words->n);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
                        const cli_list *words)
 {
@@ -132,16 +188,27 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_
     for (size_t i = 0; i < n + n_others; i++) {
         files[i] = i < n ? inputs->paths.items[i] : others[i - n];
     }
-    const cli_maker maker = {.command = "stylize",
-                             .verb = "style",
-                             .suffix = inputs->paths.items[0],
-                             .inputs = files,
-                             .n_inputs = n + n_others,
-                             .payload = &w,
-                             .make = make,
-                             .foresee = foresee,
-                             .remark = remark};
-    const int code = cli_photos_run(c, &s->photos, &maker, words);
+    cli_maker maker = {.command = "stylize",
+                       .verb = "style",
+                       .suffix = inputs->paths.items[0],
+                       .inputs = files,
+                       .n_inputs = n + n_others,
+                       .payload = &w,
+                       .make = make,
+                       .foresee = foresee,
+                       .remark = remark};
+    cli_photo_settings photos = s->photos;
+    int code = CLI_DONE;
+    if (s->sheet != NULL) {
+        maker.suffix = "sheet";
+        maker.make = make_sheet;
+        maker.foresee = foresee_sheet;
+        maker.remark = NULL;
+        code = take_sheet(&photos, s, words);
+    }
+    if (code == CLI_DONE) {
+        code = cli_photos_run(c, &photos, &maker, words);
+    }
     rv_stylizer_destroy(w.stylizer);
     free(files);
     return code;

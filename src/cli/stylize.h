@@ -13,7 +13,7 @@ typedef struct cli_stylize_settings {
     cli_model_files files;
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;
-    int size;
+    int size;          /**< 0: as what is made of it wants */
     char *output_size; /**< "photo" or a number; NULL: as `size` */
     double detail;
     double strength, style_scale;
@@ -24,6 +24,7 @@ typedef struct cli_stylize_settings {
     double learning_rate;
     int scales;
     int pooling; /**< rv_pooling less 1 */
+    char *sheet; /**< a file, or NULL */
     double time_limit;
     cli_photo_settings photos;
 } cli_stylize_settings;
@@ -40,7 +41,7 @@ typedef struct cli_stylize_inputs {
     rv_stylize_options options;
 } cli_stylize_inputs;
 
-/** Styles the photos that words and settings name. @return exit code, having said what failed and printed the results */
+/** Styles the photos that words and settings name, or makes the sheet that is wanted instead. @return exit code, having said what failed and printed the results */
 int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
                        const cli_list *words);
 
