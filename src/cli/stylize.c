@@ -3,6 +3,7 @@
 #include "cli/stylize.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* All photos of one command. */
 typedef struct work {

@@ -245,7 +245,7 @@ rv_status rv_maximizer_set_guide(rv_maximizer *m, const rv_planar *guide)
     rv_plan *plan;
     RV_TRY(reshape(m, 1, guide->height, guide->width));
     const rv_term_source source = {m->device, m->model.graph, m->params, m->model.picture,
-                                   m->events};
+                                   m->events, NULL,           0};
     RV_TRY(rv_term_source_run(&plan, &source, guide, m->values, n));
     rv_status status = RV_OK;
     for (size_t i = 0; i < m->goals->n && status == RV_OK; i++) {
