@@ -45,6 +45,11 @@
 #define SLOPE leaky_relu_slope
 #endif
 
+/* 1: backward leaves out what of dy is below 0, as rv_node.guided says. */
+#ifndef GUIDED
+#define GUIDED 0
+#endif
+
 /* y = f(x) over n floats; y may lie over x. One work-item: B values. */
 __kernel void unary_forward(__global float *y, __global const float *x, int n, int pixels, int c,
                             float4 a)
@@ -67,6 +72,10 @@ __kernel void unary_backward(__global float *dx, __global const float *kept,
         return;
     }
     const floatB v = rv_load(kept, i, n);
-    const floatB d = SLOPE(v, a) * rv_load(dy, i, n);
+    floatB above = rv_load(dy, i, n);
+#if GUIDED
+    above = select(above, (floatB)(0.0f), above < 0.0f);
+#endif
+    const floatB d = SLOPE(v, a) * above;
     rv_store_gradient(dx, i, n, rv_mask_flat(d, i, pixels, c), accumulate);
 }

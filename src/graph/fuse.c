@@ -35,9 +35,13 @@ static void leave_out(rv_plan *plan, rv_plan_node *p, rv_plan_node *maker)
 
 /* --- rectifiers ------------------------------------------------------------------------------ */
 
-/* What backward of the maker or of the rectifier reads has to exist. */
+/* What backward of the maker or of the rectifier reads has to exist, and a backward of the rectifier's own be done by
+ * itself. */
 static bool may_rectify(const rv_plan_node *maker, const rv_plan_node *p)
 {
+    if (rv_runs_backward(p) && p->node.guided) {
+        return false;
+    }
     const bool maker_reads = rv_runs_backward(maker) && rv_has_trait(maker, RV_OP_BWD_READS_OUTPUT);
     const bool reads = rv_runs_backward(p) && rv_backward_reads_input(&p->node);
     return rv_has_trait(maker, RV_OP_RECTIFIES) && maker->node.slope == 1 && !maker_reads && !reads;

@@ -84,7 +84,7 @@ struct rv_plan {
     const bool *frozen;    /**< likewise; as in the options */
     rv_mode mode;
     uint32_t seed, run;
-    bool param_gradients, backward;
+    bool param_gradients, guided, backward;
     const rv_events *events;
     uint64_t packed_version; /**< of the parameters that were packed */
 

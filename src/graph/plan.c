@@ -150,6 +150,7 @@ rv_status rv_plan_create(rv_plan **out, const rv_graph *graph, rv_params *params
     plan->mode = options->mode;
     plan->seed = options->seed;
     plan->param_gradients = options->param_gradients;
+    plan->guided = options->guided;
     plan->frozen = options->frozen;
     plan->events = options->events;
     const rv_status status = create(plan, options);

@@ -25,6 +25,9 @@ typedef struct rv_plan_options {
     /** NULL, or by node of the graph: runs as in inference, and its parameters get no gradient; below the last
      *  that get one nothing runs backwards. */
     const bool *frozen;
+    /** Rectifiers hand down only what of a gradient is above 0, as in guided backpropagation (Springenberg et al.
+     *  2014): what is then called a gradient shows what speaks for the losses. */
+    bool guided;
     uint32_t seed;   /**< key of everything drawn at random */
     uint64_t memory; /**< bytes that the plan may take, 0: what the device has left; where they are
                            few, values are computed again for backward and parameters packed for each

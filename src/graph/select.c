@@ -89,6 +89,7 @@ static rv_status add_node(rv_plan *plan, int *out, const rv_node *like, int grap
     p->node.mode = is_frozen(plan, graph_node) ? RV_INFER : plan->mode;
     p->node.wanted = 0;
     p->node.slope = 1;
+    p->node.guided = plan->guided && like->op->rectifier != NULL;
     *out = (int)plan->n_nodes++;
     return RV_OK;
 }

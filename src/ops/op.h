@@ -83,6 +83,9 @@ typedef struct rv_node {
                           nothing to do. Backward is that of the operation alone, unless
                           RV_OP_BWD_RECTIFIES. With RV_OP_SELECTS: input 0 has been rectified so, and
                           backward gives the gradient of what it was before */
+    bool
+        guided; /**< of an operation with `rectifier`: backward hands down only what of a gradient is
+                      above 0 */
     uint32_t placed; /**< with RV_OP_JOINS, bits as in `wanted`: inputs that were computed in their
                           place of the output, and are not to be copied */
     const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the

@@ -79,8 +79,8 @@ typedef struct kernels {
 static rv_status prepare(rv_node *n, rv_device *device)
 {
     char defines[96];
-    snprintf(defines, sizeof defines, "-DVALUE=%s_value -DSLOPE=%s_slope", n->op->name,
-             n->op->name);
+    snprintf(defines, sizeof defines, "-DVALUE=%s_value -DSLOPE=%s_slope%s", n->op->name,
+             n->op->name, n->guided ? " -DGUIDED=1" : "");
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
     RV_TRY(rv_kernel_get(&k->forward, device, "unary", "unary_forward", defines));

@@ -471,3 +471,49 @@ Test(fuse, what_cannot_lie_in_its_place_is_copied)
     cr_assert_eq(node_of(shared)->node.placed, 2);
     cr_assert_eq(node_of(pair)->node.placed, 0);
 }
+
+/* Gradient of a sum of products with numbers of both signs through one rectifier of x itself. */
+static void guided_through(const char *rectifier, float slope)
+{
+    const rv_value x = input("x", rv_shape_4(2, 9, 5, 7)), t = input("t", rv_shape_4(2, 9, 5, 7));
+    const rv_value l = join("dot_loss", "l", apply(rectifier, "r", x), t);
+    const size_t n = 2 * 9 * 5 * 7;
+    float *target = malloc(n * sizeof *target), *got = malloc(n * sizeof *got);
+    make_plan((rv_plan_options){
+        .outputs = &l, .n_outputs = 1, .gradients = &x, .n_gradients = 1, .guided = true});
+    for (size_t i = 0; i < n; i++) {
+        target[i] = (float)(i * 29 % 83) - 41.0f;
+    }
+    RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, t), target));
+    free(run(x, l));
+    RV_ASSERT_OK(rv_plan_backward(plan, false));
+    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, x), got));
+    for (size_t i = 0; i < n; i++) {
+        const bool above = (float)(i * 37 % 101) / 50.0f - 1.0f > 0;
+        cr_assert_float_eq(got[i], (above ? 1 : slope) * fmaxf(target[i], 0), 1e-6, "value %zu", i);
+    }
+    free(target);
+    free(got);
+}
+
+Test(fuse, guided_rectifiers_hand_down_what_is_above_0)
+{
+    guided_through("relu", 0);
+}
+
+Test(fuse, guided_leaky_rectifiers_keep_their_slope)
+{
+    guided_through("leaky_relu", 0.01f);
+}
+
+Test(fuse, a_guided_rectifier_is_not_merged_where_it_runs_backward)
+{
+    const rv_value x = input("x", rv_shape_4(1, 16, 6, 5)), c = conv("c", x, 16);
+    const rv_value r = apply("relu", "r", c), l = apply("range_loss", "l", r);
+    make_plan((rv_plan_options){
+        .outputs = &l, .n_outputs = 1, .gradients = &x, .n_gradients = 1, .guided = true});
+    cr_assert(runs(r));
+    release_plan();
+    make_plan((rv_plan_options){.outputs = &l, .n_outputs = 1, .guided = true});
+    cr_assert(!runs(r));
+}
