@@ -90,8 +90,8 @@ rv_status rv_stylize_foresee(rv_stylize_estimate *out, rv_device *device, const 
     probe.output_size = 0;
     probe.iterations = PROBE_ITERATIONS;
     RV_TRY(rehearse(&f, &whole, out, &found, &j));
-    if (!(found.work > 0)) {
-        return RV_OK; /* a strength of 0 */
+    if (!(whole.strength > 0)) {
+        return RV_OK; /* no iterations */
     }
     RV_TRY(try_out(&f, &probe, &small, &unused, &j));
     const double work = j.rehearsed;

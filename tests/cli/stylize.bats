@@ -157,6 +157,42 @@ only() {
     fails 2 "--detail takes 0 to 1, not 2" stylize photo.png -s style.png --detail 2
 }
 
+@test "--strength goes from the photo to the style, --preserve-color keeps its colours" {
+    works stylize photo.png -s style.png "${quick[@]}" --strength 0 -o same.png
+    grep -aq ' strength=0 style_scale=1 preserve_color=none' same.png
+    works stylize photo.png -s style.png "${quick[@]}" --strength 0.25 -o some.png
+    run ! cmp -s same.png some.png
+    works stylize deep.png -s style.png "${quick[@]}" --preserve-color luminance -o own.png
+    [ "$(od -An -tu1 -j24 -N2 own.png)" = "  16   2" ]
+    grep -aq ' preserve_color=luminance' own.png
+    works stylize photo.png -s style.png "${quick[@]}" --preserve-color match -o palette.png
+    grep -aq ' preserve_color=match' palette.png
+    fails 2 "--strength takes 0 to 1, not 1.5" stylize photo.png -s style.png --strength 1.5
+    fails 2 "--preserve-color" stylize photo.png -s style.png --preserve-color hue
+}
+
+@test "--style-scale says where the style is too small for it" {
+    works stylize photo.png -s style.png "${quick[@]:1}" --style-scale 0.5 -o fine.png
+    [[ $stderr != *"style 1 has"* ]]
+    works stylize photo.png -s style.png "${quick[@]:1}" --style-scale 2 -o coarse.png
+    [[ $stderr == *"style 1 has 40 pixels on its longest side, not the 96 that a style_scale of 2 takes"* ]]
+    fails 2 "--style-scale takes 0.1 to 10, not 0" stylize photo.png -s style.png --style-scale 0
+}
+
+@test "--sheet shows a photo in each style at four strengths" {
+    works stylize photo.png -s style.png -s second.png "${quick[@]}" --size 40 --sheet sheet.png
+    [[ ${lines[-1]} == "sheet.png: 180 x 112, "* ]]
+    grep -aq 'photo="photo.png" style="style.png" style="second.png" .* sheet=0.25,0.5,0.75,1' sheet.png
+    fails 2 "'sheet.png' exists; add --overwrite" stylize photo.png -s style.png "${quick[@]}" --sheet sheet.png
+    works stylize photo.png -s style.png "${quick[@]}" --sheet other.png --estimate
+    [[ $output =~ ^photo\.png:\ [0-9]+\ x\ [0-9]+,\ about ]]
+    works stylize photo.png -s style.png "${quick[@]}" --sheet other.png --dry-run
+    [ "${lines[0]}" = "photo.png (48 x 36) -> other.png" ]
+    fails 2 "--sheet other.png takes one photo, not 2" stylize photo.png deep.png -s style.png --sheet other.png
+    fails 2 "makes a sheet and no result: leave out -o" stylize photo.png -s style.png --sheet other.png -o out.png
+    only sheet.png
+}
+
 @test "--dry-run checks, says what would be written, and writes nothing" {
     works stylize photo.png alpha.png -s style.png --dry-run
     [ "${lines[0]}" = "photo.png (48 x 36) -> photo_style.jpg" ]

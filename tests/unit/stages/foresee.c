@@ -104,6 +104,17 @@ Test(foresee, a_wrong_option_is_named_as_by_stylize)
     end(&w);
 }
 
+Test(foresee, the_photo_itself_takes_no_iterations)
+{
+    work w = begin(small_network());
+    rv_device *device = rv_test_device();
+    w.options.strength = 0;
+    const rv_stylize_estimate e = foresee(&w, device);
+    cr_assert(e.seconds >= 0 && e.seconds < 60, "%g", e.seconds);
+    rv_device_close(device);
+    end(&w);
+}
+
 /* As rv_stylize() does: no options are the defaults, and older ones end where their caller knew no further. */
 Test(foresee, options_may_be_missing_or_older)
 {
