@@ -85,6 +85,13 @@ typedef struct rv_stylize_options {
                              style has too few pixels for more, its strokes are as large as it has them, which is
                              logged; default 1 */
     rv_preserve_color preserve_color; /**< default RV_PRESERVE_NONE */
+    /* Masks, white where a style goes, with soft edges where grey; their alpha where they are transparent, else their
+     * lightness; of any size, stretched over the photo; read anew for each photo, so that they may be others then. */
+    const rv_image *
+        mask; /**< where the photo is styled, the rest staying as it is; NULL: all over; default NULL */
+    const rv_image *const *
+        style_masks; /**< of each style, where it goes; NULL: where the others leave room; styles with
+                                             one and the same mask are mixed there; NULL: none has one; default NULL */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -94,7 +101,7 @@ enum { RV_OUTPUT_PHOTO = -1 };
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
             0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT, 0.0, NULL, NULL,  \
-            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE                                              \
+            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE, NULL, NULL                                  \
     }
 
 /** What came out beside the picture. */
@@ -111,14 +118,16 @@ typedef struct rv_stylize_result {
 
 /** Moves the pixels of `photo` until its features match those of the styles.
  *  With a network: Gatys, Ecker and Bethge 2016; with patches: after Ustyuzhaninov et al. 2016.
- *  Alpha of the photo is kept; 16 bits stay 16 bits; EXIF and XMP go along.
+ *  Alpha of the photo is kept, and what is fully transparent is neither styled nor counted; 16 bits stay 16 bits; EXIF and
+ *  XMP go along.
  *  @param[out] out       the picture; also set, to the best so far, where the call was cancelled.
  *  @param[out] result    may be NULL.
  *  @param model          a network, or one of kind RV_MODEL_PATCHES.
  *  @param styles         n_styles >= 1 pictures.
- *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter.
+ *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter. Where they go to different
+ *                        places, how strong each is in its own.
  *  @param options        NULL: defaults.
- *  @return RV_ERR_USAGE: an option out of range; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
+ *  @return RV_ERR_USAGE: an option out of range, or masks that leave nothing to style; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
  *          grey pictures; RV_ERR_SHAPE: the size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to
  *          stop, *out holds a picture;
  *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */

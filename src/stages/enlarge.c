@@ -285,31 +285,37 @@ rv_status rv_enlarge(rv_image *picture, const rv_planar *styled, const rv_planar
 
 /* --- the photo at that size ------------------------------------------------------------------ */
 
+rv_status rv_picture_strip(rv_image **out, rv_device *device, const rv_image *image, int width,
+                           int height, int first, int rows)
+{
+    const double step = (double)rv_image_height(image) / height;
+    const rv_part part = {0, first * step, rv_image_width(image), rows * step};
+    rv_planar planes = {0};
+    float *alpha = NULL;
+    *out = NULL;
+    rv_status status = rv_picture_planes(&planes, &alpha, device, image, &part, width, rows);
+    if (status == RV_OK) {
+        status = rv_picture_image(out, &planes, alpha, rv_image_bits(image));
+    }
+    rv_planar_release(&planes);
+    free(alpha);
+    return status;
+}
+
 /* Rows of `to` from `first` on, of which there are at most `rows`. */
 static rv_status resize_strip(rv_image *to, rv_device *device, const rv_image *image, int first,
                               int rows)
 {
     const int width = rv_image_width(to), height = rv_image_height(to);
     const int n = rows < height - first ? rows : height - first;
-    const double step = (double)rv_image_height(image) / height;
-    const rv_part part = {0, first * step, rv_image_width(image), n * step};
     const size_t row_bytes =
         (size_t)width * (size_t)(rv_image_channels(to) * rv_image_bits(to) / 8);
-    rv_planar planes = {0};
-    float *alpha = NULL;
-    rv_image *strip = NULL;
-    rv_status status = rv_picture_planes(&planes, &alpha, device, image, &part, width, n);
-    if (status == RV_OK) {
-        status = rv_picture_image(&strip, &planes, alpha, rv_image_bits(to));
-    }
-    if (status == RV_OK) {
-        memcpy((char *)rv_image_pixels(to) + (size_t)first * row_bytes, rv_image_pixels(strip),
-               (size_t)n * row_bytes);
-    }
+    rv_image *strip;
+    RV_TRY(rv_picture_strip(&strip, device, image, width, height, first, n));
+    memcpy((char *)rv_image_pixels(to) + (size_t)first * row_bytes, rv_image_pixels(strip),
+           (size_t)n * row_bytes);
     rv_image_destroy(strip);
-    rv_planar_release(&planes);
-    free(alpha);
-    return status;
+    return RV_OK;
 }
 
 rv_status rv_picture_resized(rv_image **out, rv_device *device, const rv_image *image, int width,

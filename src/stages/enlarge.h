@@ -11,6 +11,10 @@
 RV_NODISCARD rv_status rv_picture_resized(rv_image **out, rv_device *device, const rv_image *image,
                                           int width, int height);
 
+/** Some rows of that, from `first` on. */
+RV_NODISCARD rv_status rv_picture_strip(rv_image **out, rv_device *device, const rv_image *image,
+                                        int width, int height, int first, int rows);
+
 /** Replaces the colours of `picture` by those of `styled`, enlarged, plus detail that a small picture cannot hold:
  *
  *    out_c = up(styled_c) + detail * up(a_c) * (Y - up(y))

@@ -47,18 +47,23 @@ static int mirrored(int i, int n)
     return i < n ? i : period - i;
 }
 
+void rv_plane_pad(float *out, const float *in, int width, int height, int margin)
+{
+    for (int y = 0; y < height + 2 * margin; y++) {
+        const float *row = in + (size_t)mirrored(y - margin, height) * (size_t)width;
+        for (int x = 0; x < width + 2 * margin; x++) {
+            *out++ = row[mirrored(x - margin, width)];
+        }
+    }
+}
+
 rv_status rv_planar_pad(rv_planar *out, const rv_planar *in, int margin)
 {
     RV_TRY(rv_planar_create(out, in->width + 2 * margin, in->height + 2 * margin));
-    float *to = out->data;
-    for (int c = 0; c < 3; c++) {
-        for (int y = 0; y < out->height; y++) {
-            const int row = c * in->height + mirrored(y - margin, in->height);
-            for (int x = 0; x < out->width; x++) {
-                *to++ = in->data[(size_t)row * (size_t)in->width +
-                                 (size_t)mirrored(x - margin, in->width)];
-            }
-        }
+    for (size_t c = 0; c < 3; c++) {
+        rv_plane_pad(out->data + c * (size_t)out->width * (size_t)out->height,
+                     in->data + c * (size_t)in->width * (size_t)in->height, in->width, in->height,
+                     margin);
     }
     return RV_OK;
 }

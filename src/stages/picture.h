@@ -45,6 +45,8 @@ RV_NODISCARD rv_status rv_picture_image(rv_image **out, const rv_planar *planar,
 /** Planes at another size, without leaving sRGB: for what goes on being optimised. Clamped. */
 RV_NODISCARD rv_status rv_planar_resize(rv_planar *out, rv_device *device, const rv_planar *in,
                                         int width, int height);
+/** A plane [height,width] with a border of `margin` pixels that mirrors it. */
+void rv_plane_pad(float *out, const float *in, int width, int height, int margin);
 /** With a border of `margin` pixels that mirrors the picture (as often as it takes), and without. */
 RV_NODISCARD rv_status rv_planar_pad(rv_planar *out, const rv_planar *in, int margin);
 RV_NODISCARD rv_status rv_planar_crop(rv_planar *out, const rv_planar *in, int margin);

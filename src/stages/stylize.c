@@ -94,6 +94,9 @@ static rv_status make_image(rv_image **out, const rv_stylize_job *j)
 {
     rv_status status = is_photo(j) ? make_unstyled(out, j) : make_styled(out, j);
     if (status == RV_OK) {
+        status = rv_stylize_masks_restore(&j->masks, *out, j->s->device, j->photo);
+    }
+    if (status == RV_OK) {
         status = rv_image_copy_metadata(*out, j->photo);
     }
     if (status != RV_OK) {
@@ -152,8 +155,15 @@ static uint64_t hash_pictures(const rv_stylize_job *j)
     for (int i = 0; i < j->s->n_styles; i++) {
         hash = rv_picture_hash(hash, j->s->styles[i]);
     }
-    const rv_image *init = j->s->options.init_image;
-    return init != NULL ? rv_picture_hash(hash, init) : hash;
+    const rv_stylize_options *o = &j->s->options;
+    hash = o->init_image != NULL ? rv_picture_hash(hash, o->init_image) : hash;
+    for (int i = -1; i < j->s->n_styles; i++) {
+        const rv_image *mask = i < 0 ? o->mask : o->style_masks != NULL ? o->style_masks[i] : NULL;
+        if (mask != NULL) {
+            hash = rv_picture_hash(rv_hash(hash, &i, sizeof i), mask);
+        }
+    }
+    return hash;
 }
 
 /* Made when it is first needed: it reads every sample. */
@@ -280,6 +290,31 @@ static rv_status run_scales(rv_stylize_job *j)
     return status;
 }
 
+/* Says once that a mask has not the size of its photo. */
+static void look_at_mask(const rv_stylize_job *j, const rv_image *mask)
+{
+    const int w = rv_image_width(j->photo), h = rv_image_height(j->photo);
+    rv_stylizer *s = j->s;
+    if (mask == NULL || j->unnoticed || s->scaled ||
+        (rv_image_width(mask) == w && rv_image_height(mask) == h)) {
+        return;
+    }
+    s->scaled = true;
+    rv_log(s->options.events, RV_LOG_INFO,
+           "a mask of %d x %d pixels is stretched over a photo of %d x %d", rv_image_width(mask),
+           rv_image_height(mask), w, h);
+}
+
+static rv_status find_masks(rv_stylize_job *j)
+{
+    rv_stylizer *s = j->s;
+    look_at_mask(j, s->options.mask);
+    for (int i = 0; i < s->n_styles && s->options.style_masks != NULL; i++) {
+        look_at_mask(j, s->options.style_masks[i]);
+    }
+    return rv_stylize_masks_create(&j->masks, &s->options, j->photo, s->shares, s->n_styles);
+}
+
 static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *j)
 {
     rv_stylizer *s = j->s;
@@ -306,8 +341,12 @@ rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_j
     rv_status status =
         rv_stylize_resolve(&s->options, &j->schedule, &s->recipe, s->given, s->model, j->photo);
     if (status == RV_OK) {
+        status = find_masks(j);
+    }
+    if (status == RV_OK) {
         status = run(out, result, j);
     }
+    rv_stylize_masks_release(&j->masks);
     rv_planar_release(&j->picture);
     rv_planar_release(&j->own);
     rv_stylize_state_release(&j->from);

@@ -4,6 +4,7 @@
 #define RV_STAGES_STYLIZE_JOB_H
 
 #include "stages/objective.h"
+#include "stages/stylize_mask.h"
 #include "stages/stylize_options.h"
 #include "stages/stylize_state.h"
 
@@ -17,6 +18,7 @@ struct rv_stylizer {
     rv_stylize_options options; /**< resolved for the present photo; the objective looks here */
     const rv_style_recipe *recipe;
     rv_objective *objective; /**< made for the first photo */
+    bool scaled;             /**< it was said that a mask is scaled */
 };
 
 typedef struct rv_stylize_job {
@@ -31,6 +33,9 @@ typedef struct rv_stylize_job {
     double start;               /**< rv_clock(), less what earlier runs took */
     double loss;
     int done[RV_MAX_SCALES]; /**< iterations of each scale */
+
+    rv_stylize_masks masks;
+    rv_stylize_regions regions; /**< of the present scale */
 
     const char *state; /**< file; NULL: none is kept */
     rv_stylize_request request;

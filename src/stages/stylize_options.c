@@ -232,6 +232,12 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
     if (o->output_size > 0) {
         rv_text_append(&text, " output_size=%d detail=%.6g", o->output_size, o->detail);
     }
+    if (o->mask != NULL) {
+        rv_text_append(&text, " masked=1");
+    }
+    for (int i = 0; i < n_styles && o->style_masks != NULL; i++) {
+        rv_text_append(&text, "%s%d", i > 0 ? "," : " style_masked=", o->style_masks[i] != NULL);
+    }
     const rv_status status = rv_text_status(&text);
     *out = text.data;
     if (status != RV_OK) {

@@ -140,6 +140,9 @@ static rv_status start_picture(const rv_stylize_job *j, rv_planar *out, const rv
     }
     const rv_status status = rv_planar_pad(out, &inner, j->margin);
     rv_planar_release(&inner);
+    if (status == RV_OK) {
+        rv_stylize_regions_restore(&j->regions, out, &scale->content);
+    }
     return status;
 }
 
@@ -211,6 +214,9 @@ static rv_status show(void *payload, const float *pixels)
     if (status == RV_OK) {
         rv_stylize_colour(j, &full);
         status = rv_picture_image(&image, &full, NULL, 8);
+    }
+    if (status == RV_OK) {
+        status = rv_stylize_masks_restore(&j->masks, image, j->s->device, j->photo);
     }
     if (status == RV_OK) {
         o->preview(o->preview_payload, image);
@@ -285,6 +291,12 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     scale.styles = styles;
     rv_status status = load_content(j, &scale.content);
     if (status == RV_OK) {
+        status =
+            rv_stylize_regions_find(&j->regions, &j->masks, scale.content.width - 2 * j->margin,
+                                    scale.content.height - 2 * j->margin, j->margin);
+    }
+    if (status == RV_OK) {
+        scale.regions = j->regions.regions;
         status = load_styles(s, styles, &scale);
     }
     if (status == RV_OK) {
@@ -296,6 +308,7 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     free(styles);
     rv_planar_release(&scale.content);
     rv_planar_release(&picture);
+    rv_stylize_regions_release(&j->regions);
     if (status == RV_OK && s->options.time_limit > 0 && j->done[index] < wanted &&
         !rv_device_rehearses(s->device)) {
         rv_log(s->options.events, RV_LOG_INFO,

@@ -1,0 +1,29 @@
+/* Masks: pictures that say where a style goes, at any size. */
+/* SPDX-License-Identifier: MIT */
+#ifndef RV_STAGES_MASK_H
+#define RV_STAGES_MASK_H
+
+#include <reverie/image.h>
+
+/** White is 1, black 0. Starts from {0}. */
+typedef struct rv_mask {
+    int width, height;
+    uint16_t *values; /**< [H,W]; NULL: white all over */
+} rv_mask;
+
+/** Takes the alpha of a picture that is transparent somewhere, else its lightness, whose samples count as they are. */
+RV_NODISCARD rv_status rv_mask_create(rv_mask *out, const rv_image *image);
+/** The alpha of a picture of four channels. */
+RV_NODISCARD rv_status rv_mask_create_alpha(rv_mask *out, const rv_image *image);
+void rv_mask_release(rv_mask *mask);
+
+bool rv_mask_is_black(const rv_mask *mask);
+bool rv_mask_is_white(const rv_mask *mask);
+
+/** Rows of the mask at another size: interpolated linearly, or the mean of what shrinks into a pixel. Where all of that is
+ *  black it is 0, where all is white 1, exactly. Rows are independent of each other.
+ *  @param[out] out  [rows,width], 0..1. */
+RV_NODISCARD rv_status rv_mask_rows(float *out, const rv_mask *mask, int width, int height,
+                                    int first, int rows);
+
+#endif
