@@ -169,6 +169,17 @@ void rv_bytes_forget(const rv_bytes *bytes)
     }
 }
 
+void rv_bytes_forget_part(const uint8_t *data, size_t size)
+{
+    /* Whole pages; those that it shares with its neighbours stay for them. */
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)data;
+    const uintptr_t first = (start + page - 1) / page * page, end = (start + size) / page * page;
+    if (end > first) {
+        const rv_bytes part = {.data = data + (first - start), .size = end - first, .mapped = true};
+        rv_bytes_forget(&part);
+    }
+}
+
 void rv_bytes_close(rv_bytes *bytes)
 {
     void *data = address(bytes);

@@ -26,6 +26,8 @@ RV_NODISCARD rv_status rv_bytes_open_beneath(rv_bytes *out, const char *folder, 
 void rv_bytes_close(rv_bytes *bytes);
 /** Drops what was read of a mapped file from this process's memory; reading brings it back. */
 void rv_bytes_forget(const rv_bytes *bytes);
+/** The same for a part of a mapped file. */
+void rv_bytes_forget_part(const uint8_t *data, size_t size);
 
 /** An output that is written beside its place under a temporary name and renamed when complete. */
 typedef struct rv_output rv_output;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/graph.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -444,25 +445,69 @@ rv_param *rv_graph_state(rv_graph *graph, int node, int i)
     return i < e->node.op->n_state && e->state[i].shape.rank > 0 ? &e->state[i] : NULL;
 }
 
-rv_status rv_param_set(rv_param *param, const float *data, size_t count)
+static rv_status check_count(const rv_param *param, size_t count)
 {
-    if (count != rv_shape_count(&param->shape)) {
-        char text[64];
-        return rv_fail(RV_ERR_SHAPE, "'%s': %s has %zu values, but its shape %s needs %zu",
-                       param->node, param->name, count, rv_shape_text(text, &param->shape),
-                       rv_shape_count(&param->shape));
-    }
+    char text[64];
+    return count == rv_shape_count(&param->shape)
+               ? RV_OK
+               : rv_fail(RV_ERR_SHAPE, "'%s': %s has %zu values, but its shape %s needs %zu",
+                         param->node, param->name, count, rv_shape_text(text, &param->shape),
+                         rv_shape_count(&param->shape));
+}
+
+/* Of values from number `first` on. */
+static rv_status check_finite(const rv_param *param, const float *data, size_t first, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(data[i])) {
             return rv_fail(RV_ERR_FORMAT, "'%s': value %zu of %s is %s; the file is damaged",
-                           param->node, i, param->name, isnan(data[i]) ? "NaN" : "infinite");
+                           param->node, first + i, param->name,
+                           isnan(data[i]) ? "NaN" : "infinite");
         }
     }
+    return RV_OK;
+}
+
+rv_status rv_param_set(rv_param *param, const float *data, size_t count)
+{
+    RV_TRY(check_count(param, count));
+    RV_TRY(check_finite(param, data, 0, count));
     if (param->data == NULL) {
         RV_TRY(rv_alloc(&param->data, count, sizeof(float), param->node));
     }
     memcpy(param->data, data, count * sizeof(float));
     return RV_OK;
+}
+
+/* What lies in a mapped file is looked through in pieces that leave memory again. */
+enum { PIECE = 4096, FORGOTTEN = 1 << 22 };
+
+rv_status rv_param_lend(rv_param *param, const uint8_t *values, size_t count)
+{
+    float piece[PIECE];
+    RV_TRY(check_count(param, count));
+    for (size_t at = 0; at < count; at += PIECE) {
+        const size_t n = count - at < PIECE ? count - at : PIECE;
+        memcpy(piece, values + at * sizeof *piece, n * sizeof *piece);
+        RV_TRY(check_finite(param, piece, at, n));
+        if ((at + PIECE) % FORGOTTEN == 0 || at + n == count) {
+            const size_t first = at / FORGOTTEN * FORGOTTEN;
+            rv_bytes_forget_part(values + first * sizeof *piece, (at + n - first) * sizeof *piece);
+        }
+    }
+    param->lent = values;
+    return RV_OK;
+}
+
+void rv_param_read(float *out, const rv_param *param)
+{
+    const size_t bytes = rv_shape_count(&param->shape) * sizeof *out;
+    if (param->data != NULL) {
+        memcpy(out, param->data, bytes);
+    } else {
+        memcpy(out, param->lent, bytes);
+        rv_bytes_forget_part(param->lent, bytes);
+    }
 }
 
 void rv_graph_release_values(rv_graph *graph)
@@ -472,6 +517,7 @@ void rv_graph_release_values(rv_graph *graph)
         for (int p = 0; p < RV_MAX_PARAMS; p++) {
             free(e->param[p].data);
             e->param[p].data = NULL;
+            e->param[p].lent = NULL;
         }
         for (int s = 0; s < RV_MAX_STATE; s++) {
             free(e->state[s].data);

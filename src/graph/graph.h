@@ -22,7 +22,8 @@ typedef struct rv_param {
     int32_t fan_in, fan_out;
     rv_initializer
         by;      /**< what draws it, whatever is asked for of all; gain 0: what is asked for */
-    float *data; /**< host values, plain; NULL: to be initialised; owned by the graph */
+    float *data; /**< host values, plain; NULL: to be initialised, or lent; owned by the graph */
+    const uint8_t *lent; /**< NULL, or where they lie in a mapped file: floats at any address */
 } rv_param;
 
 RV_NODISCARD rv_status rv_graph_create(rv_graph **out);
@@ -80,6 +81,17 @@ rv_param *rv_graph_state(rv_graph *graph, int node, int i);
 /** Copies values into a parameter or state. RV_ERR_SHAPE names both counts; RV_ERR_FORMAT: NaN or
  *  infinite. */
 RV_NODISCARD rv_status rv_param_set(rv_param *param, const float *data, size_t count);
+/** From so many values on, a file lends them rather than have them copied. */
+enum { RV_PARAM_LARGE = 1 << 20 };
+
+/** Lets a parameter have its values where they lie, so that there is no copy of large ones on the host. Status as
+ *  of rv_param_set().
+ *  @param values  floats at any address in a mapped file, which has to stay open until rv_params_create() or
+ *                 rv_param_read() has taken them */
+RV_NODISCARD rv_status rv_param_lend(rv_param *param, const uint8_t *values, size_t count);
+/** Copies all values of one that has some. */
+void rv_param_read(float *out, const rv_param *param);
+
 /** Frees the values of all parameters and states, which rv_params_create() has taken to the device. */
 void rv_graph_release_values(rv_graph *graph);
 /** Fills each parameter and state without values: drawn ones by their own initialiser, else by that given; all else

@@ -206,7 +206,7 @@ static rv_status initialize(rv_param *p, const rv_initializer *by, bool halved, 
                             uint32_t stream)
 {
     static const double widths[RV_DISTRIBUTIONS] = {1, SQRT_3, 1 / TRUNCATED_DEVIATION};
-    if (p == NULL || p->data != NULL) {
+    if (p == NULL || p->data != NULL || p->lent != NULL) {
         return RV_OK;
     }
     by = p->by.gain > 0 ? &p->by : by;

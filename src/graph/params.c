@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph/params.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static rv_status add_segment(rv_params *params, rv_device *device, const rv_para
     if (p == NULL) {
         return RV_OK;
     }
-    if (p->data == NULL) {
+    if (p->data == NULL && p->lent == NULL) {
         return rv_fail(RV_ERR_INTERNAL, "'%s': %s has neither values nor an initialisation",
                        p->node, p->name);
     }
@@ -45,14 +46,41 @@ static rv_status place(rv_tensor *out, rv_buffer *arena, const rv_segment *s, rv
     return rv_buffer_view(&out->buffer, arena, s->offset * sizeof(float), s->count * sizeof(float));
 }
 
+/* From a mapped file in pieces, none of which stays in memory. */
+static rv_status write_lent(rv_buffer *arena, rv_device *device, const rv_segment *s,
+                            const uint8_t *values)
+{
+    static const size_t piece = (size_t)16 << 20;
+    const size_t bytes = s->count * sizeof(float);
+    for (size_t at = 0; at < bytes; at += piece) {
+        const size_t n = bytes - at < piece ? bytes - at : piece;
+        RV_TRY(rv_buffer_write(device, arena, s->offset * sizeof(float) + at, values + at, n));
+        rv_bytes_forget_part(values + at, n);
+    }
+    return RV_OK;
+}
+
+/* Values of one parameter, and zeros up to the next. */
+static rv_status write_values(rv_params *params, rv_device *device, size_t i, const rv_param *p)
+{
+    const rv_segment *s = &params->segments[i];
+    const size_t next = i + 1 < params->n ? params->segments[i + 1].offset : params->floats;
+    const size_t end = s->offset + s->count;
+    RV_TRY(p->data != NULL ? rv_buffer_write(device, params->values, s->offset * sizeof(float),
+                                             p->data, s->count * sizeof(float))
+                           : write_lent(params->values, device, s, p->lent));
+    return next == end ? RV_OK
+                       : rv_buffer_fill(device, params->values, end * sizeof(float),
+                                        (next - end) * sizeof(float), 0.0f);
+}
+
 static rv_status upload(rv_params *params, rv_device *device, rv_graph *graph)
 {
     for (size_t i = 0; i < params->n; i++) {
         const rv_segment *s = &params->segments[i];
         const rv_param *p = rv_segment_param(graph, s);
         RV_TRY(place(&params->tensors[i].value, params->values, s, p->shape));
-        RV_TRY(rv_buffer_write(device, params->values, s->offset * sizeof(float), p->data,
-                               s->count * sizeof(float)));
+        RV_TRY(write_values(params, device, i, p));
         if (params->gradients != NULL && !s->state) {
             RV_TRY(place(&params->tensors[i].gradient, params->gradients, s, p->shape));
         }
@@ -76,7 +104,6 @@ static rv_status create(rv_params *params, rv_device *device, rv_graph *graph, b
     const size_t bytes = params->floats * sizeof(float);
     RV_TRY(rv_alloc(&params->tensors, params->n, sizeof *params->tensors, "parameters"));
     RV_TRY(rv_buffer_create(&params->values, device, bytes));
-    RV_TRY(rv_buffer_fill(device, params->values, 0, bytes, 0.0f));
     if (gradients) {
         RV_TRY(rv_buffer_create(&params->gradients, device, bytes));
         RV_TRY(rv_buffer_fill(device, params->gradients, 0, bytes, 0.0f));

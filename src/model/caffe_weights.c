@@ -291,10 +291,28 @@ static void copy_values(float *out, const blob *b)
     }
 }
 
-/* Copies a blob into a parameter, each value times `factor`. */
-static rv_status set_param(rv_param *p, const blob *b, float factor)
+/* The values where they lie; NULL where they are not floats in one piece. */
+static const uint8_t *floats_of(const blob *b)
+{
+    rv_proto m = b->message;
+    rv_proto_field f;
+    while (rv_proto_next(&f, &m) == RV_OK && f.number != 0) {
+        if (f.number == BLOB_DATA) {
+            return f.size == b->count * sizeof(float) ? f.data : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Copies a blob into a parameter, each value times `factor`, or lends what is large in a mapped file. */
+static rv_status set_param(rv_param *p, const blob *b, float factor, bool mapped)
 {
     float *values;
+    const uint8_t *floats =
+        mapped && factor == 1.0f && b->count >= RV_PARAM_LARGE ? floats_of(b) : NULL;
+    if (floats != NULL) {
+        return rv_param_lend(p, floats, b->count);
+    }
     RV_TRY(rv_alloc(&values, b->count, sizeof *values, p->node));
     copy_values(values, b);
     for (size_t i = 0; factor != 1.0f && i < b->count; i++) {
@@ -360,7 +378,7 @@ static rv_status apply(const rv_caffe_weights *w, const char *name, const target
     for (size_t i = 0; i < t->n; i++) {
         RV_TRY(check_blob(&blobs[i], t->param[i]));
         if (copy) {
-            RV_TRY(set_param(t->param[i], &blobs[i], factor));
+            RV_TRY(set_param(t->param[i], &blobs[i], factor, w->bytes.mapped));
         }
     }
     return RV_OK;

@@ -17,7 +17,8 @@ typedef struct rv_model_graph {
     rv_value output;  /**< of the last layer */
 } rv_model_graph;
 
-/** Builds the graph with its weights set, for the size the model was made for; rv_graph_reshape() of
+/** Builds the graph with its weights set (large ones stay in the file until rv_params_create() takes them: the model has
+ *  to be open until then), for the size the model was made for; rv_graph_reshape() of
  *  `picture` gives another batch or size.
  *  @param layers  node or top names: only what they need is built and only its weights are read, so
  *                 that any size is possible where no dense layer is left; NULL: all layers.

@@ -18,15 +18,39 @@ static const rv_onnx_binding *find(const rv_onnx *o, const rv_param *p)
     return NULL;
 }
 
+/* Whether an array of floats lies as it is needed. */
+static bool is_plain(const rv_onnx_binding *b, size_t count)
+{
+    const rv_onnx_tensor *t = b->tensor;
+    return t != NULL && t->raw != NULL && t->type == RV_ONNX_FLOAT && t->count == count &&
+           !t->transposed && b->factor == 1 && !b->reciprocal;
+}
+
+static bool holds(const rv_bytes *bytes, const uint8_t *at)
+{
+    return bytes->mapped && at >= bytes->data && at < bytes->data + bytes->size;
+}
+
+/* Whether a file can lend the values, and they are worth it. */
+static bool can_lend(const rv_onnx *o, const rv_onnx_binding *b, size_t count)
+{
+    if (count < RV_PARAM_LARGE || !is_plain(b, count)) {
+        return false;
+    }
+    bool mapped = holds(&o->bytes, b->tensor->raw);
+    for (size_t i = 0; i < o->n_external && !mapped; i++) {
+        mapped = holds(&o->external[i].bytes, b->tensor->raw);
+    }
+    return mapped;
+}
+
 /* Floats as they lie, all else piece by piece through doubles, which hold every float as it is. */
 static rv_status read_values(float *out, const rv_onnx_binding *b, size_t count)
 {
     enum { PIECE = 1024 };
     double values[PIECE];
-    const rv_onnx_tensor *t = b->tensor;
-    if (t != NULL && t->raw != NULL && t->type == RV_ONNX_FLOAT && t->count == count &&
-        !t->transposed && b->factor == 1 && !b->reciprocal) {
-        memcpy(out, t->raw, count * sizeof *out);
+    if (is_plain(b, count)) {
+        memcpy(out, b->tensor->raw, count * sizeof *out);
         return RV_OK;
     }
     const bool one = b->tensor == NULL || b->tensor->count == 1;
@@ -50,7 +74,7 @@ static rv_status read_values(float *out, const rv_onnx_binding *b, size_t count)
 static rv_status apply(const rv_onnx *o, rv_param *p, bool copy)
 {
     char text[64], other[96];
-    float *values;
+    float *values = NULL;
     if (p == NULL || rv_is_head(p->node)) {
         return RV_OK;
     }
@@ -69,13 +93,16 @@ static rv_status apply(const rv_onnx *o, rv_param *p, bool copy)
         double first;
         return t != NULL ? rv_onnx_tensor_values(t, 0, 1, &first) : RV_OK;
     }
-    RV_TRY(rv_alloc(&values, count, sizeof *values, p->node));
-    rv_status status = read_values(values, b, count);
-    if (status == RV_OK) {
+    const bool lend = can_lend(o, b, count);
+    if (!lend) {
+        RV_TRY(rv_alloc(&values, count, sizeof *values, p->node));
+    }
+    rv_status status = lend ? rv_param_lend(p, t->raw, count) : read_values(values, b, count);
+    if (status == RV_OK && !lend) {
         status = rv_param_set(p, values, count);
-        if (status == RV_ERR_FORMAT && t != NULL) {
-            status = rv_fail_context(status, "tensor '%.100s'", t->name);
-        }
+    }
+    if (status == RV_ERR_FORMAT && t != NULL) {
+        status = rv_fail_context(status, "tensor '%.100s'", t->name);
     }
     free(values);
     return status;

@@ -404,15 +404,31 @@ rv_status rv_own_check_layers(const rv_safetensors *file, const rv_model *model,
     return status;
 }
 
+/* Copies values, or lends what is large in a mapped file. */
+static rv_status set_param(rv_param *param, const rv_safetensors *weights, const char *name)
+{
+    float *values;
+    const size_t count = rv_shape_count(&param->shape);
+    const uint8_t *floats = count >= RV_PARAM_LARGE ? rv_safetensors_floats(weights, name) : NULL;
+    if (floats != NULL) {
+        return rv_param_lend(param, floats, count);
+    }
+    RV_TRY(rv_alloc(&values, count, sizeof *values, name));
+    rv_status status = rv_safetensors_read(weights, values, name, &param->shape);
+    if (status == RV_OK) {
+        status = rv_param_set(param, values, count);
+    }
+    free(values);
+    return status;
+}
+
 static rv_status apply(const rv_safetensors *weights, const rv_network *network, rv_param *param,
                        bool copy)
 {
     char *name = NULL;
-    float *values = NULL;
     if (param == NULL) {
         return RV_OK;
     }
-    const size_t count = rv_shape_count(&param->shape);
     RV_TRY(rv_own_tensor_name(&name, "", param));
     rv_status status = RV_OK;
     if (!rv_safetensors_has(weights, name)) {
@@ -422,15 +438,8 @@ static rv_status apply(const rv_safetensors *weights, const rv_network *network,
         status = rv_safetensors_read(weights, NULL, name, &param->shape);
     }
     if (status == RV_OK && copy) {
-        status = rv_alloc(&values, count, sizeof *values, name);
+        status = set_param(param, weights, name);
     }
-    if (status == RV_OK && copy) {
-        status = rv_safetensors_read(weights, values, name, &param->shape);
-    }
-    if (status == RV_OK && copy) {
-        status = rv_param_set(param, values, count);
-    }
-    free(values);
     free(name);
     return status;
 }

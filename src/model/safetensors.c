@@ -331,6 +331,16 @@ rv_status rv_safetensors_read(const rv_safetensors *f, float *out, const char *n
     return RV_OK;
 }
 
+const uint8_t *rv_safetensors_floats(const rv_safetensors *f, const char *name)
+{
+    json_t *entry = json_object_get(f->header, name);
+    size_t start, bytes;
+    const bool there = f->bytes.mapped && entry != NULL && locate(f, entry, &start, &bytes);
+    return there && strcmp(json_string_value(json_object_get(entry, "dtype")), "F32") == 0
+               ? f->values + start
+               : NULL;
+}
+
 /* --- write ----------------------------------------------------------------------------------- */
 
 /* Float to IEEE 754 binary16, to the nearest, ties to even; too large a value gives infinity. */

@@ -28,6 +28,9 @@ bool rv_safetensors_shape(const rv_safetensors *file, const char *name, rv_shape
 RV_NODISCARD rv_status rv_safetensors_read(const rv_safetensors *file, float *out, const char *name,
                                            const rv_shape *shape);
 
+/** Values of a tensor that rv_safetensors_read() can read, where they are F32 and lie in a mapped file; else NULL. */
+const uint8_t *rv_safetensors_floats(const rv_safetensors *file, const char *name);
+
 /** IEEE 754 binary16 to float. */
 float rv_from_half(uint16_t half);
 

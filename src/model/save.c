@@ -44,6 +44,7 @@ typedef struct saved {
     rv_network part;
     rv_model_graph graph;
     rv_stored_tensor *tensors;
+    const rv_param **params; /* of each tensor */
     char **names;
     size_t n;
     rv_names classes, labels; /* from options->labels */
@@ -56,6 +57,7 @@ static void release(saved *s)
     }
     free(s->names);
     free(s->tensors);
+    free(s->params);
     free(s->part.layers);
     rv_names_release(&s->classes);
     rv_names_release(&s->labels);
@@ -68,8 +70,17 @@ static rv_status store(saved *s, const rv_param *p)
         return RV_OK;
     }
     RV_TRY(rv_own_tensor_name(&s->names[s->n], "", p));
+    s->params[s->n] = p;
     s->tensors[s->n] = (rv_stored_tensor){s->names[s->n], p->shape, p->data};
     s->n++;
+    return RV_OK;
+}
+
+/* Values that still lie in the model's own file. */
+static rv_status fetch(void *payload, size_t tensor, float *values)
+{
+    const saved *s = payload;
+    rv_param_read(values, s->params[tensor]);
     return RV_OK;
 }
 
@@ -77,6 +88,7 @@ static rv_status store_all(saved *s, rv_graph *graph)
 {
     const size_t most = (size_t)rv_graph_node_count(graph) * (RV_MAX_PARAMS + RV_MAX_STATE);
     RV_TRY(rv_alloc(&s->tensors, most, sizeof *s->tensors, "a model"));
+    RV_TRY(rv_alloc(&s->params, most, sizeof *s->params, "a model"));
     RV_TRY(rv_alloc(&s->names, most, sizeof *s->names, "a model"));
     for (int node = 0; node < rv_graph_node_count(graph); node++) {
         for (int i = 0; i < RV_MAX_PARAMS; i++) {
@@ -159,8 +171,9 @@ static rv_status save(saved *s, const rv_model *model, const char *path,
                        : rv_fail(RV_ERR_USAGE, "a part of a network has no classes to be named");
     }
     if (status == RV_OK) {
-        status = rv_own_write_network(path, &content, s->tensors, s->n,
-                                      &(rv_store_options){.half = o->half, .keep = !o->overwrite});
+        const rv_store_options store = {
+            .half = o->half, .keep = !o->overwrite, .fetch = fetch, .payload = s};
+        status = rv_own_write_network(path, &content, s->tensors, s->n, &store);
     }
     free(labels);
     return status;

@@ -1,9 +1,13 @@
 /* Parameters on the device: one arena, its segments, the twin arena of gradients. */
 /* SPDX-License-Identifier: MIT */
 #include "graph/params.h"
+#include "base/file.h"
 #include "support/assert.h"
 #include "support/device.h"
+#include "support/noise.h"
+#include "support/scratch.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static rv_device *device;
@@ -124,4 +128,59 @@ Test(params, a_change_gives_a_new_version)
     const uint64_t before = rv_params_version(params);
     rv_params_changed(params);
     cr_assert_neq(rv_params_version(params), before);
+}
+
+enum { LENT = 1 << 18, ODD = 3 };
+
+/* A dense layer whose weights lie in a mapped file, at an odd address, as a caffemodel has them. */
+static rv_bytes lend(int *node, float *values)
+{
+    rv_value v;
+    rv_bytes bytes;
+    uint8_t *file = calloc(1, ODD + LENT * sizeof *values);
+    RV_ASSERT_OK(rv_graph_input(graph, &v, "row", rv_shape_2(1, LENT / 4)));
+    RV_ASSERT_OK(rv_graph_add(graph, &v, "dense", "d", &v, 1,
+                              RV_ATTRS(RV_SET_INT("num_output", 4), RV_SET_INT("bias", 0))));
+    *node = rv_graph_node_count(graph) - 1;
+    memcpy(file + ODD, values, LENT * sizeof *values);
+    rv_test_write(rv_test_path("lent"), file, ODD + LENT * sizeof *values);
+    free(file);
+    RV_ASSERT_OK(rv_bytes_open(&bytes, rv_test_path("lent"), 0));
+    cr_assert(bytes.mapped);
+    return bytes;
+}
+
+Test(params, values_are_taken_from_a_mapped_file)
+{
+    static float values[LENT], taken[LENT], read[LENT];
+    int node;
+    rv_test_noise(values, LENT, "lent", 0, 1);
+    rv_bytes bytes = lend(&node, values);
+    rv_param *p = rv_graph_param(graph, node, 0);
+    RV_ASSERT_OK(rv_param_lend(p, bytes.data + ODD, LENT));
+    cr_assert_null(p->data, "no copy on the host");
+    RV_ASSERT_OK(rv_graph_initialize(graph, 3));
+    cr_assert_null(p->data, "nothing is drawn for it");
+    rv_param_read(read, p);
+    cr_assert_arr_eq(read, values, sizeof values);
+    RV_ASSERT_OK(rv_params_create(&params, device, graph, false));
+    rv_bytes_close(&bytes);
+    RV_ASSERT_OK(rv_tensor_read(device, rv_params_tensor(params, node, 0), taken));
+    cr_assert_arr_eq(taken, values, sizeof values);
+    rv_graph_release_values(graph);
+    cr_assert_null(p->lent);
+}
+
+Test(params, a_mapped_file_is_checked_as_any)
+{
+    static float values[LENT];
+    int node;
+    values[LENT - 5] = NAN;
+    rv_bytes bytes = lend(&node, values);
+    rv_param *p = rv_graph_param(graph, node, 0);
+    RV_ASSERT_FAILS(rv_param_lend(p, bytes.data + ODD, LENT), RV_ERR_FORMAT,
+                    "'d': value 262139 of weight is NaN");
+    RV_ASSERT_FAILS(rv_param_lend(p, bytes.data + ODD, LENT - 1), RV_ERR_SHAPE, "262143 values");
+    cr_assert_null(p->lent);
+    rv_bytes_close(&bytes);
 }

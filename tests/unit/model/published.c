@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/published.h"
 #include "base/npy.h"
+#include "base/system.h"
 #include "graph/plan.h"
 #include "model/model.h"
 #include "support/assert.h"
@@ -228,4 +229,49 @@ Test(published, parameters_are_as_many_as_published)
                      (unsigned long long)parameters);
         rv_model_close(model);
     }
+}
+
+/* Megabytes that the process had in memory at most; since `reset`, where that is so. */
+static double peak(bool reset)
+{
+    char line[128];
+    double kilobytes = 0;
+    FILE *file = fopen(reset ? "/proc/self/clear_refs" : "/proc/self/status", reset ? "w" : "r");
+    cr_assert_not_null(file);
+    if (reset) {
+        fputs("5", file);
+    }
+    while (!reset && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "VmHWM:", 6) == 0) {
+            kilobytes = strtod(line + 6, NULL);
+        }
+    }
+    fclose(file);
+    return kilobytes / 1e3;
+}
+
+/* VGG-19 as published, 575 MB: with --full only. */
+Test(published, weights_are_loaded_in_time_and_without_a_second_copy)
+{
+    rv_model *model;
+    rv_model_graph graph;
+    rv_params *params;
+    if (getenv("REVERIE_TEST_SPEED") == NULL) {
+        cr_skip_test("REVERIE_TEST_SPEED is not set");
+    }
+    rv_device *device = rv_test_device();
+    rv_published_write(rv_published_find("vgg19"), rv_test_folder(), false, 1, 224);
+    (void)peak(true);
+    const double before = peak(false), start = rv_clock();
+    RV_ASSERT_OK(rv_model_open(&model, rv_test_path("vgg19.caffemodel"), NULL));
+    RV_ASSERT_OK(rv_model_build(&graph, model, NULL, 0));
+    RV_ASSERT_OK(rv_params_create(&params, device, graph.graph, false));
+    const double seconds = rv_clock() - start, grown = peak(false) - before;
+    cr_log_info("%.2f s, %.0f MB more at most\n", seconds, grown);
+    cr_assert_leq(seconds, 2.0);
+    cr_assert_leq(grown, 1.1 * 575, "%g MB for 575", grown);
+    rv_params_destroy(params);
+    rv_graph_destroy(graph.graph);
+    rv_model_close(model);
+    rv_device_close(device);
 }
