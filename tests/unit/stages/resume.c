@@ -222,6 +222,12 @@ Test(resume, takes_other_weights_but_no_other_settings)
         cr_assert_eq(stylize(&w, 0), RV_OK, "%s", rv_error_message());
         cr_assert_eq(w.steps, ITERATIONS - 4);
         cr_assert_not_null(strstr(w.result.settings, "content_weight=9 "));
+        w.options.strength = 0.3;
+        cr_assert_eq(stylize(&w, 0), RV_OK, "%s", rv_error_message());
+        cr_assert_eq(w.steps, ITERATIONS - 4);
+        w.options.preserve_color = RV_PRESERVE_MATCH;
+        cr_assert_eq(stylize(&w, 0), RV_ERR_USAGE);
+        w.options.preserve_color = RV_PRESERVE_NONE;
         w.options.iterations = 8;
         cr_assert_eq(stylize(&w, 0), RV_ERR_USAGE);
         cr_assert_null(w.out);
