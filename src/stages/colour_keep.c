@@ -16,13 +16,14 @@ static void to_light(rv_planar *p)
     }
 }
 
-rv_status rv_light_measure(rv_colour_moments *out, const rv_planar *picture)
+rv_status rv_light_measure(rv_colour_moments *out, const rv_planar *picture, const float *weights)
 {
     const double whole = 1;
     rv_planar light;
     RV_TRY(rv_planar_pad(&light, picture, 0));
     to_light(&light);
-    *out = rv_colour_measure(&light, &whole, 1);
+    *out = weights != NULL ? rv_colour_measure_part(&light, weights)
+                           : rv_colour_measure(&light, &whole, 1);
     rv_planar_release(&light);
     return RV_OK;
 }

@@ -5,8 +5,9 @@
 
 #include "stages/colour_match.h"
 
-/** Moments of a picture in linear light. */
-RV_NODISCARD rv_status rv_light_measure(rv_colour_moments *out, const rv_planar *picture);
+/** Moments of a picture in linear light. @param weights  [H,W], of each pixel; NULL: all alike */
+RV_NODISCARD rv_status rv_light_measure(rv_colour_moments *out, const rv_planar *picture,
+                                        const float *weights);
 
 /** Maps a picture as rv_colour_map() does, but in linear light: its moments there become `to`, but for what is clamped
  *  to 0..1. */

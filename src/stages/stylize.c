@@ -246,16 +246,21 @@ static rv_status find_state(rv_stylize_job *j)
 
 /* --- a photo --------------------------------------------------------------------------------- */
 
-/* Where the photo's colours are preserved, the photo at the size of the last scale. */
+/* Where the photo's colours are preserved, the photo at the size of the last scale, and how those are spread that are
+ * visible. */
 static rv_status take_colours(rv_stylize_job *j)
 {
     int width, height;
+    rv_stylize_regions regions = {0};
     if (j->s->options.preserve_color == RV_PRESERVE_NONE) {
         return RV_OK;
     }
     rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
     RV_TRY(rv_picture_planes(&j->own, NULL, j->s->device, j->photo, NULL, width, height));
-    return rv_light_measure(&j->likeness, &j->own);
+    RV_TRY(rv_stylize_regions_find(&regions, &j->masks, width, height, 0));
+    const rv_status status = rv_light_measure(&j->likeness, &j->own, regions.regions.visible);
+    rv_stylize_regions_release(&regions);
+    return status;
 }
 
 /* Strokes are never made larger than a style has the pixels for without a word. */

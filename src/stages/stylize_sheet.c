@@ -21,6 +21,7 @@ typedef struct sheet {
     const rv_model *model;
     const rv_image *photo;
     const rv_image *const *styles;
+    const rv_image *const *masks; /* of the styles */
     const char *const *names;
     const double *strengths;
     size_t n_styles, n_strengths, n;
@@ -121,6 +122,7 @@ static rv_status make_cell(sheet *s, rv_stylizer *stylizer, size_t style, size_t
 static rv_status make_row(sheet *s, size_t style)
 {
     rv_stylizer *stylizer;
+    s->options.style_masks = s->masks != NULL ? &s->masks[style] : NULL;
     RV_TRY(rv_stylizer_create(&stylizer, s->device, s->model, &s->styles[style], NULL, 1,
                               &s->options));
     rv_status status = RV_OK;
@@ -166,6 +168,7 @@ static rv_status start(sheet *s, const rv_stylize_options *options)
     s->start = rv_clock();
     s->options = rv_stylize_given(options);
     s->outer = s->options.events;
+    s->masks = s->options.style_masks;
     s->events = (rv_events){s, on_log, on_progress, on_cancelled};
     s->options.events = &s->events;
     s->options.output_size = 0;

@@ -112,13 +112,31 @@ Test(colour_keep, measures_light)
     const rv_planar a = make(first_data, 1, 0.4f, 0.5f, 0.6f);
     const rv_colour_moments want = twin_moments(&a);
     rv_colour_moments got;
-    RV_ASSERT_OK(rv_light_measure(&got, &a));
+    RV_ASSERT_OK(rv_light_measure(&got, &a, NULL));
     for (int i = 0; i < 3; i++) {
         cr_assert_float_eq(got.mean[i], want.mean[i], 1e-7);
     }
     for (int i = 0; i < 9; i++) {
         cr_assert_float_eq(got.covariance[i], want.covariance[i], 1e-8);
     }
+}
+
+Test(colour_keep, measures_the_light_of_what_is_visible)
+{
+    static float weights[PIXELS];
+    const rv_planar a = make(first_data, 1, 0.4f, 0.5f, 0.6f);
+    double mean = 0, square = 0, sum = 0;
+    rv_colour_moments got;
+    for (int i = 0; i < PIXELS; i++) {
+        weights[i] = i % 3 == 0 ? 0 : 1.0f / (float)(1 + i % 5);
+        const double v = light_at(&a, 1, i), w = (double)weights[i];
+        sum += w;
+        mean += w * v;
+        square += w * v * v;
+    }
+    RV_ASSERT_OK(rv_light_measure(&got, &a, weights));
+    cr_assert_float_eq(got.mean[1], mean / sum, 1e-6);
+    cr_assert_float_eq(got.covariance[4], square / sum - mean / sum * mean / sum, 1e-6);
 }
 
 /* T = F^(-1/2) (F^(1/2) G F^(1/2))^(1/2) F^(-1/2) in light, every pixel through it. */
