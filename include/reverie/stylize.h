@@ -39,6 +39,15 @@ typedef enum rv_preserve_color {
                                 anything else, by means and covariances of linear light */
 } rv_preserve_color;
 
+/** What is compared of a layer that sees the style. */
+typedef enum rv_style_loss {
+    RV_STYLE_LOSS_DEFAULT,
+    RV_STYLE_LOSS_GRAM,          /**< products of all pairs of channels (Gatys et al. 2016) */
+    RV_STYLE_LOSS_MEAN_VARIANCE, /**< mean and standard deviation of each channel (Li et al. 2017) */
+    RV_STYLE_LOSS_WASSERSTEIN    /**< means and covariances, by the Wasserstein-2 distance of normal
+                                      distributions */
+} rv_style_loss;
+
 /** The pooling that goes with a preset: for rv_model_options.pooling. */
 RV_API rv_pooling rv_preset_pooling(rv_preset preset);
 
@@ -92,6 +101,7 @@ typedef struct rv_stylize_options {
     const rv_image *const *
         style_masks; /**< of each style, where it goes; NULL: where the others leave room; styles with
                                              one and the same mask are mixed there; NULL: none has one; default NULL */
+    rv_style_loss style_loss; /**< of a network's layers, not of patches; default: Gram */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -101,7 +111,7 @@ enum { RV_OUTPUT_PHOTO = -1 };
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
             0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT, 0.0, NULL, NULL,  \
-            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE, NULL, NULL                                  \
+            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE, NULL, NULL, RV_STYLE_LOSS_DEFAULT           \
     }
 
 /** What came out beside the picture. */

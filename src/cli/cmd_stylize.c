@@ -9,6 +9,7 @@
 static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
 static const char *const colour_names[] = {"none", "luminance", "match", NULL};
+static const char *const loss_names[] = {"gram", "mean-variance", "wasserstein", NULL};
 static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 
 /* Longest side where none is given. */
@@ -86,6 +87,7 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.content_layers = s->content_layers;
     in->options.style_layers = s->style_layers;
     in->options.size = s->size > 0 ? s->size : s->sheet != NULL ? SHEET_SIZE : USUAL_SIZE;
+    in->options.style_loss = (rv_style_loss)(s->style_loss + 1);
     in->options.detail = s->detail;
     in->options.strength = s->strength;
     in->options.style_scale = s->style_scale;
@@ -241,6 +243,15 @@ static const cli_option options[] = {
      .argument = "L[:W],...",
      .otherwise = "by network",
      .help = "layers that see the style, with weights"},
+    {.name = "style-loss",
+     .kind = CLI_CHOICE,
+     .offset = AT(style_loss),
+     .argument = "gram|mean-variance|wasserstein",
+     .otherwise = "gram",
+     .unset = -1,
+     .choices = loss_names,
+     .help = "what of a layer is compared with the style's: products of all pairs of channels; "
+             "mean and deviation of each; or the distance of means and covariances"},
     {.name = "size",
      .kind = CLI_INT,
      .offset = AT(size),

@@ -14,6 +14,7 @@ typedef struct cli_stylize_settings {
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;
     int size;          /**< 0: as what is made of it wants */
+    int style_loss;    /**< rv_style_loss less 1 */
     char *output_size; /**< "photo" or a number; NULL: as `size` */
     double detail;
     double strength, style_scale;

@@ -77,6 +77,13 @@ void rv_network_terms_release(rv_network_terms *terms)
 
 /* --- terms ----------------------------------------------------------------------------------- */
 
+static rv_statistic statistic_of(rv_style_loss loss)
+{
+    return loss == RV_STYLE_LOSS_WASSERSTEIN     ? RV_STATISTIC_CLOUD
+           : loss == RV_STYLE_LOSS_MEAN_VARIANCE ? RV_STATISTIC_DEVIATIONS
+                                                 : RV_STATISTIC_GRAM;
+}
+
 rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, const rv_graph *graph,
                                const rv_blend *blend, const rv_stylize_options *options)
 {
@@ -89,7 +96,7 @@ rv_status rv_network_terms_add(const rv_network_terms *terms, rv_terms *list, co
     }
     for (size_t i = 0; i < terms->style.n; i++) {
         const rv_weighted_layer *layer = &terms->style.items[i];
-        rv_term t = {.statistic = RV_STATISTIC_GRAM,
+        rv_term t = {.statistic = statistic_of(options->style_loss),
                      .of_style = true,
                      .relative = true,
                      .weight = options->style_weight * blend->style_layers * layer->weight};

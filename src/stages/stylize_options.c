@@ -53,8 +53,15 @@ static rv_status check_choices(const rv_stylize_options *o, const rv_model *mode
                                          ? "init is an image, but init_image is missing"
                                          : "init_image is given, but init is not an image");
     }
+    RV_TRY(check_int("style_loss", (int)o->style_loss, RV_STYLE_LOSS_DEFAULT,
+                     RV_STYLE_LOSS_WASSERSTEIN));
+    const bool patches = rv_model_get_kind(model) == RV_MODEL_PATCHES;
+    if (o->style_loss != RV_STYLE_LOSS_DEFAULT && patches) {
+        return rv_fail(RV_ERR_USAGE, "style_loss: '%s' has no layers to compare",
+                       rv_model_name(model));
+    }
     const bool layers = o->content_layers != NULL || o->style_layers != NULL;
-    if (layers && rv_model_get_kind(model) == RV_MODEL_PATCHES) {
+    if (layers && patches) {
         return rv_fail(RV_ERR_USAGE, "%s: '%s' has no layers to choose from",
                        o->content_layers != NULL ? "content_layers" : "style_layers",
                        rv_model_name(model));
@@ -96,6 +103,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
                        o->time_limit >= 0 ? o->preview_seconds : o->time_limit);
     }
     RV_TRY(check_int("save_every", o->save_every, 0, MAX_ITERATIONS));
+    o->style_loss = o->style_loss != RV_STYLE_LOSS_DEFAULT ? o->style_loss : RV_STYLE_LOSS_GRAM;
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : r->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : r->iterations;
     if (!(o->learning_rate > 0)) {
@@ -206,6 +214,7 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
                               const char *content_layers, const char *style_layers,
                               const double *shares, int n_styles)
 {
+    static const char *const losses[] = {"", "gram", "mean-variance", "wasserstein"};
     static const char *const inits[] = {"content", "style", "noise", "image"};
     static const char *const colours[] = {"none", "luminance", "match"};
     const rv_stylize_options *o = resolved;
@@ -218,7 +227,8 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
         rv_text_append(&text, " content_layers=%s", content_layers);
     }
     if (style_layers != NULL) {
-        rv_text_append(&text, " style_layers=%s", style_layers);
+        rv_text_append(&text, " style_layers=%s style_loss=%s", style_layers,
+                       losses[o->style_loss]);
     }
     for (int i = 0; i < n_styles && n_styles > 1; i++) {
         rv_text_append(&text, "%s%.6g", i > 0 ? "," : " style_shares=", shares[i]);

@@ -5,10 +5,14 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "stages/coverage.h"
+#include "stages/moments.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Of a map's mean square, see ridge_of(). */
+#define RIDGE 1e-4
 
 static void forget_target(rv_term *t)
 {
@@ -128,23 +132,29 @@ rv_status rv_terms_guide(rv_terms *terms, const rv_graph *graph, rv_value pictur
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-/* Adds a node behind `value`, named after its term. */
-static rv_status append(rv_term *t, rv_graph *graph, const char *op, const char *kind,
-                        rv_attr_value attr)
+/* A node behind a value, named by what it makes of its term. */
+static rv_status add_node(const rv_term *t, rv_graph *graph, const char *makes, const char *op,
+                          rv_value from, rv_value *out, const rv_attr_value *attrs, size_t n_attrs)
 {
-    const rv_value in[2] = {t->value, t->guide_input};
     char *name;
-    RV_TRY(rv_format(&name, "%s %s", kind, t->name));
-    const rv_status status = rv_graph_add(graph, &t->value, op, name, in, attr.name == NULL ? 2 : 1,
-                                          &attr, attr.name != NULL);
+    RV_TRY(rv_format(&name, "%s of %s", makes, t->name));
+    const rv_status status = rv_graph_add(graph, out, op, name, &from, 1, attrs, n_attrs);
     free(name);
     return status;
 }
 
-/* Multiplies the map by the guide, if there is one. */
-static rv_status add_guide(rv_term *t, rv_graph *graph, const char *kind)
+/* Multiplies `value` by the guide, if there is one. */
+static rv_status add_guide(const rv_term *t, rv_graph *graph, const char *makes, rv_value *value)
 {
-    return t->guide != NULL ? append(t, graph, "guide", kind, (rv_attr_value){0}) : RV_OK;
+    const rv_value in[2] = {*value, t->guide_input};
+    char *name;
+    if (t->guide == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_format(&name, "%s of %s", makes, t->name));
+    const rv_status status = rv_graph_add(graph, value, "guide", name, in, 2, RV_NO_ATTRS);
+    free(name);
+    return status;
 }
 
 static rv_status add_guide_input(rv_term *t, rv_graph *graph)
@@ -161,19 +171,46 @@ static rv_status add_guide_input(rv_term *t, rv_graph *graph)
     return status;
 }
 
+static rv_status add_products(rv_term *t, rv_graph *graph, rv_value map)
+{
+    return add_node(t, graph, "products", "gram", map, &t->value[t->n_values++],
+                    RV_ATTRS(RV_SET_ENUM("normalize", "hw")));
+}
+
+static rv_status add_means(rv_term *t, rv_graph *graph, rv_value map)
+{
+    RV_TRY(add_guide(t, graph, "weighed map", &map));
+    return add_node(t, graph, "means", "average_pool", map, &t->value[t->n_values++],
+                    RV_ATTRS(RV_SET_INT("global", 1)));
+}
+
+static rv_status add_squares(rv_term *t, rv_graph *graph, rv_value map)
+{
+    RV_TRY(add_node(t, graph, "squares", "square", map, &map, RV_NO_ATTRS));
+    return add_node(t, graph, "mean squares", "average_pool", map, &t->value[t->n_values++],
+                    RV_ATTRS(RV_SET_INT("global", 1)));
+}
+
 /* The mean over the positions of a region weighs them by the square of the guide. */
 static rv_status add_value(rv_term *t, rv_graph *graph)
 {
-    t->value = t->map;
+    rv_value map = t->map;
+    t->n_values = 0;
     RV_TRY(add_guide_input(t, graph));
-    RV_TRY(add_guide(t, graph, "guided"));
+    RV_TRY(add_guide(t, graph, "guided map", &map));
     switch (t->statistic) {
     case RV_STATISTIC_GRAM:
-        return append(t, graph, "gram", "gram", RV_SET_ENUM("normalize", "hw"));
+        return add_products(t, graph, map);
     case RV_STATISTIC_MEANS:
-        RV_TRY(add_guide(t, graph, "weighed"));
-        return append(t, graph, "average_pool", "means", RV_SET_INT("global", 1));
+        return add_means(t, graph, map);
+    case RV_STATISTIC_DEVIATIONS:
+        RV_TRY(add_squares(t, graph, map));
+        return add_means(t, graph, map);
+    case RV_STATISTIC_CLOUD:
+        RV_TRY(add_products(t, graph, map));
+        return add_means(t, graph, map);
     default:
+        t->value[t->n_values++] = map;
         return RV_OK;
     }
 }
@@ -181,26 +218,46 @@ static rv_status add_value(rv_term *t, rv_graph *graph)
 rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph)
 {
     for (size_t i = 0; i < terms->n; i++) {
-        RV_TRY(add_value(&terms->items[i], graph));
+        rv_term *t = &terms->items[i];
+        t->channels = rv_graph_shape(graph, t->map)->dim[1];
+        RV_TRY(add_value(t, graph));
     }
     return RV_OK;
 }
 
 /* --- targets --------------------------------------------------------------------------------- */
 
-static rv_status read_values(rv_term *t, rv_device *device, rv_plan *plan, double share)
+static size_t count_of(const rv_graph *graph, rv_value value)
 {
-    float *values = NULL;
-    if (t->target == NULL) {
-        RV_TRY(rv_alloc(&t->target, t->count, sizeof *t->target, "targets"));
-    }
-    RV_TRY(rv_alloc(&values, t->count, sizeof *values, "targets"));
-    const rv_status status = rv_tensor_read(device, rv_plan_tensor(plan, t->value), values);
-    for (size_t i = 0; i < t->count && status == RV_OK; i++) {
-        t->target[i] += (float)share * values[i];
+    return rv_shape_count(rv_graph_shape(graph, value));
+}
+
+/* Adds one value to what is measured, `to`. */
+static rv_status read_value(float *to, size_t n, const rv_term_source *source, rv_plan *plan,
+                            rv_value value, double share)
+{
+    float *values;
+    RV_TRY(rv_alloc(&values, n, sizeof *values, "targets"));
+    const rv_status status = rv_tensor_read(source->device, rv_plan_tensor(plan, value), values);
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        to[i] += (float)share * values[i];
     }
     free(values);
     return status;
+}
+
+static rv_status read_values(rv_term *t, const rv_term_source *source, rv_plan *plan, double share)
+{
+    size_t at = 0;
+    if (t->target == NULL) {
+        RV_TRY(rv_alloc(&t->target, t->count, sizeof *t->target, "targets"));
+    }
+    for (int i = 0; i < t->n_values; i++) {
+        const size_t n = count_of(source->graph, t->value[i]);
+        RV_TRY(read_value(t->target + at, n, source, plan, t->value[i], share));
+        at += n;
+    }
+    return RV_OK;
 }
 
 static rv_status write_guide(const rv_term *t, rv_device *device, rv_plan *plan)
@@ -235,17 +292,17 @@ rv_status rv_term_source_run(rv_plan **out, const rv_term_source *source, const 
 }
 
 /* Adds to the targets of some terms, whose values are `outputs`. */
-static rv_status measure(rv_term *const *terms, const rv_value *outputs, int n,
+static rv_status measure(rv_term *const *terms, int n, const rv_value *outputs, int n_outputs,
                          const rv_term_source *source, const rv_planar *picture, double share)
 {
     rv_term_source guided = *source;
     rv_plan *plan;
     guided.guided = terms;
     guided.n_guided = n;
-    RV_TRY(rv_term_source_run(&plan, &guided, picture, outputs, n));
+    RV_TRY(rv_term_source_run(&plan, &guided, picture, outputs, n_outputs));
     rv_status status = RV_OK;
     for (int i = 0; i < n && status == RV_OK; i++) {
-        status = read_values(terms[i], source->device, plan, share);
+        status = read_values(terms[i], source, plan, share);
     }
     rv_plan_destroy(plan);
     return status;
@@ -256,21 +313,24 @@ rv_status rv_terms_measure(rv_terms *terms, bool of_style, int region, const rv_
 {
     rv_term **wanted = NULL;
     rv_value *outputs = NULL;
-    int n = 0;
+    int n = 0, n_outputs = 0;
     rv_status status = rv_alloc(&wanted, terms->n + 1, sizeof(rv_term *), "terms");
     if (status == RV_OK) {
-        status = rv_alloc(&outputs, terms->n + 1, sizeof *outputs, "terms");
+        status = rv_alloc(&outputs, RV_TERM_VALUES * terms->n + 1, sizeof *outputs, "terms");
     }
     for (size_t i = 0; i < terms->n && status == RV_OK; i++) {
         rv_term *t = &terms->items[i];
         if (t->of_style == of_style && (region < 0 || t->region == region)) {
-            t->count = rv_shape_count(rv_graph_shape(source->graph, t->value));
-            outputs[n] = t->value;
+            t->count = 0;
+            for (int k = 0; k < t->n_values; k++) {
+                t->count += count_of(source->graph, t->value[k]);
+                outputs[n_outputs++] = t->value[k];
+            }
             wanted[n++] = t;
         }
     }
     if (status == RV_OK && n > 0) {
-        status = measure(wanted, outputs, n, source, picture, share);
+        status = measure(wanted, n, outputs, n_outputs, source, picture, share);
     }
     free(wanted);
     free(outputs);
@@ -297,31 +357,68 @@ void rv_terms_scale_style(rv_terms *terms, double share)
 
 /* --- losses ---------------------------------------------------------------------------------- */
 
-static double weight_of(const rv_term *t)
+/* Whether the target is moments: of channels, or of pairs of them. */
+static bool has_moments(const rv_term *t)
+{
+    return t->statistic == RV_STATISTIC_DEVIATIONS || t->statistic == RV_STATISTIC_CLOUD;
+}
+
+/* What the target amounts to: the mean of its squares, or of its map's. */
+static double size_of(const rv_term *t)
 {
     double sum = 0;
-    if (!t->relative) {
-        return t->weight;
+    if (!has_moments(t)) {
+        for (size_t i = 0; i < t->count; i++) {
+            sum += (double)t->target[i] * (double)t->target[i];
+        }
+        return sum / (double)t->count;
     }
-    for (size_t i = 0; i < t->count; i++) {
-        sum += (double)t->target[i] * (double)t->target[i];
+    const int c = t->channels, step = t->statistic == RV_STATISTIC_CLOUD ? c + 1 : 1;
+    for (int i = 0; i < c; i++) {
+        sum += (double)t->target[(size_t)i * (size_t)step];
     }
-    const double mean = sum / (double)t->count;
-    const double least = mean > t->smallest ? mean : t->smallest;
+    return sum / c;
+}
+
+static double weight_of(const rv_term *t)
+{
+    const double size = t->relative ? size_of(t) : 1;
+    const double least = size > t->smallest ? size : t->smallest;
     return least > 0 ? t->weight / least : t->weight;
+}
+
+/* Added to variances, which makes matrices of few pixels regular. */
+static double ridge_of(const rv_term *t)
+{
+    const double size = size_of(t);
+    return size > 0 ? RIDGE * size : RIDGE;
+}
+
+static rv_status add_inputs(rv_term *t, rv_graph *graph)
+{
+    for (int i = 0; i < t->n_values; i++) {
+        char *name;
+        RV_TRY(rv_format(&name, "%s target%s", t->name, i > 0 ? " mean" : ""));
+        const rv_status status =
+            rv_graph_input(graph, &t->input[i], name, *rv_graph_shape(graph, t->value[i]));
+        free(name);
+        RV_TRY(status);
+    }
+    return RV_OK;
 }
 
 static rv_status add_loss(rv_term *t, rv_graph *graph, double scale, rv_value *loss)
 {
-    char *name;
-    RV_TRY(rv_format(&name, "%s target", t->name));
-    const rv_status status =
-        rv_graph_input(graph, &t->input, name, *rv_graph_shape(graph, t->value));
-    free(name);
-    RV_TRY(status);
-    const rv_value in[2] = {t->value, t->input};
-    return rv_graph_add(graph, loss, "mse_loss", t->name, in, 2,
-                        RV_ATTRS(RV_SET_FLOAT("weight", scale * weight_of(t))));
+    const rv_attr_value weight = RV_SET_FLOAT("weight", scale * weight_of(t));
+    RV_TRY(add_inputs(t, graph));
+    if (!has_moments(t)) {
+        const rv_value in[2] = {t->value[0], t->input[0]};
+        return rv_graph_add(graph, loss, "mse_loss", t->name, in, 2, &weight, 1);
+    }
+    const bool cloud = t->statistic == RV_STATISTIC_CLOUD;
+    const rv_value in[4] = {t->value[0], t->value[1], t->input[0], t->input[1]};
+    return rv_graph_add(graph, loss, cloud ? "wasserstein_loss" : "deviation_loss", t->name, in, 4,
+                        RV_ATTRS(weight, RV_SET_FLOAT("ridge", ridge_of(t))));
 }
 
 rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale, rv_value *losses,
@@ -335,14 +432,35 @@ rv_status rv_terms_add_losses(rv_terms *terms, rv_graph *graph, double scale, rv
     return RV_OK;
 }
 
+/* Turns moments into what the losses compare with. */
+static rv_status finish_target(rv_term *t)
+{
+    const int c = t->channels;
+    const double ridge = ridge_of(t);
+    if (t->statistic == RV_STATISTIC_CLOUD) {
+        return rv_moments_factor(t->target, t->target + (size_t)c * (size_t)c, c, ridge);
+    }
+    rv_moments_deviations(t->target, t->target + c, c, ridge);
+    return RV_OK;
+}
+
+static rv_status write_target(rv_term *t, rv_device *device, rv_plan *plan)
+{
+    const float *from = t->target;
+    RV_TRY(has_moments(t) ? finish_target(t) : RV_OK);
+    for (int k = 0; k < t->n_values; k++) {
+        rv_tensor *to = rv_plan_tensor(plan, t->input[k]);
+        RV_TRY(rv_tensor_write(device, to, from));
+        from += rv_shape_count(&to->shape);
+    }
+    return write_guide(t, device, plan);
+}
+
 rv_status rv_terms_write(rv_terms *terms, rv_device *device, rv_plan *plan)
 {
     for (size_t i = 0; i < terms->n; i++) {
         rv_term *t = &terms->items[i];
-        if (t->weight > 0) {
-            RV_TRY(rv_tensor_write(device, rv_plan_tensor(plan, t->input), t->target));
-            RV_TRY(write_guide(t, device, plan));
-        }
+        RV_TRY(t->weight > 0 ? write_target(t, device, plan) : RV_OK);
         forget_target(t);
     }
     return RV_OK;

@@ -9,13 +9,20 @@
 
 /** What is compared of a map. */
 typedef enum rv_statistic {
-    RV_STATISTIC_NONE, /**< the map itself */
-    RV_STATISTIC_GRAM, /**< products of its channels, the mean over all positions */
-    RV_STATISTIC_MEANS /**< of its channels */
+    RV_STATISTIC_NONE,       /**< the map itself */
+    RV_STATISTIC_GRAM,       /**< products of its channels, the mean over all positions */
+    RV_STATISTIC_MEANS,      /**< of its channels */
+    RV_STATISTIC_DEVIATIONS, /**< means of its channels' squares, and of its channels */
+    RV_STATISTIC_CLOUD       /**< products of its channels, and means */
 } rv_statistic;
 
+/** Values that a statistic consists of, at most. */
+enum { RV_TERM_VALUES = 2 };
+
 /** weight * mean((v - t)^2), v the statistic of a map and t its target; where `relative`, divided by mean(t^2), which
- *  makes it the share of the target that is missed. */
+ *  makes it the share of the target that is missed. Of deviations and clouds weight times the op deviation_loss or
+ *  wasserstein_loss, where `relative` divided by the mean square of the target's map. Their targets are mixed as what
+ *  was measured, moments about 0: covariances of several pictures add up to no covariance of their mixture. */
 typedef struct rv_term {
     char *name;   /**< of its loss, unlike that of any other node; owned by the list */
     rv_value map; /**< of the picture that moves */
@@ -29,9 +36,11 @@ typedef struct rv_term {
     float *
         guide; /**< [H,W] of the map, mean square 1: what its positions are multiplied by; on the host; NULL: none */
     rv_value guide_input;
-    rv_value value; /**< v, of the graph, once there are values */
-    rv_value input; /**< t, once there are losses */
-    float *target;  /**< on the host; NULL: nothing measured */
+    int channels; /**< of the map, once there are values */
+    int n_values;
+    rv_value value[RV_TERM_VALUES]; /**< v, of the graph, once there are values */
+    rv_value input[RV_TERM_VALUES]; /**< t, once there are losses */
+    float *target;                  /**< on the host, value by value; NULL: nothing measured */
     size_t count;
 } rv_term;
 

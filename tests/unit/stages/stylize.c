@@ -185,7 +185,7 @@ Test(stylize, writes_down_what_shaped_the_picture)
     cr_assert_str_eq(
         w.result.settings,
         "model=small preset=gatys size=32 content_weight=5 style_weight=100 tv_weight=30 "
-        "content_layers=relu3 style_layers=relu1:0.75,relu2:0.25 init=content scales=1 "
+        "content_layers=relu3 style_layers=relu1:0.75,relu2:0.25 style_loss=gram init=content scales=1 "
         "iterations=4 optimizer=adam learning_rate=0.02 seed=0 strength=0.5 style_scale=1 "
         "preserve_color=none");
     tear_down(&w);
