@@ -16,6 +16,7 @@
 #include <reverie/augment.h>
 #include <reverie/bench.h>
 #include <reverie/device.h>
+#include <reverie/dream.h>
 #include <reverie/events.h>
 #include <reverie/features.h>
 #include <reverie/image.h>

@@ -57,8 +57,8 @@ typedef struct cli_command {
 } cli_command;
 
 /* The commands, and the options of all. */
-extern const cli_command cli_devices, cli_models, cli_stylize, cli_classify, cli_extract, cli_bench,
-    cli_augment, cli_train, cli_evaluate, cli_visualize, cli_tune;
+extern const cli_command cli_devices, cli_models, cli_stylize, cli_dream, cli_classify, cli_extract,
+    cli_bench, cli_augment, cli_train, cli_evaluate, cli_visualize, cli_tune;
 extern const cli_command *const cli_commands[]; /**< NULL at the end */
 extern const cli_option cli_global_options[];
 extern const size_t cli_n_global_options;

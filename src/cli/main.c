@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_stylize,   &cli_classify, &cli_extract, &cli_augment, &cli_train, &cli_evaluate,
-    &cli_visualize, &cli_models,   &cli_devices, &cli_bench,   &cli_tune,  NULL};
+    &cli_stylize,  &cli_dream,     &cli_classify, &cli_extract, &cli_augment, &cli_train,
+    &cli_evaluate, &cli_visualize, &cli_models,   &cli_devices, &cli_bench,   &cli_tune,
+    NULL};
 
 static const char *const progress_styles[] = {"auto", "none", "json", NULL};
 

@@ -244,8 +244,11 @@ rv_status rv_maximizer_set_guide(rv_maximizer *m, const rv_planar *guide)
     }
     rv_plan *plan;
     RV_TRY(reshape(m, 1, guide->height, guide->width));
-    const rv_term_source source = {m->device, m->model.graph, m->params, m->model.picture,
-                                   m->events, NULL,           0};
+    const rv_term_source source = {.device = m->device,
+                                   .graph = m->model.graph,
+                                   .params = m->params,
+                                   .picture = m->model.picture,
+                                   .events = m->events};
     RV_TRY(rv_term_source_run(&plan, &source, guide, m->values, n));
     rv_status status = RV_OK;
     for (size_t i = 0; i < m->goals->n && status == RV_OK; i++) {
@@ -389,6 +392,12 @@ static rv_status write_targets(rv_maximizer *m)
 }
 
 /* --- runs ------------------------------------------------------------------------------------ */
+
+void rv_maximizer_rest(rv_maximizer *m)
+{
+    rv_plan_destroy(m->plan);
+    m->plan = NULL;
+}
 
 bool rv_maximizer_fits(rv_maximizer *m, int height, int width)
 {

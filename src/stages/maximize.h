@@ -45,7 +45,9 @@ typedef struct rv_maximizer_size {
  *  @return RV_ERR_SHAPE: too small for the network, or dense layers want another size; RV_ERR_DEVICE_MEMORY */
 RV_NODISCARD rv_status rv_maximizer_begin(rv_maximizer *maximizer, rv_plan **plan,
                                           rv_value *picture, const rv_maximizer_size *size);
-/** Whether begin would fail for the size: nothing is planned. */
+/** Frees the plan of the last begin: its memory is wanted for other things. */
+void rv_maximizer_rest(rv_maximizer *maximizer);
+/** Whether the network takes pictures of the size: nothing is planned. */
 bool rv_maximizer_fits(rv_maximizer *maximizer, int height, int width);
 /** Says which part of a larger picture the next runs see, in shares of it: units are sought there. */
 RV_NODISCARD rv_status rv_maximizer_place(rv_maximizer *maximizer, const rv_part *part);

@@ -1,0 +1,303 @@
+/* reverie dream: its options, and what it makes of a photo. */
+/* SPDX-License-Identifier: MIT */
+#include "cli/photos.h"
+
+#include <stdlib.h>
+
+typedef struct settings {
+    char *model;
+    cli_model_files files;
+    char *maximize;
+    char *guide, *mask; /* pictures; NULL: none */
+    double strength;
+    int size, octaves;
+    double octave_scale;
+    int iterations;
+    double step;
+    int jitter;
+    double smooth, blur, color, stretch;
+    int tile;
+    cli_photo_settings photos;
+} settings;
+
+/* All photos of one command. */
+typedef struct work {
+    const settings *s;
+    rv_model *model;
+    rv_image *guide, *mask;
+    rv_dream_options options;
+    rv_dreamer *dreamer; /* made for the first photo */
+} work;
+
+/* What the file says about itself beside the photo: nothing that does not shape the picture. Freed with free(). */
+static char *settings_text(const work *w, const rv_dream_result *result)
+{
+    char *text = cli_format("%s", "");
+    cli_add_name(&text, "guide", w->s->guide);
+    cli_add_name(&text, "mask", w->s->mask);
+    cli_add_name(&text, "graph", w->s->files.graph);
+    cli_add_name(&text, "weights", w->s->files.weights);
+    char *whole = text != NULL
+                      ? cli_format("%s%s%s", text, text[0] != '\0' ? " " : "", result->settings)
+                      : NULL;
+    free(text);
+    return whole;
+}
+
+static rv_status ready(work *w, const cli_photo *photo)
+{
+    if (w->dreamer != NULL) {
+        return RV_OK;
+    }
+    w->options.events = photo->events;
+    w->options.preview = photo->preview;
+    w->options.preview_payload = photo->preview_payload;
+    return rv_dreamer_create(&w->dreamer, photo->c->device, w->model, &w->options);
+}
+
+static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
+{
+    work *w = payload;
+    rv_dream_result result;
+    *out = NULL;
+    rv_status status = ready(w, photo);
+    if (status == RV_OK) {
+        status = rv_dreamer_run(out, &result, w->dreamer, photo->image, photo->state);
+    }
+    if (*out != NULL) {
+        made->iterations = result.iterations;
+        made->loss = result.value;
+        made->seconds = result.seconds;
+        made->settings = settings_text(w, &result);
+    }
+    return status;
+}
+
+static rv_status foresee(void *payload, rv_stylize_estimate *out, const cli_photo *photo)
+{
+    work *w = payload;
+    const rv_status status = ready(w, photo);
+    return status == RV_OK ? rv_dreamer_foresee(out, w->dreamer, photo->image) : status;
+}
+
+static void set_options(work *w, const cli *c)
+{
+    const settings *s = w->s;
+    w->options = (rv_dream_options)RV_DREAM_OPTIONS_INIT;
+    w->options.maximize = s->maximize;
+    w->options.guide = w->guide;
+    w->options.mask = w->mask;
+    w->options.strength = s->strength;
+    w->options.size = s->size;
+    w->options.octaves = s->octaves;
+    w->options.octave_scale = s->octave_scale;
+    w->options.iterations = s->iterations;
+    w->options.step = s->step;
+    w->options.jitter = s->jitter;
+    w->options.smooth = s->smooth;
+    w->options.blur = s->blur;
+    w->options.colour = s->color;
+    w->options.stretch = s->stretch;
+    w->options.tile = s->tile;
+    w->options.seed = (uint32_t)c->globals.seed;
+    w->options.save_every = s->photos.save_every;
+    w->options.resume = s->photos.resume;
+}
+
+static int read_picture(cli *c, rv_image **out, const char *path, const settings *s)
+{
+    const rv_image_read_options read = cli_read_options(c, &s->photos.reading);
+    return path != NULL ? cli_status(rv_image_read(out, path, &read)) : CLI_DONE;
+}
+
+static int run(cli *c, const void *given, const cli_list *words)
+{
+    const settings *s = given;
+    work w = {.s = s};
+    const char *const inputs[] = {s->guide, s->mask, s->model, s->files.graph, s->files.weights};
+    int code = read_picture(c, &w.guide, s->guide, s);
+    if (code == CLI_DONE) {
+        code = read_picture(c, &w.mask, s->mask, s);
+    }
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &w.model, s->model, &s->files, RV_POOLING_AS_MADE);
+    }
+    if (code == CLI_DONE) {
+        set_options(&w, c);
+        const cli_maker maker = {.command = "dream",
+                                 .verb = "dream",
+                                 .suffix = "dream",
+                                 .inputs = inputs,
+                                 .n_inputs = sizeof inputs / sizeof inputs[0],
+                                 .payload = &w,
+                                 .make = make,
+                                 .foresee = foresee};
+        code = cli_photos_run(c, &s->photos, &maker, words);
+    }
+    rv_dreamer_destroy(w.dreamer);
+    rv_model_close(w.model);
+    rv_image_destroy(w.guide);
+    rv_image_destroy(w.mask);
+    return code;
+}
+
+#define AT(member) offsetof(settings, member)
+static const cli_option options[] = {
+    {.name = "maximize",
+     .letter = 'm',
+     .kind = CLI_TEXT,
+     .offset = AT(maximize),
+     .argument = "EXPRESSION",
+     .otherwise = "a layer by network",
+     .help = "what there is to be more of: LAYER, LAYER:CHANNEL, LAYER:CHANNEL@X,Y, class:NAME, "
+             "guide:LAYER and tv, with "
+             "numbers before them, + and -"},
+    {.name = "model",
+     .kind = CLI_FILE,
+     .offset = AT(model),
+     .argument = "MODEL",
+     .initial = "builtin",
+     .help = "the network that dreams: a name that `reverie models list` shows, or a file"},
+    CLI_MODEL_OPTIONS(settings, files),
+    {.name = "strength",
+     .kind = CLI_REAL,
+     .offset = AT(strength),
+     .argument = "S",
+     .initial = "1",
+     .max = 100,
+     .help = "how far the picture leaves the photo: 0.5 is a hint, 2 much"},
+    {.name = "guide",
+     .kind = CLI_FILE,
+     .offset = AT(guide),
+     .argument = "IMAGE",
+     .otherwise = "none",
+     .help = "picture whose forms are dreamed, by goals guide:LAYER"},
+    {.name = "mask",
+     .kind = CLI_FILE,
+     .offset = AT(mask),
+     .argument = "IMAGE",
+     .otherwise = "all of the photo",
+     .help = "where to dream: white there, black not; stretched over the photo"},
+    {.name = "size",
+     .kind = CLI_INT,
+     .offset = AT(size),
+     .argument = "PIXELS",
+     .otherwise = "as the photo",
+     .min = 16,
+     .max = 65535,
+     .help = "longest side of the result; never enlarges"},
+    {.name = "octaves",
+     .kind = CLI_INT,
+     .offset = AT(octaves),
+     .argument = "N",
+     .otherwise = "4, more for photos beyond 1100 pixels",
+     .unset = -1,
+     .min = 1,
+     .max = 16,
+     .help = "sizes from coarse to fine"},
+    {.name = "octave-scale",
+     .kind = CLI_REAL,
+     .offset = AT(octave_scale),
+     .argument = "R",
+     .otherwise = "1.4",
+     .unset = -1,
+     .min = 1.01,
+     .max = 4,
+     .help = "ratio of one size to the next"},
+    {.name = "iterations",
+     .kind = CLI_INT,
+     .offset = AT(iterations),
+     .argument = "N",
+     .otherwise = "by network, about 10",
+     .unset = -1,
+     .min = 1,
+     .max = 100000,
+     .help = "steps at each size"},
+    {.name = "step",
+     .kind = CLI_REAL,
+     .offset = AT(step),
+     .argument = "D",
+     .otherwise = "by network, about 1.5",
+     .unset = -1,
+     .max = 1000,
+     .help = "mean change of a value from 0 to 255 by a step"},
+    {.name = "jitter",
+     .kind = CLI_INT,
+     .offset = AT(jitter),
+     .argument = "PIXELS",
+     .otherwise = "by network",
+     .unset = -1,
+     .max = 512,
+     .help = "the network's grid is shifted by up to so many pixels, at random at each step"},
+    {.name = "smooth",
+     .kind = CLI_REAL,
+     .offset = AT(smooth),
+     .argument = "0..1",
+     .otherwise = "by network",
+     .unset = -1,
+     .max = 1,
+     .help = "how far coarse and fine parts of the gradient are made equally strong (Laplacian "
+             "pyramid)"},
+    {.name = "blur",
+     .kind = CLI_REAL,
+     .offset = AT(blur),
+     .argument = "PIXELS",
+     .otherwise = "by network",
+     .unset = -1,
+     .max = 100,
+     .help = "Gaussian over the gradient, its standard deviation"},
+    {.name = "color",
+     .kind = CLI_REAL,
+     .offset = AT(color),
+     .argument = "0..1",
+     .otherwise = "by network",
+     .unset = -1,
+     .max = 1,
+     .help = "how far the gradient is held to the colours that photos have"},
+    {.name = "stretch",
+     .kind = CLI_REAL,
+     .offset = AT(stretch),
+     .argument = "PERCENT",
+     .otherwise = "none: kept in range at each step",
+     .unset = -1,
+     .max = 49,
+     .help = "values go beyond the range, and are brought back at the end, but for so many percent "
+             "at either end"},
+    {.name = "tile",
+     .kind = CLI_INT,
+     .offset = AT(tile),
+     .argument = "PIXELS",
+     .otherwise = "768",
+     .min = 64,
+     .max = 4096,
+     .help =
+         "side beyond which a picture goes through the network in parts: less needs less memory"},
+    CLI_PHOTO_OPTIONS(settings, photos,
+                      "PHOTO_dream.jpg in the current folder, .png with alpha or 16 bits"),
+};
+#undef AT
+
+const cli_command cli_dream = {
+    .name = "dream",
+    .summary = "let a network see more in photos of what it looks for",
+    .arguments = "PHOTO... [-m EXPRESSION] [-o OUT]",
+    .description =
+        "Changes a photo so that a layer of a network answers more strongly to it: what the layer "
+        "looks for, eyes, fur, textures, shapes, grows where there is a hint of it, from coarse to "
+        "fine.\n\n"
+        "The settings that shape the picture are kept in the file. The same command on the same "
+        "device makes the same file. Ctrl-C writes the picture as far as it is, and what --resume "
+        "needs to go on.\n\n"
+        "PHOTO is a file or a folder, which stands for the photos in it.",
+    .example = "reverie dream photo.jpg\n"
+               "reverie dream photo.jpg -m 'relu3_2 + 2*relu4_2:17 - 0.1*tv' --strength 2\n"
+               "reverie dream photo.jpg --guide flowers.jpg -o flowery.png\n"
+               "reverie dream holidays/ -o dreams/ --model squeezenet.caffemodel --resume",
+    .min_words = 0,
+    .max_words = SIZE_MAX,
+    .missing = "a photo",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .settings_size = sizeof(settings),
+    .run = run,
+};
