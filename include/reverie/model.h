@@ -46,8 +46,9 @@ typedef struct rv_preprocessing {
 
 /** The usual ways by name: "caffe" (B,G,R of 0 to 255, minus 104, 117, 123), "vgg" (minus 103.939, 116.779, 123.68),
  *  "torch" (R,G,B of 0 to 1, minus 0.485, 0.456, 0.406, divided by 0.229, 0.224, 0.225), "signed" (R,G,B of -1 to 1),
- *  "unit" (of 0 to 1), "bytes" (of 0 to 255).
- *  @return RV_ERR_USAGE names the nearest */
+ *  "unit" (of 0 to 1), "bytes" (of 0 to 255). A file .binaryproto or .npy is a mean picture, CxHxW, or a mean for each
+ *  channel: B,G,R of 0 to 255 minus the means of its channels, as Caffe's networks take them.
+ *  @return RV_ERR_USAGE names the nearest; RV_ERR_NOT_FOUND, RV_ERR_FORMAT, RV_ERR_SHAPE: of the file */
 RV_API RV_NODISCARD rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name);
 
 typedef struct rv_model_options {

@@ -137,23 +137,24 @@ const char *cli_model_of(const cli_list *words, size_t *first);
     }
 
 /** The same with a cli_model_files named `member`. */
-#define CLI_MODEL_OPTIONS(type, member)                                                       \
-    {.name = "graph",                                                                         \
-     .kind = CLI_FILE,                                                                        \
-     .offset = offsetof(type, member.graph),                                                  \
-     .argument = "FILE",                                                                      \
-     .otherwise = "the one of the same name, else the only one beside it",                    \
-     .help = "prototxt with the layers, where the model is a file of weights"},               \
-        {.name = "preprocess",                                                                \
-         .kind = CLI_TEXT,                                                                    \
-         .offset = offsetof(type, member.preprocess),                                         \
-         .argument = "torch|caffe|vgg|unit|signed|bytes",                                     \
-         .otherwise = "as the model was trained",                                             \
-         .help = "how pictures are prepared, where an ONNX file does not show it"},           \
-    {                                                                                         \
-        .name = "weights", .kind = CLI_FILE, .offset = offsetof(type, member.weights),        \
-        .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",    \
-        .help = "caffemodel or safetensors, where the model is a prototxt or an architecture" \
+#define CLI_MODEL_OPTIONS(type, member)                                                         \
+    {.name = "graph",                                                                           \
+     .kind = CLI_FILE,                                                                          \
+     .offset = offsetof(type, member.graph),                                                    \
+     .argument = "FILE",                                                                        \
+     .otherwise = "the one of the same name, else the only one beside it",                      \
+     .help = "prototxt with the layers, where the model is a file of weights"},                 \
+        {.name = "preprocess",                                                                  \
+         .kind = CLI_TEXT,                                                                      \
+         .offset = offsetof(type, member.preprocess),                                           \
+         .argument = "torch|caffe|vgg|unit|signed|bytes|MEAN",                                  \
+         .otherwise = "as the model was trained",                                               \
+         .help = "how pictures are prepared, where an ONNX file does not show it; a mean "      \
+                 "picture of Caffe's, .binaryproto or .npy: B,G,R of 0 to 255 less its means"}, \
+    {                                                                                           \
+        .name = "weights", .kind = CLI_FILE, .offset = offsetof(type, member.weights),          \
+        .argument = "FILE", .otherwise = "the one of the same name, else drawn at random",      \
+        .help = "caffemodel or safetensors, where the model is a prototxt or an architecture"   \
     }
 /* NOLINTEND(bugprone-macro-parentheses) */
 

@@ -106,6 +106,9 @@ static const rv_prototxt_rule scale[] = {
     INT("axis"),       INT("num_axes"),        BOOL("bias_term"),
     SKIPPED("filler"), SKIPPED("bias_filler"), END};
 
+static const rv_prototxt_rule elu[] = {FLOAT("alpha"), END};
+static const rv_prototxt_rule prelu[] = {SKIPPED("filler"), BOOL("channel_shared"), END};
+
 /* Layers of both generations: `layers` of V1 and `layer`. */
 static const rv_prototxt_rule layer[] = {
     TEXT("name"),
@@ -128,6 +131,8 @@ static const rv_prototxt_rule layer[] = {
     MESSAGE("dropout_param", dropout),
     MESSAGE("batch_norm_param", batch_norm),
     MESSAGE("scale_param", scale),
+    MESSAGE("elu_param", elu),
+    MESSAGE("prelu_param", prelu),
     SKIPPED("layer"),
     SKIPPED("blobs"),
     SKIPPED("param"),
@@ -145,7 +150,6 @@ static const rv_prototxt_rule layer[] = {
     SKIPPED("crop_param"),
     SKIPPED("data_param"),
     SKIPPED("dummy_data_param"),
-    SKIPPED("elu_param"),
     SKIPPED("embed_param"),
     SKIPPED("exp_param"),
     SKIPPED("flatten_param"),
@@ -159,7 +163,6 @@ static const rv_prototxt_rule layer[] = {
     SKIPPED("mvn_param"),
     SKIPPED("parameter_param"),
     SKIPPED("power_param"),
-    SKIPPED("prelu_param"),
     SKIPPED("python_param"),
     SKIPPED("recurrent_param"),
     SKIPPED("reduction_param"),

@@ -291,6 +291,33 @@ static void copy_values(float *out, const blob *b)
     }
 }
 
+rv_status rv_caffe_blob_read(float **out, int *rank, size_t dim[RV_NPY_MAX_RANK],
+                             const uint8_t *data, size_t size)
+{
+    blob b = {.message = rv_proto_file(data, size)};
+    size_t count = 1;
+    int first = 0;
+    *rank = 0;
+    RV_TRY(read_blob(&b));
+    while (first < b.rank - 1 && b.dim[first] == 1) {
+        first++;
+    }
+    for (int i = first; i < b.rank; i++) {
+        const bool fits = *rank < RV_NPY_MAX_RANK && rv_size_mul(&count, count, (size_t)b.dim[i]);
+        if (!fits) {
+            return rv_fail(RV_ERR_FORMAT, "a blob of %d dimensions; the file is damaged", b.rank);
+        }
+        dim[(*rank)++] = (size_t)b.dim[i];
+    }
+    if (b.rank == 0 || b.count == 0 || b.count != count) {
+        return rv_fail(RV_ERR_FORMAT, "%zu values where %zu should be; this is no blob of Caffe's",
+                       b.count, b.rank == 0 ? 0 : count);
+    }
+    RV_TRY(rv_alloc(out, count, sizeof **out, "a blob"));
+    copy_values(*out, &b);
+    return RV_OK;
+}
+
 /* The values where they lie; NULL where they are not floats in one piece. */
 static const uint8_t *floats_of(const blob *b)
 {

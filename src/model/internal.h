@@ -4,6 +4,7 @@
 #define RV_MODEL_INTERNAL_H
 
 #include "base/file.h"
+#include "base/npy.h"
 #include "model/model.h"
 #include "model/protobuf.h"
 #include "model/prototxt.h"
@@ -136,6 +137,15 @@ RV_NODISCARD rv_status rv_caffe_parse(rv_network **out, const char *text, size_t
                                       const char *file);
 /** Names of all fields of Caffe's messages that importing reads or passes over. */
 extern const rv_prototxt_rule rv_caffe_rules[];
+
+/** Mean of each channel over the pixels of a mean picture, in its order: Caffe's .binaryproto, or .npy of one number for
+ *  each channel or CxHxW. All three are the same where it has one channel.
+ *  @return RV_ERR_FORMAT, RV_ERR_SHAPE: neither 3 nor 1 channels */
+RV_NODISCARD rv_status rv_mean_file_read(float mean[3], const char *path);
+
+/** All values of a BlobProto, freed with free(), and its sizes without leading ones. */
+RV_NODISCARD rv_status rv_caffe_blob_read(float **out, int *rank, size_t dim[RV_NPY_MAX_RANK],
+                                          const uint8_t *data, size_t size);
 
 /** Weights of a caffemodel: an index of its blobs, which stay in the file. */
 typedef struct rv_caffe_weights rv_caffe_weights;

@@ -27,8 +27,18 @@ static const struct {
 
 enum { N_WAYS = sizeof table / sizeof table[0] };
 
+static bool is_mean_file(const char *name)
+{
+    const char *extension = rv_path_extension(name);
+    return strcmp(extension, ".binaryproto") == 0 || strcmp(extension, ".npy") == 0;
+}
+
 rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name)
 {
+    if (is_mean_file(name)) {
+        *out = rv_preprocessing_caffe;
+        return rv_mean_file_read(out->mean, name);
+    }
     const char *names[N_WAYS];
     for (size_t i = 0; i < N_WAYS; i++) {
         names[i] = table[i].name;
@@ -39,7 +49,7 @@ rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name)
     }
     return rv_fail(RV_ERR_USAGE,
                    "there is no preprocessing '%.40s'; the nearest is '%s' (bytes, caffe, signed, "
-                   "torch, unit, vgg)",
+                   "torch, unit, vgg, or a mean file, .binaryproto or .npy)",
                    name, names[rv_nearest(name, names, N_WAYS)]);
 }
 

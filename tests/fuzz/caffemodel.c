@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,6 +19,12 @@ static const char text[] = "input: 'data' input_dim: [1, 3, 4, 4]"
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     rv_caffe_weights *weights;
+    float *values = NULL;
+    int rank;
+    size_t dim[RV_NPY_MAX_RANK];
+    if (rv_caffe_blob_read(&values, &rank, dim, data, size) == RV_OK) {
+        free(values);
+    }
     if (rv_caffe_weights_parse(&weights, data, size, "fuzz") != RV_OK) {
         return 0;
     }

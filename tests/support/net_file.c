@@ -57,7 +57,7 @@ void rv_net_begin(rv_net *n, const char *name, int c, int h, int w)
 {
     static const int opsets[] = {12, 7, 17};
     n->text = open_memstream(&n->bytes, &n->n_bytes);
-    n->weights = (rv_wire){0};
+    n->weights = (rv_message){0};
     n->n_values = 0;
     make(n, "data", c, h, w);
     if (is_onnx(n)) {
@@ -148,9 +148,9 @@ static void put_node(rv_net *n, const char *op, const char *name, const char *in
 }
 
 /* The message of a layer with weights. */
-static rv_wire begin_weights(const rv_net *n, int type, const char *name)
+static rv_message begin_weights(const rv_net *n, int type, const char *name)
 {
-    rv_wire m = {0};
+    rv_message m = {0};
     if (n->format == RV_NET_CAFFE_V1) {
         rv_wire_text(&m, 4, name);
         rv_wire_number(&m, 5, (uint64_t)types[type].number);
@@ -161,15 +161,15 @@ static rv_wire begin_weights(const rv_net *n, int type, const char *name)
     return m;
 }
 
-static void end_weights(rv_net *n, rv_wire *layer)
+static void end_weights(rv_net *n, rv_message *layer)
 {
     rv_wire_message(&n->weights, n->format == RV_NET_CAFFE_V1 ? 2 : 100, layer);
 }
 
-static void put_blob(const rv_net *n, rv_wire *layer, const float *values, const int dim[4],
+static void put_blob(const rv_net *n, rv_message *layer, const float *values, const int dim[4],
                      int rank)
 {
-    rv_wire blob = {0}, shape = {0};
+    rv_message blob = {0}, shape = {0};
     size_t count = 1;
     const bool old = n->format == RV_NET_CAFFE_V1;
     for (int i = 0; i < rank; i++) {
@@ -189,7 +189,7 @@ static void put_blob(const rv_net *n, rv_wire *layer, const float *values, const
 }
 
 /* A tensor LAYER/WHAT, evenly spread; in Caffe times `factor`. */
-static void put_tensor(rv_net *n, rv_wire *layer, const char *name, const int dim[4], int rank,
+static void put_tensor(rv_net *n, rv_message *layer, const char *name, const int dim[4], int rank,
                        double centre, double half, float factor)
 {
     size_t count = 1;
@@ -220,7 +220,7 @@ static void put_tensor(rv_net *n, rv_wire *layer, const char *name, const int di
 static void put_weights(rv_net *n, int type, const char *name, const int dim[4], int rank,
                         bool bias, double gain)
 {
-    rv_wire layer = begin_weights(n, type, name);
+    rv_message layer = begin_weights(n, type, name);
     double fan_in = 1;
     gain = gain == 0 ? 1 : gain;
     for (int i = 1; i < rank; i++) {
@@ -397,7 +397,7 @@ void rv_net_norm(rv_net *n, const char *norm, const char *scale, const char *at,
 {
     static const float summed = 4; /* what Caffe divides its statistics by */
     rv_net_value *x = find(n, at);
-    rv_wire statistics = begin_weights(n, NORM, norm), factors = begin_weights(n, SCALE, scale);
+    rv_message statistics = begin_weights(n, NORM, norm), factors = begin_weights(n, SCALE, scale);
     const int dim[4] = {x->c}, one[4] = {1};
     put_tensor(n, &statistics, rv_net_name("%s/mean", norm), dim, 1, 0, 0.5 * spread, summed);
     put_tensor(n, &statistics, rv_net_name("%s/variance", norm), dim, 1, spread * spread,

@@ -39,7 +39,7 @@ typedef struct rv_net {
     FILE *text;      /**< of prototxt, or of onnx_text.h */
     char *bytes;
     size_t n_bytes;
-    rv_wire weights; /**< of a caffemodel */
+    rv_message weights; /**< of a caffemodel */
     rv_net_value values[RV_NET_MAX_VALUES];
     int n_values;
 } rv_net;

@@ -19,7 +19,7 @@ enum { ATTR_TYPE = 20, FLOAT = 1, INT, STRING, TENSOR, FLOATS = 6, INTS };
 
 typedef enum storage { RAW, PACKED, SINGLE } storage;
 
-static void put_value(rv_wire *m, const char *type, const char *word)
+static void put_value(rv_message *m, const char *type, const char *word)
 {
     if (strcmp(type, "float") == 0) {
         const float v = (float)strtod(word, NULL);
@@ -37,8 +37,8 @@ static void put_value(rv_wire *m, const char *type, const char *word)
 }
 
 /* Values in the field of their type: packed into one, or one by one. */
-static void put_typed(rv_wire *tensor, const char *type, const char *word, storage how,
-                      rv_wire *packed)
+static void put_typed(rv_message *tensor, const char *type, const char *word, storage how,
+                      rv_message *packed)
 {
     const bool whole = strcmp(type, "int64") == 0;
     const unsigned field = whole ? 7 : strcmp(type, "double") == 0 ? 10 : 4;
@@ -53,13 +53,13 @@ static void put_typed(rv_wire *tensor, const char *type, const char *word, stora
 }
 
 /* "float W 2 3 = 1 2 3", from its type on. */
-static rv_wire tensor_of(char **word, int n, storage how)
+static rv_message tensor_of(char **word, int n, storage how)
 {
     static const struct {
         const char *name;
         int number;
     } types[] = {{"float", 1}, {"int64", 7}, {"half", 10}, {"double", 11}, {"text", 8}};
-    rv_wire m = {0}, values = {0};
+    rv_message m = {0}, values = {0};
     size_t count = 1;
     int i = 2;
     for (; i < n && strcmp(word[i], "=") != 0; i++) {
@@ -101,9 +101,9 @@ static rv_wire tensor_of(char **word, int n, storage how)
     return m;
 }
 
-static rv_wire external_of(char **word, int n)
+static rv_message external_of(char **word, int n)
 {
-    rv_wire m = {0}, entry = {0};
+    rv_message m = {0}, entry = {0};
     int i = 2;
     for (; i < n && strcmp(word[i], "=") != 0; i++) {
         rv_wire_number(&m, 1, (uint64_t)strtoll(word[i], NULL, 10));
@@ -125,14 +125,14 @@ static rv_wire external_of(char **word, int n)
 
 typedef struct constants {
     char *name[MAX_CONSTANTS];
-    rv_wire tensor[MAX_CONSTANTS];
+    rv_message tensor[MAX_CONSTANTS];
     int n;
 } constants;
 
-static void put_list(rv_wire *attr, char *value)
+static void put_list(rv_message *attr, char *value)
 {
     const bool real = strchr(value, '.') != NULL;
-    rv_wire packed = {0};
+    rv_message packed = {0};
     for (char *item = strtok(value, ","); item != NULL; item = strtok(NULL, ",")) {
         if (real) {
             put_value(&packed, "float", item);
@@ -144,9 +144,9 @@ static void put_list(rv_wire *attr, char *value)
     rv_wire_number(attr, ATTR_TYPE, real ? FLOATS : INTS);
 }
 
-static rv_wire attribute_of(char *word, const constants *c)
+static rv_message attribute_of(char *word, const constants *c)
 {
-    rv_wire m = {0};
+    rv_message m = {0};
     char *value = strchr(word, '=');
     *value++ = '\0';
     rv_wire_text(&m, 1, word);
@@ -173,7 +173,7 @@ static rv_wire attribute_of(char *word, const constants *c)
     return m;
 }
 
-static void put_names(rv_wire *m, unsigned field, const char *names)
+static void put_names(rv_message *m, unsigned field, const char *names)
 {
     while (*names != '\0') {
         const size_t n = strcspn(names, ",");
@@ -182,9 +182,9 @@ static void put_names(rv_wire *m, unsigned field, const char *names)
     }
 }
 
-static rv_wire node_of(char **word, int n, const constants *c)
+static rv_message node_of(char **word, int n, const constants *c)
 {
-    rv_wire m = {0}, attribute;
+    rv_message m = {0}, attribute;
     char *op = strchr(word[0], ':');
     put_names(&m, 1, strcmp(word[2], "-") == 0 ? "" : word[2]);
     put_names(&m, 2, word[3]);
@@ -205,9 +205,9 @@ static rv_wire node_of(char **word, int n, const constants *c)
 
 /* --- the model ------------------------------------------------------------------------------- */
 
-static rv_wire info_of(char **word, int n)
+static rv_message info_of(char **word, int n)
 {
-    rv_wire m = {0}, type = {0}, tensor = {0}, shape = {0}, dim = {0};
+    rv_message m = {0}, type = {0}, tensor = {0}, shape = {0}, dim = {0};
     for (int i = 2; i < n; i++) {
         if (word[i][0] == '?') {
             rv_wire_text(&dim, 2, "open");
@@ -233,10 +233,10 @@ static int split(char **word, char *line)
     return n;
 }
 
-static void put_line(rv_wire *model, rv_wire *graph, constants *c, char *line)
+static void put_line(rv_message *model, rv_message *graph, constants *c, char *line)
 {
     char *word[MAX_WORDS];
-    rv_wire m = {0};
+    rv_message m = {0};
     const int n = split(word, line);
     if (n == 0) {
         return;
@@ -272,7 +272,7 @@ static void put_line(rv_wire *model, rv_wire *graph, constants *c, char *line)
 uint8_t *rv_test_onnx(size_t *size, const char *text)
 {
     char *lines = malloc(strlen(text) + 1);
-    rv_wire model = {0}, graph = {0};
+    rv_message model = {0}, graph = {0};
     constants c = {.n = 0};
     strcpy(lines, text);
     rv_wire_number(&model, 1, 8);

@@ -7,7 +7,7 @@
 
 enum { VARINT = 0, BYTES = 2, FIXED32 = 5 };
 
-void rv_wire_put(rv_wire *m, const void *data, size_t size)
+void rv_wire_put(rv_message *m, const void *data, size_t size)
 {
     if (m->size + size > m->capacity) {
         m->capacity = 2 * (m->size + size);
@@ -19,7 +19,7 @@ void rv_wire_put(rv_wire *m, const void *data, size_t size)
     m->size += size;
 }
 
-void rv_wire_varint(rv_wire *m, uint64_t value)
+void rv_wire_varint(rv_message *m, uint64_t value)
 {
     for (; value > 127; value >>= 7) {
         rv_wire_put(m, &(uint8_t){(uint8_t)(value | 128)}, 1);
@@ -27,32 +27,32 @@ void rv_wire_varint(rv_wire *m, uint64_t value)
     rv_wire_put(m, &(uint8_t){(uint8_t)value}, 1);
 }
 
-void rv_wire_number(rv_wire *m, unsigned field, uint64_t value)
+void rv_wire_number(rv_message *m, unsigned field, uint64_t value)
 {
     rv_wire_varint(m, field << 3 | VARINT);
     rv_wire_varint(m, value);
 }
 
-void rv_wire_bytes(rv_wire *m, unsigned field, const void *data, size_t size)
+void rv_wire_bytes(rv_message *m, unsigned field, const void *data, size_t size)
 {
     rv_wire_varint(m, field << 3 | BYTES);
     rv_wire_varint(m, size);
     rv_wire_put(m, data, size);
 }
 
-void rv_wire_text(rv_wire *m, unsigned field, const char *text)
+void rv_wire_text(rv_message *m, unsigned field, const char *text)
 {
     rv_wire_bytes(m, field, text, strlen(text));
 }
 
-void rv_wire_message(rv_wire *m, unsigned field, rv_wire *inner)
+void rv_wire_message(rv_message *m, unsigned field, rv_message *inner)
 {
     rv_wire_bytes(m, field, inner->data, inner->size);
     free(inner->data);
-    *inner = (rv_wire){0};
+    *inner = (rv_message){0};
 }
 
-void rv_wire_float(rv_wire *m, unsigned field, double value)
+void rv_wire_float(rv_message *m, unsigned field, double value)
 {
     const float f = (float)value;
     rv_wire_varint(m, field << 3 | FIXED32);

@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 /** A message as it grows; starts as all zeros, and ends with free(data). */
-typedef struct rv_wire {
+typedef struct rv_message {
     uint8_t *data;
     size_t size, capacity;
-} rv_wire;
+} rv_message;
 
-void rv_wire_put(rv_wire *m, const void *data, size_t size); /**< bytes as they are */
-void rv_wire_varint(rv_wire *m, uint64_t value);
+void rv_wire_put(rv_message *m, const void *data, size_t size); /**< bytes as they are */
+void rv_wire_varint(rv_message *m, uint64_t value);
 /** Fields with their numbers. */
-void rv_wire_number(rv_wire *m, unsigned field, uint64_t value);
-void rv_wire_float(rv_wire *m, unsigned field, double value);
-void rv_wire_bytes(rv_wire *m, unsigned field, const void *data, size_t size);
-void rv_wire_text(rv_wire *m, unsigned field, const char *text);
+void rv_wire_number(rv_message *m, unsigned field, uint64_t value);
+void rv_wire_float(rv_message *m, unsigned field, double value);
+void rv_wire_bytes(rv_message *m, unsigned field, const void *data, size_t size);
+void rv_wire_text(rv_message *m, unsigned field, const char *text);
 /** Puts a message inside another, and frees it. */
-void rv_wire_message(rv_wire *m, unsigned field, rv_wire *inner);
+void rv_wire_message(rv_message *m, unsigned field, rv_message *inner);
 
 #endif

@@ -140,11 +140,16 @@ Test(caffe, every_layer_type_becomes_an_operation)
         "layer { name: 'f' type: 'InnerProduct' bottom: 'x2' top: 'f' inner_product_param { "
         "num_output: 7 } }"
         "layer { name: 'p' type: 'Softmax' bottom: 'f' top: 'p' }"
+        "layer { name: 'sig' type: 'Sigmoid' bottom: 'f' top: 'sig' }"
+        "layer { name: 'tan' type: 'TanH' bottom: 'f' top: 'tan' }"
+        "layer { name: 'elu' type: 'ELU' bottom: 'f' top: 'elu' elu_param { alpha: 0.5 } }"
+        "layer { name: 'pre' type: 'PReLU' bottom: 'f' top: 'pre' prelu_param { filler { value: "
+        "0.1 } } }"
         "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'f' bottom: 'label' top: 'loss' }"
         "layer { name: 'accuracy' type: 'Accuracy' bottom: 'f' bottom: 'label' top: 'accuracy' }");
-    static const char *const ops[] = {"relu", "leaky_relu", "lrn",     "concat",
-                                      "add",  "batch_norm", "scale",   "dropout",
-                                      NULL,   "dense",      "softmax", "softmax"};
+    static const char *const ops[] = {
+        "relu", "leaky_relu", "lrn",     "concat",  "add",  "batch_norm", "scale", "dropout",
+        NULL,   "dense",      "softmax", "sigmoid", "tanh", "elu",        "prelu", "softmax"};
     cr_assert_eq(net->n_layers, sizeof ops / sizeof ops[0]);
     for (size_t i = 0; i < net->n_layers; i++) {
         cr_assert(ops[i] == NULL ? net->layers[i].op == NULL
@@ -160,7 +165,8 @@ Test(caffe, every_layer_type_becomes_an_operation)
     has(&net->layers[6], "bias", 1, 1, 0);
     cr_assert_eq(net->layers[8].outputs.n, 2);
     has(&net->layers[9], "num_output", 1, 7, 0);
-    cr_assert_eq(net->layers[11].inputs.n, 1, "without the label");
+    has(&net->layers[13], "alpha", 1, 0.5, 0);
+    cr_assert_eq(net->layers[15].inputs.n, 1, "without the label");
     rv_network_destroy(net);
 }
 
@@ -231,6 +237,30 @@ Test(caffe, what_it_cannot_run_is_named)
                   "WITHIN_CHANNEL } }",
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: layer 'x': Reverie does not run normalisation within channels");
+    refuses(INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
+                  "eltwise_param { operation: PROD } }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run element-wise layers other than SUM");
+    refuses(INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
+                  "eltwise_param { coeff: 1 coeff: -1 } }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run sums with coefficients other than 1");
+    refuses(INPUT "layer { name: 'x' type: 'Dropout' bottom: 'data' top: 'x' dropout_param { "
+                  "scale_train: false } }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run dropout that scales in use instead of "
+            "in training");
+    refuses(INPUT "layer { name: 'x' type: 'PReLU' bottom: 'data' top: 'x' prelu_param { "
+                  "channel_shared: true } }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run a slope that all channels share");
+    refuses(INPUT "layer { name: 'x' type: 'InnerProduct' bottom: 'data' top: 'x' "
+                  "inner_product_param { num_output: 2 transpose: true } }",
+            RV_ERR_UNSUPPORTED, "a.prototxt:2: layer 'x': Reverie does not run transposed weights");
+    refuses(INPUT "layer { name: 'x' type: 'Scale' bottom: 'data' top: 'x' scale_param { "
+                  "num_axes: 2 } }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run scaling over more than the channels");
     refuses(INPUT "layer { name: 'x' type: 'Concat' bottom: 'data' top: 'x' concat_param { axis: 2 "
                   "} }",
             RV_ERR_UNSUPPORTED,
