@@ -46,7 +46,8 @@ static inline int last_cover(int at, int stride, int outputs)
     return min(at / stride, outputs - 1);
 }
 
-/* The largest of some values, and the number of the place that it came from. A NaN wins, so that it shows in the end. */
+/* The largest of some values, and the number of the place that it came from. A NaN wins, so that it shows in the end.
+ * Filled through a pointer: of a struct that is returned, and inlined, oclgrind does not know what clang says. */
 typedef struct largest {
     floatV value;
     intV from;
@@ -60,62 +61,70 @@ static inline void take(largest *l, floatV v, int place)
 }
 
 /* Of a window that lies inside whole; rows and columns are known where this is built, so that no loop is left. */
-static inline largest largest_inside(__global const floatV *x, int width, int rows, int columns)
+static inline void largest_inside(largest *l, __global const floatV *x, int width, int rows,
+                                  int columns)
 {
-    largest l = {x[0], (intV)(0)};
+    l->value = x[0];
+    l->from = (intV)(0);
 #pragma unroll
     for (int i = 0; i < rows; i++) {
 #pragma unroll
         for (int j = 0; j < columns; j++) {
-            take(&l, x[i * width + j], i * columns + j);
+            take(l, x[i * width + j], i * columns + j);
         }
     }
-    return l;
 }
 
 /* The same without the place: the largest by one instruction a value, and a NaN apart. That is one of the values, not a
  * constant: where no lane takes a constant, processors may read it for nothing, slowly, from a page nothing else touched. */
-static inline largest largest_value_inside(__global const floatV *x, int width, int rows,
-                                           int columns)
+static inline void largest_value_inside(largest *l, __global const floatV *x, int width, int rows,
+                                        int columns)
 {
-    largest l = {x[0], (intV)(0)};
-    floatV last_nan = x[0];
+    floatV value = x[0], last_nan = x[0];
 #pragma unroll
     for (int i = 0; i < rows; i++) {
 #pragma unroll
         for (int j = 0; j < columns; j++) {
             const floatV v = x[i * width + j];
-            l.value = select(l.value, v, v > l.value);
+            value = select(value, v, v > value);
             last_nan = select(last_nan, v, v != v);
         }
     }
-    l.value = select(l.value, last_nan, last_nan != last_nan);
-    return l;
+    l->value = select(value, last_nan, last_nan != last_nan);
+    l->from = (intV)(0);
 }
 
 /* Of the part of a window from (top, left) on that lies inside. */
-static inline largest largest_of(__global const floatV *x, int top, int left, int4 size,
-                                 int4 window, int with_place)
+static inline void largest_of(largest *l, __global const floatV *x, int top, int left, int4 size,
+                              int4 window, int with_place)
 {
     const int bottom = min(top + window.s0, size.s0), right = min(left + window.s1, size.s1);
     const int is_inside =
         (top | left) >= 0 && top + window.s0 <= size.s0 && left + window.s1 <= size.s1;
     __global const floatV *first = x + top * size.s1 + left;
     if (is_inside && window.s0 == 2 && window.s1 == 2) {
-        return with_place ? largest_inside(first, size.s1, 2, 2)
-                          : largest_value_inside(first, size.s1, 2, 2);
+        if (with_place) {
+            largest_inside(l, first, size.s1, 2, 2);
+        } else {
+            largest_value_inside(l, first, size.s1, 2, 2);
+        }
+        return;
     }
     if (is_inside && window.s0 == 3 && window.s1 == 3) {
-        return with_place ? largest_inside(first, size.s1, 3, 3)
-                          : largest_value_inside(first, size.s1, 3, 3);
+        if (with_place) {
+            largest_inside(l, first, size.s1, 3, 3);
+        } else {
+            largest_value_inside(l, first, size.s1, 3, 3);
+        }
+        return;
     }
-    largest l = {(floatV)(-INFINITY), (intV)(0)};
+    l->value = (floatV)(-INFINITY);
+    l->from = (intV)(0);
     for (int i = max(top, 0); i < bottom; i++) {
         for (int j = max(left, 0); j < right; j++) {
-            take(&l, x[i * size.s1 + j], (i - top) * window.s1 + j - left);
+            take(l, x[i * size.s1 + j], (i - top) * window.s1 + j - left);
         }
     }
-    return l;
 }
 
 /* Asks for the pixels of a window farther on that are not in the one before it; x: where this window begins. */
@@ -139,7 +148,8 @@ __kernel void pool_max(__global floatV *y, __global indexV *index, __global cons
     const int top = o.row * window.s2 - pad.s0;
     x += o.plane * size.s0 * size.s1;
     for (int column = o.column; column < o.end; column++) {
-        const largest l = largest_of(x, top, column * window.s3 - pad.s1, size, window, index != 0);
+        largest l;
+        largest_of(&l, x, top, column * window.s3 - pad.s1, size, window, index != 0);
         const int at = (o.plane * size.s2 + o.row) * size.s3 + column;
         ask_ahead(x + top * size.s1 + column * window.s3, size.s1, window);
         rv_ahead_write(y + at);

@@ -74,8 +74,8 @@ static rv_status read_labels(rv_dataset *d, const rv_dataset_options *o)
     RV_TRY(allocate(d));
     for (size_t i = 0; i < d->n_items; i++) {
         for (const char *at = d->cells[i]; next_word(word, &at);) {
-            RV_TRY(word[0] != '\0' ? rv_dataset_find_class(d, &label, word, o) : RV_OK);
             if (word[0] != '\0') {
+                RV_TRY(rv_dataset_find_class(d, &label, word, o));
                 d->targets[i * d->n_classes + (size_t)label] = 1;
             }
         }

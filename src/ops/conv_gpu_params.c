@@ -54,10 +54,11 @@ static rv_status prepare_weight(rv_conv_params *p, rv_device *device)
     p->weight_parts = rv_divide_up(pixels, length);
     p->work = (rv_int4){{row, of_a_tap, across, length}};
     const double flops = 2.0 * pixels * o->target.s[1] * taps * o->source.s[1] / groups;
-    p->weight_grid = rv_grid_cut(rv_grid_groups((size_t)down, (size_t)(across * (plain ? 1 : taps)),
-                                                (size_t)groups * (size_t)p->weight_parts,
-                                                (size_t)rv_gpu_tile_items(t), 1, 1),
-                                 2, flops);
+    p->weight_grid =
+        rv_grid_cut(rv_grid_groups((size_t)down, (size_t)across * (plain ? 1 : (size_t)taps),
+                                   (size_t)groups * (size_t)p->weight_parts,
+                                   (size_t)rv_gpu_tile_items(t), 1, 1),
+                    2, flops);
     p->weight_floats = (size_t)p->weight_parts * (size_t)o->target.s[1] * (size_t)row;
     char tile[RV_GPU_TILE_DEFINES], defines[RV_GPU_TILE_DEFINES + 32];
     rv_gpu_tile_defines(tile, t);

@@ -34,12 +34,12 @@ typedef struct bench_table {
             {RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)}, 3 \
     }
 /* A batch of 8 through an odd window, the output as large as the input divided by the stride. */
-#define CONV_8(name, c, k, size, window, stride_)                              \
-    {                                                                          \
-        name, "conv", {4, {8, c, size, size}},                                 \
-            {RV_SET_INT("num_output", k), RV_SET_INT("kernel", window),        \
-             RV_SET_INT("pads", (window) / 2), RV_SET_INT("stride", stride_)}, \
-            4                                                                  \
+#define CONV_8(name, c, k, size, window, stride_)                               \
+    {                                                                           \
+        name, "conv", {4, {8, c, size, size}},                                  \
+            {RV_SET_INT("num_output", k), RV_SET_INT("kernel", window),         \
+             RV_SET_INT("pads", (window) >> 1), RV_SET_INT("stride", stride_)}, \
+            4                                                                   \
     }
 #define DENSE(name, batch, features, outputs)                                               \
     {                                                                                       \

@@ -305,7 +305,7 @@ rv_status rv_patch_terms_learn(rv_patch_bank *banks, const rv_patch_terms *p,
                                const rv_term_source *source, const rv_scale *scale, uint32_t seed)
 {
     learning l = {.banks = banks, .scale = scale, .seed = seed, .n_levels = p->n_levels};
-    const size_t n = (size_t)(p->n_levels * scale->n_styles);
+    const size_t n = (size_t)p->n_levels * (size_t)scale->n_styles;
     rv_status status = rv_alloc(&l.pictures, n, sizeof *l.pictures, "styles");
     for (int i = 0; i < scale->n_styles && status == RV_OK; i++) {
         status = read_pyramid(&l, p, source, i);
