@@ -34,6 +34,40 @@ int cli_visualize_output(char **out, const settings *s, const char *input, const
     return code;
 }
 
+int cli_visualize_beside(char **out, const settings *s, const char *input, const char *what,
+                         const char *extension, const cli_list *inputs)
+{
+    settings beside = *s;
+    char *folder = NULL;
+    if (s->output != NULL && !cli_visualize_to_folder(s)) {
+        const char *slash = strrchr(s->output, '/');
+        folder = cli_format("%.*s", slash != NULL ? (int)(slash - s->output + 1) : 2,
+                            slash != NULL ? s->output : "./");
+        if (folder == NULL) {
+            return cli_out_of_memory();
+        }
+        beside.output = folder;
+    }
+    const int code = cli_visualize_output(out, &beside, input, what, extension, inputs);
+    free(folder);
+    return code;
+}
+
+int cli_visualize_check(const settings *s, const char *what, const cli_list *inputs)
+{
+    int code = CLI_DONE;
+    if (inputs->n > 1 && s->output != NULL && !cli_visualize_to_folder(s)) {
+        return cli_usage("-o %s would hold the sheets of %zu pictures; name a folder", s->output,
+                         inputs->n);
+    }
+    for (size_t i = 0; i < inputs->n && code == CLI_DONE; i++) {
+        char *path = NULL;
+        code = cli_visualize_output(&path, s, inputs->items[i], what, ".png", inputs);
+        free(path);
+    }
+    return code;
+}
+
 /* --- training -------------------------------------------------------------------------------- */
 
 int cli_visualize_training(cli *c, const settings *s, const cli_list *words)
@@ -72,9 +106,10 @@ static const struct {
     const char *needs; /* NULL: nothing */
 } rows[] = {
     {cli_visualize_activations, "a picture: reverie visualize activations [MODEL] IMAGE..."},
+    {cli_visualize_heatmap, "a picture: reverie visualize heatmap [MODEL] IMAGE..."},
     {cli_visualize_training, "the folder of a run: reverie visualize training RUN"},
 };
-static const char *const actions[] = {"activations", "training", NULL};
+static const char *const actions[] = {"activations", "heatmap", "training", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
@@ -106,7 +141,8 @@ static const cli_option options[] = {
      .offset = offsetof(settings, layers),
      .argument = "L,...",
      .otherwise = "all that have maps",
-     .help = "layers to draw, by node or output names"},
+     .help = "layers to draw, by node or output names; heatmap: the one whose maps Grad-CAM "
+             "weights, else the last that has some"},
     {.name = "strongest",
      .kind = CLI_INT,
      .offset = offsetof(settings, strongest),
@@ -132,7 +168,78 @@ static const cli_option options[] = {
     {.name = "npy",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, npy),
-     .help = "activations: write the values of each layer as {stem}_{layer}.npy beside the sheet"},
+     .help = "write the values of each layer as {stem}_{layer}.npy, of each method of heatmap as "
+             "{stem}_{method}.npy, beside the sheet"},
+    {.name = "method",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, method),
+     .argument = "M,...",
+     .initial = "grad-cam",
+     .help =
+         "heatmap: grad-cam, grad-cam++, saliency, smoothgrad, integrated, guided, occlusion, or "
+         "all of these"},
+    {.name = "class",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, class_name),
+     .argument = "NAME",
+     .otherwise = "the likeliest, as many as --top says",
+     .help = "heatmap: the class to look for, by number, name or a part of it that no other has"},
+    {.name = "top",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, top),
+     .argument = "K",
+     .initial = "3",
+     .min = 1,
+     .max = 1000,
+     .help = "heatmap: how many of the likeliest classes to draw"},
+    {.name = "samples",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, samples),
+     .argument = "N",
+     .initial = "32",
+     .min = 1,
+     .max = 10000,
+     .help = "smoothgrad: pictures with noise"},
+    {.name = "noise",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, noise),
+     .argument = "X",
+     .initial = "0.15",
+     .min = 1e-6,
+     .max = 10,
+     .help = "smoothgrad: deviation of the noise, as a share of the picture's range"},
+    {.name = "steps",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, steps),
+     .argument = "N",
+     .otherwise = "64 to 1024: twice as many till the sum is right within 1 %",
+     .min = 1,
+     .max = 10000,
+     .help = "integrated: pictures on the way from black"},
+    {.name = "window",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, window),
+     .argument = "PIXELS",
+     .otherwise = "a sixth of the shorter side",
+     .min = 1,
+     .max = 10000,
+     .help = "occlusion: side of the grey square, in pixels of what the network takes"},
+    {.name = "stride",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, stride),
+     .argument = "PIXELS",
+     .otherwise = "a third of the square",
+     .min = 1,
+     .max = 10000,
+     .help = "occlusion: from one square to the next"},
+    {.name = "size",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, size),
+     .argument = "PIXELS",
+     .initial = "448",
+     .min = 32,
+     .max = 8192,
+     .help = "heatmap: longest side of a photo with its map"},
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),
 };
@@ -140,7 +247,7 @@ static const cli_option options[] = {
 const cli_command cli_visualize = {
     .name = "visualize",
     .summary = "draw pictures that explain a network",
-    .arguments = "activations [MODEL] IMAGE... | training RUN",
+    .arguments = "activations|heatmap [MODEL] IMAGE... | training RUN",
     .description =
         "`activations` runs a network over the middle of a picture and draws what the channels of "
         "its layers make of it: for each layer a grid of maps, dark where a channel is silent and "
@@ -149,6 +256,13 @@ const cli_command cli_visualize = {
         "alike. A .npy file is taken as the network's own input, as it is. MODEL is a file or a "
         "name that `reverie models list` shows; without one the network that comes with Reverie "
         "is used.\n\n"
+        "`heatmap` shows where a network sees the likeliest classes, or the one that --class "
+        "names: "
+        "the photo in grey, yellow where it speaks most for the class, names and probabilities "
+        "below. In a folder that -o names each photo with its map becomes a file of its own, too. "
+        "Grad-CAM and Grad-CAM++ weight the maps of a late layer; saliency, SmoothGrad, integrated "
+        "gradients and guided backpropagation look at single pixels; occlusion hides one part "
+        "after another.\n\n"
         "`training` draws the curves of a training, of one that is still at work as "
         "well: loss and share of right answers, on training and validation pictures, "
         "and the learning rate.",
@@ -156,6 +270,8 @@ const cli_command cli_visualize = {
                "reverie visualize activations squeezenet.caffemodel cat.jpg --layers "
                "conv1,fire5/concat -o cat.png\n"
                "reverie visualize activations vgg19.caffemodel cat.jpg -o maps/ --npy\n"
+               "reverie visualize heatmap squeezenet.caffemodel cat.jpg\n"
+               "reverie visualize heatmap cat.jpg --class tabby --method all -o maps/ --npy\n"
                "reverie visualize training run/\n"
                "reverie visualize training run/ -o curves.png",
     .actions = actions,

@@ -68,20 +68,10 @@ static int draw(const job *j, const char *input, const char *what, size_t first,
 /* The values themselves, beside the sheets. */
 static int write_values(const job *j, const char *input, size_t index)
 {
-    cli_visualize_settings s = *j->s;
-    char *path = NULL, *folder = NULL;
-    if (s.output != NULL && !cli_visualize_to_folder(&s)) {
-        const char *slash = strrchr(s.output, '/');
-        folder = cli_format("%.*s", slash != NULL ? (int)(slash - s.output + 1) : 2,
-                            slash != NULL ? s.output : "./");
-        if (folder == NULL) {
-            return cli_out_of_memory();
-        }
-        s.output = folder;
-    }
-    int code = cli_visualize_output(&path, &s, input, j->layers.items[index], ".npy", &j->inputs);
+    char *path = NULL;
+    int code = cli_visualize_beside(&path, j->s, input, j->layers.items[index], ".npy", &j->inputs);
     if (code == CLI_DONE) {
-        code = cli_status(rv_extract(j->features, index, path, s.overwrite));
+        code = cli_status(rv_extract(j->features, index, path, j->s->overwrite));
     }
     if (code == CLI_DONE) {
         json_array_append_new(j->outputs, json_pack("{s:o, s:o, s:o}", "file", cli_json_text(path),
@@ -89,7 +79,6 @@ static int write_values(const job *j, const char *input, size_t index)
                                                     cli_json_text(j->layers.items[index])));
     }
     free(path);
-    free(folder);
     return code;
 }
 
@@ -116,19 +105,8 @@ static int visualize(const job *j, const char *input)
 /* Fails before the work where the sheet of an input could not be written. */
 static int check_outputs(const job *j)
 {
-    int code = CLI_DONE;
-    if (j->inputs.n > 1 && j->s->output != NULL && !cli_visualize_to_folder(j->s)) {
-        return cli_usage("-o %s would hold the sheets of %zu pictures; name a folder", j->s->output,
-                         j->inputs.n);
-    }
-    for (size_t i = 0; i < j->inputs.n && code == CLI_DONE; i++) {
-        char *path = NULL;
-        const char *what =
-            cli_visualize_to_folder(j->s) || j->layers.n == 1 ? j->layers.items[0] : "activations";
-        code = cli_visualize_output(&path, j->s, j->inputs.items[i], what, ".png", &j->inputs);
-        free(path);
-    }
-    return code;
+    const bool one = cli_visualize_to_folder(j->s) || j->layers.n == 1;
+    return cli_visualize_check(j->s, one ? j->layers.items[0] : "activations", &j->inputs);
 }
 
 int cli_visualize_activations(cli *c, const cli_visualize_settings *s, const cli_list *words)

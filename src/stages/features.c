@@ -7,14 +7,10 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "graph/plan.h"
-#include "model/model.h"
-#include "stages/picture.h"
+#include "stages/network_picture.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* How much red, green and blue add to grey, as where training makes grey of colour. */
-static const float grey_weights[3] = {0.299f, 0.587f, 0.114f};
 
 /* A layer that was asked for. */
 typedef struct wanted {
@@ -153,34 +149,14 @@ static rv_status run(rv_features *f, rv_value fed, rv_shape shape, const float *
     return RV_OK;
 }
 
-/* Planes R, G, B to what the network takes: themselves, or one of grey in place of the first. */
-static void take_channels(rv_planar *picture, int channels)
-{
-    const size_t n = (size_t)picture->width * (size_t)picture->height;
-    for (size_t i = 0; channels == 1 && i < n; i++) {
-        float grey = 0;
-        for (size_t c = 0; c < 3; c++) {
-            grey += grey_weights[c] * picture->data[c * n + i];
-        }
-        picture->data[i] = grey;
-    }
-}
-
 rv_status rv_features_run_image(rv_features *features, const rv_image *image)
 {
-    const int channels = rv_model_channels(features->model);
-    const double share = rv_model_share(features->model);
-    const int width = rv_model_width(features->model), height = rv_model_height(features->model);
-    rv_part part = rv_picture_middle(image, width, height);
-    part.left += part.width * (1 - share) / 2;
-    part.top += part.height * (1 - share) / 2;
-    part.width *= share;
-    part.height *= share;
+    const rv_model *model = features->model;
     rv_planar picture;
-    RV_TRY(rv_picture_planes(&picture, NULL, features->device, image, &part, width, height));
-    take_channels(&picture, channels);
-    const rv_status status = run(features, features->graph.picture,
-                                 rv_shape_4(1, channels, height, width), picture.data);
+    RV_TRY(rv_network_picture(&picture, features->device, image, model));
+    const rv_shape shape =
+        rv_shape_4(1, rv_model_channels(model), rv_model_height(model), rv_model_width(model));
+    const rv_status status = run(features, features->graph.picture, shape, picture.data);
     rv_planar_release(&picture);
     return status;
 }

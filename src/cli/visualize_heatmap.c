@@ -1,0 +1,274 @@
+/* reverie visualize heatmap: where in pictures a network sees classes. */
+/* SPDX-License-Identifier: MIT */
+#include "base/signal.h"
+#include "cli/visualize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct job {
+    cli *c;
+    const cli_visualize_settings *s;
+    cli_list inputs; /* borrowed */
+    rv_heat_method methods[RV_HEAT_METHODS];
+    size_t n_methods;
+    int *classes; /* of the picture at hand */
+    size_t n_classes;
+    rv_heatmaps *heatmaps;
+    json_t *outputs, *images;
+} job;
+
+/* --- what to draw ---------------------------------------------------------------------------- */
+
+static int list_methods(job *j)
+{
+    cli_list names = {0};
+    if (strcmp(j->s->method, "all") == 0) {
+        for (int i = 0; i < RV_HEAT_METHODS; i++) {
+            j->methods[j->n_methods++] = (rv_heat_method)i;
+        }
+        return CLI_DONE;
+    }
+    int code = cli_list_split(&names, j->s->method);
+    for (size_t i = 0; i < names.n && code == CLI_DONE; i++) {
+        if (i == RV_HEAT_METHODS) {
+            code = cli_usage("--method names more than the %d there are", RV_HEAT_METHODS);
+            break;
+        }
+        code = cli_status(rv_heat_method_find(&j->methods[i], names.items[i]));
+        for (size_t k = 0; k < i && code == CLI_DONE; k++) {
+            code = j->methods[k] == j->methods[i]
+                       ? cli_usage("--method names %s twice", names.items[i])
+                       : code;
+        }
+        j->n_methods++;
+    }
+    if (code == CLI_DONE && names.n == 0) {
+        code = cli_usage("--method names no method");
+    }
+    cli_list_release(&names);
+    return code;
+}
+
+/* The class that was named, or the likeliest of the picture. */
+static int list_classes(job *j)
+{
+    if (j->s->class_name != NULL) {
+        j->n_classes = 1;
+        return cli_status(rv_heatmaps_find(j->classes, j->heatmaps, j->s->class_name));
+    }
+    rv_prediction *best = calloc((size_t)j->s->top, sizeof *best);
+    if (best == NULL) {
+        return cli_out_of_memory();
+    }
+    const int code =
+        cli_status(rv_heatmaps_best(best, &j->n_classes, j->heatmaps, (size_t)j->s->top));
+    for (size_t i = 0; i < j->n_classes; i++) {
+        j->classes[i] = best[i].index;
+    }
+    free(best);
+    return code;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static void note_output(const job *j, const char *path, const char *input, const char *method)
+{
+    json_t *output =
+        json_pack("{s:o, s:o}", "file", cli_json_text(path), "input", cli_json_text(input));
+    if (method != NULL) {
+        json_object_set_new(output, "method", json_string(method));
+    }
+    json_array_append_new(j->outputs, output);
+}
+
+/* Writes a picture where `make` has made one; frees it. */
+static int write_picture(const job *j, const char *path, rv_image *image, rv_status made)
+{
+    rv_image_write_options write = RV_IMAGE_WRITE_OPTIONS_INIT;
+    write.overwrite = j->s->overwrite;
+    int code = cli_status(made);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_image_write(image, path, &write));
+    }
+    rv_image_destroy(image);
+    return code;
+}
+
+static int write_sheet(const job *j, const char *input)
+{
+    rv_image *image = NULL;
+    char *path = NULL;
+    int code = cli_visualize_output(&path, j->s, input, "heatmap", ".png", &j->inputs);
+    if (code == CLI_DONE) {
+        const rv_status made = rv_heatmaps_sheet(&image, j->heatmaps);
+        code = write_picture(j, path, image, made);
+    }
+    if (code == CLI_DONE) {
+        note_output(j, path, input, NULL);
+        cli_note(j->c, "%s: %zu heat maps", path, rv_heatmaps_count(j->heatmaps));
+    }
+    free(path);
+    return code;
+}
+
+/* In a folder, map `index` over the photo as a file of its own. */
+static int write_overlay(const job *j, const char *input, size_t index)
+{
+    const rv_heat_map map = rv_heatmaps_map(j->heatmaps, index);
+    const char *method = rv_heat_method_name(map.method);
+    rv_image *image = NULL;
+    char *path = NULL, *what = cli_format("%s_%d", method, map.prediction.index);
+    int code = what != NULL ? CLI_DONE : cli_out_of_memory();
+    if (code == CLI_DONE) {
+        code = cli_visualize_output(&path, j->s, input, what, ".png", &j->inputs);
+    }
+    if (code == CLI_DONE) {
+        const rv_status made = rv_heatmaps_overlay(&image, j->heatmaps, index);
+        code = write_picture(j, path, image, made);
+    }
+    if (code == CLI_DONE) {
+        note_output(j, path, input, method);
+    }
+    free(what);
+    free(path);
+    return code;
+}
+
+static int write_values(const job *j, const char *input, rv_heat_method method)
+{
+    const char *name = rv_heat_method_name(method);
+    char *path = NULL;
+    int code = cli_visualize_beside(&path, j->s, input, name, ".npy", &j->inputs);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_heatmaps_write(j->heatmaps, method, path, j->s->overwrite));
+    }
+    if (code == CLI_DONE) {
+        note_output(j, path, input, name);
+    }
+    free(path);
+    return code;
+}
+
+/* --- one picture ----------------------------------------------------------------------------- */
+
+static json_t *describe_map(const rv_heat_map *map)
+{
+    double sum = 0, largest = 0;
+    for (int i = 0; i < map->width * map->height; i++) {
+        sum += (double)map->data[i];
+        largest = fmax(largest, (double)map->data[i]);
+    }
+    const rv_prediction *p = &map->prediction;
+    json_t *label = p->label != NULL ? cli_json_text(p->label) : json_null();
+    json_t *entry = json_pack("{s:s, s:i, s:o, s:o, s:i, s:i, s:o, s:o}", "method",
+                              rv_heat_method_name(map->method), "index", p->index, "label", label,
+                              "probability", cli_json_real((double)p->probability), "width",
+                              map->width, "height", map->height, "largest", cli_json_real(largest),
+                              "sum", cli_json_real(sum));
+    if (isfinite(map->difference)) {
+        json_object_set_new(entry, "difference", cli_json_real(map->difference));
+    }
+    return entry;
+}
+
+static void describe(const job *j, const char *input)
+{
+    json_t *maps = json_array();
+    const char *layer = rv_heatmaps_layer(j->heatmaps);
+    for (size_t i = 0; i < rv_heatmaps_count(j->heatmaps); i++) {
+        const rv_heat_map map = rv_heatmaps_map(j->heatmaps, i);
+        json_array_append_new(maps, describe_map(&map));
+    }
+    json_array_append_new(
+        j->images, json_pack("{s:o, s:o, s:o}", "file", cli_json_text(input), "layer",
+                             layer != NULL ? cli_json_text(layer) : json_null(), "maps", maps));
+}
+
+static int write_all(const job *j, const char *input)
+{
+    int code = write_sheet(j, input);
+    const size_t n = cli_visualize_to_folder(j->s) ? rv_heatmaps_count(j->heatmaps) : 0;
+    for (size_t i = 0; i < n && code == CLI_DONE; i++) {
+        code = write_overlay(j, input, i);
+    }
+    for (size_t i = 0; j->s->npy && i < j->n_methods && code == CLI_DONE; i++) {
+        code = write_values(j, input, j->methods[i]);
+    }
+    return code;
+}
+
+static int visualize(job *j, const char *input)
+{
+    const rv_image_read_options read = cli_read_options(j->c, &j->s->reading);
+    rv_image *image = NULL;
+    int code = rv_signal_caught() ? cli_status(RV_ERR_CANCELLED)
+                                  : cli_status(rv_image_read(&image, input, &read));
+    if (code == CLI_DONE) {
+        code = cli_status(rv_heatmaps_look(j->heatmaps, image));
+    }
+    if (code == CLI_DONE) {
+        code = list_classes(j);
+    }
+    for (size_t i = 0; i < j->n_methods && code == CLI_DONE; i++) {
+        code =
+            cli_status(rv_heatmaps_compute(j->heatmaps, j->methods[i], j->classes, j->n_classes));
+    }
+    if (code == CLI_DONE) {
+        describe(j, input);
+        code = write_all(j, input);
+    }
+    rv_image_destroy(image);
+    return code;
+}
+
+static int open_heatmaps(job *j, const rv_model *model)
+{
+    rv_heatmaps_options options = RV_HEATMAPS_OPTIONS_INIT;
+    options.layer = j->s->layers;
+    options.samples = j->s->samples;
+    options.noise = j->s->noise;
+    options.steps = j->s->steps;
+    options.window = j->s->window;
+    options.stride = j->s->stride;
+    options.size = j->s->size;
+    options.seed = (uint32_t)j->c->globals.seed;
+    options.events = &j->c->events;
+    return cli_status(rv_heatmaps_create(&j->heatmaps, model, j->c->device, &options));
+}
+
+int cli_visualize_heatmap(cli *c, const cli_visualize_settings *s, const cli_list *words)
+{
+    job j = {.c = c, .s = s, .outputs = json_array(), .images = json_array()};
+    rv_model *model = NULL;
+    size_t first;
+    const char *name = cli_model_of(words, &first);
+    int code = first < words->n ? list_methods(&j) : CLI_USAGE;
+    j.inputs = (cli_list){words->items + first, words->n - first};
+    j.classes = calloc((size_t)s->top, sizeof *j.classes);
+    if (code == CLI_DONE && j.classes == NULL) {
+        code = cli_out_of_memory();
+    }
+    if (code == CLI_DONE) {
+        code = cli_visualize_check(s, "heatmap", &j.inputs);
+    }
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    }
+    if (code == CLI_DONE) {
+        code = cli_open_device(c);
+    }
+    if (code == CLI_DONE) {
+        code = open_heatmaps(&j, model);
+    }
+    for (size_t i = 0; i < j.inputs.n && code == CLI_DONE; i++) {
+        code = visualize(&j, j.inputs.items[i]);
+    }
+    cli_json_set(c, "images", j.images);
+    cli_json_set(c, "outputs", j.outputs);
+    rv_heatmaps_destroy(j.heatmaps);
+    rv_model_close(model);
+    free(j.classes);
+    return code;
+}
