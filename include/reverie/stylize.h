@@ -171,7 +171,8 @@ RV_API RV_NODISCARD rv_status rv_stylizer_run(rv_image **out, rv_stylize_result 
                                               const char *state);
 
 /** A sheet to choose from: one photo in each style alone, a row for each, at several strengths, a column for each, with
- *  labels. It is small where options.size is; no state is kept, and output_size and preview are left out.
+ *  labels. It is small where options.size is; time_limit is that of all of it, no state is kept, and output_size and
+ *  preview are left out.
  *  Parameters and errors are those of rv_stylize(), and:
  *  @param[out] out       3 channels, 8 bits; also set, with the cells that are done, if there are any, where the call was
  *                        cancelled.

@@ -172,6 +172,7 @@ static rv_status start(sheet *s, const rv_stylize_options *options)
     s->events = (rv_events){s, on_log, on_progress, on_cancelled};
     s->options.events = &s->events;
     s->options.output_size = 0;
+    s->options.time_limit /= (double)s->n;
     s->options.save_every = 0;
     s->options.resume = false;
     s->options.preview = NULL;
