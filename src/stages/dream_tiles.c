@@ -26,7 +26,7 @@ static int split(int *inner, int side, int jitter, int largest)
 
 rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest)
 {
-    rv_tiles t = {width, height, 1, 1, width + jitter, height + jitter, 0, jitter, jitter};
+    rv_tiles t = {width, height, 1, 1, width + jitter, height + jitter, 0, 0, jitter, jitter};
     if ((double)t.width * t.height <= (double)largest * largest) {
         return t;
     }
@@ -34,9 +34,10 @@ rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest)
     t.rows = split(&t.height, height, jitter, largest);
     t.free_x = t.columns * t.width - width;
     t.free_y = t.rows * t.height - height;
-    t.margin = MARGIN;
-    t.width += 2 * MARGIN;
-    t.height += 2 * MARGIN;
+    t.margin_x = t.columns > 1 ? MARGIN : 0;
+    t.margin_y = t.rows > 1 ? MARGIN : 0;
+    t.width += 2 * t.margin_x;
+    t.height += 2 * t.margin_y;
     return t;
 }
 
@@ -78,10 +79,11 @@ static void take_tile(float *out, const rv_tiles *t, const rv_planar *picture, i
 static void give_tile(rv_planar *gradient, const rv_tiles *t, const float *tile, int left, int top,
                       float factor)
 {
-    const int width = gradient->width, height = gradient->height, m = t->margin;
-    const int x0 = left + m > 0 ? left + m : 0, y0 = top + m > 0 ? top + m : 0;
-    const int x1 = left + t->width - m < width ? left + t->width - m : width;
-    const int y1 = top + t->height - m < height ? top + t->height - m : height;
+    const int width = gradient->width, height = gradient->height;
+    const int mx = t->margin_x, my = t->margin_y;
+    const int x0 = left + mx > 0 ? left + mx : 0, y0 = top + my > 0 ? top + my : 0;
+    const int x1 = left + t->width - mx < width ? left + t->width - mx : width;
+    const int y1 = top + t->height - my < height ? top + t->height - my : height;
     for (int c = 0; c < 3; c++) {
         for (int y = y0; y < y1; y++) {
             const float *from =
@@ -107,7 +109,7 @@ rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *
                             rv_value input, const rv_planar *picture, int shift_x, int shift_y)
 {
     const int n = t->columns * t->rows;
-    const int step_x = t->width - 2 * t->margin, step_y = t->height - 2 * t->margin;
+    const int step_x = t->width - 2 * t->margin_x, step_y = t->height - 2 * t->margin_y;
     const float factor =
         (float)((double)t->width * t->height / ((double)picture->width * picture->height));
     float *tile;
@@ -116,8 +118,8 @@ rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *
     rv_status status = RV_OK;
     for (int i = 0; i < n && status == RV_OK; i++) {
         double part = 0;
-        const int left = i % t->columns * step_x - shift_x - t->margin;
-        const int top = i / t->columns * step_y - shift_y - t->margin;
+        const int left = i % t->columns * step_x - shift_x - t->margin_x;
+        const int top = i / t->columns * step_y - shift_y - t->margin_y;
         const rv_part share = share_of(t, left, top);
         take_tile(tile, t, picture, left, top);
         status = rv_maximizer_place(maximizer, &share);

@@ -5,12 +5,12 @@
 
 #include "stages/maximize.h"
 
-/** How tiles lie over a picture: columns times rows of width x height, of which `margin` pixels at each edge are only
- *  seen, where there is more than one; what lies outside the picture is its mirror. */
+/** How tiles lie over a picture: columns times rows of width x height, of which margins at each edge are only seen,
+ *  where there is more than one; what lies outside the picture is its mirror. */
 typedef struct rv_tiles {
     int picture_width, picture_height;
     int columns, rows;
-    int width, height, margin;
+    int width, height, margin_x, margin_y;
     int free_x, free_y; /**< pixels by which all of them may be shifted to the left and up */
 } rv_tiles;
 

@@ -136,14 +136,20 @@ static rv_status halve(level *to, const level *from)
     return RV_OK;
 }
 
+/* Index of a coarse value, where that lies one beyond an edge of the n fine ones: that of its mirror. */
+static int beyond(int i, int n)
+{
+    return mirrored(2 * i, n) / 2;
+}
+
 /* to += sign * from, at twice its size: the transpose of halving, times four. */
 static void add_doubled(level *to, const level *from, float *row, float sign)
 {
     const size_t half = (size_t)from->width;
     for (int y = 0; y < to->height; y++) {
         const float *at = from->data + (size_t)(y / 2) * half;
-        const float *next = from->data + (size_t)mirrored(y / 2 + 1, from->height) * half;
-        const float *last = from->data + (size_t)mirrored(y / 2 - 1, from->height) * half;
+        const float *next = from->data + (size_t)beyond(y / 2 + 1, to->height) * half;
+        const float *last = from->data + (size_t)beyond(y / 2 - 1, to->height) * half;
         for (size_t x = 0; x < half; x++) {
             row[x] = sign * (y % 2 == 0 ? 0.125f * (last[x] + next[x]) + 0.75f * at[x]
                                         : 0.5f * (at[x] + next[x]));
@@ -151,10 +157,9 @@ static void add_doubled(level *to, const level *from, float *row, float sign)
         float *out = to->data + (size_t)y * (size_t)to->width;
         for (int x = 0; x < to->width; x++) {
             const int i = x / 2;
-            const float right = row[mirrored(i + 1, from->width)];
-            out[x] += x % 2 == 0
-                          ? 0.125f * (row[mirrored(i - 1, from->width)] + right) + 0.75f * row[i]
-                          : 0.5f * (row[i] + right);
+            const float right = row[beyond(i + 1, to->width)];
+            out[x] += x % 2 == 0 ? 0.125f * (row[beyond(i - 1, to->width)] + right) + 0.75f * row[i]
+                                 : 0.5f * (row[i] + right);
         }
     }
 }
