@@ -199,18 +199,22 @@ static int write_all(const job *j, const char *input)
     return code;
 }
 
-static int visualize(job *j, const char *input)
+static rv_status look(const job *j, const char *input)
 {
     const rv_image_read_options read = cli_read_options(j->c, &j->s->reading);
     rv_image *image = NULL;
-    int code = rv_signal_caught() ? cli_status(RV_ERR_CANCELLED)
-                                  : cli_status(rv_image_read(&image, input, &read));
-    if (code == CLI_DONE) {
-        code = cli_status(rv_heatmaps_look(j->heatmaps, image));
+    rv_status status = rv_signal_caught() ? RV_ERR_CANCELLED : rv_image_read(&image, input, &read);
+    if (status == RV_OK) {
+        status = rv_heatmaps_look(j->heatmaps, image);
     }
-    if (code == CLI_DONE) {
-        code = list_classes(j);
-    }
+    rv_image_destroy(image);
+    return status;
+}
+
+/* The maps of the picture that was looked at. */
+static int draw(job *j, const char *input)
+{
+    int code = list_classes(j);
     for (size_t i = 0; i < j->n_methods && code == CLI_DONE; i++) {
         code =
             cli_status(rv_heatmaps_compute(j->heatmaps, j->methods[i], j->classes, j->n_classes));
@@ -219,8 +223,30 @@ static int visualize(job *j, const char *input)
         describe(j, input);
         code = write_all(j, input);
     }
-    rv_image_destroy(image);
     return code;
+}
+
+/* A picture that cannot be read keeps none of the others from being drawn. */
+static int draw_all(job *j)
+{
+    cli_files files = {.n = j->inputs.n, .failed = json_array()};
+    j->outputs = json_array();
+    j->images = json_array();
+    int code = CLI_DONE;
+    for (size_t i = 0; i < files.n && code == CLI_DONE && files.code != CLI_INTERRUPTED; i++) {
+        const rv_status status = look(j, j->inputs.items[i]);
+        cli_files_count(&files, j->inputs.items[i], status);
+        if (status == RV_OK && files.code != CLI_INTERRUPTED) {
+            code = draw(j, j->inputs.items[i]);
+        }
+    }
+    cli_json_set(j->c, "images", j->images);
+    cli_json_set(j->c, "outputs", j->outputs);
+    if (code != CLI_DONE) {
+        cli_json_set(j->c, "failed", files.failed);
+        return code;
+    }
+    return cli_files_end(j->c, &files);
 }
 
 static int open_heatmaps(job *j, const rv_model *model)
@@ -240,7 +266,7 @@ static int open_heatmaps(job *j, const rv_model *model)
 
 int cli_visualize_heatmap(cli *c, const cli_visualize_settings *s, const cli_list *words)
 {
-    job j = {.c = c, .s = s, .outputs = json_array(), .images = json_array()};
+    job j = {.c = c, .s = s};
     rv_model *model = NULL;
     size_t first;
     const char *name = cli_model_of(words, &first);
@@ -262,11 +288,9 @@ int cli_visualize_heatmap(cli *c, const cli_visualize_settings *s, const cli_lis
     if (code == CLI_DONE) {
         code = open_heatmaps(&j, model);
     }
-    for (size_t i = 0; i < j.inputs.n && code == CLI_DONE; i++) {
-        code = visualize(&j, j.inputs.items[i]);
+    if (code == CLI_DONE) {
+        code = draw_all(&j);
     }
-    cli_json_set(c, "images", j.images);
-    cli_json_set(c, "outputs", j.outputs);
     rv_heatmaps_destroy(j.heatmaps);
     rv_model_close(model);
     free(j.classes);

@@ -43,3 +43,59 @@ is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
     fails 1 "nosuch.png" -q visualize activations tiny.prototxt nosuch.png
     [ ! -e nosuch_activations.png ]
 }
+
+# Names for the ten classes of the small network.
+classes() { printf '%s\n' "tabby cat" "tiger cat" dog fox cup car boat tree sky "house cat" >labels.txt; }
+
+@test "visualize heatmap draws the likeliest classes on a sheet, or each in a folder with values" {
+    classes
+    works visualize heatmap tiny.prototxt photo.png
+    is_png photo_heatmap.png
+    [[ $stderr == *"random weights"* && $stderr == *"photo_heatmap.png: 3 heat maps"* ]]
+    fails 2 "'photo_heatmap.png' exists" -q visualize heatmap tiny.prototxt photo.png
+    cp photo_heatmap.png first.png
+    works -q visualize heatmap tiny.prototxt photo.png --overwrite
+    cmp first.png photo_heatmap.png
+    mkdir maps
+    works -q visualize heatmap tiny.prototxt photo.png -o maps --npy --json --class "tiger cat" \
+        --method grad-cam,smoothgrad --samples 3
+    [ "$(ls maps | tr '\n' ' ')" = "photo_grad-cam.npy photo_grad-cam_1.png photo_heatmap.png photo_smoothgrad.npy photo_smoothgrad_1.png " ]
+    [[ $output == *'"label": "tiger cat"'* || $output == *'"label":"tiger cat"'* ]]
+    [[ $output == *'"layer": "relu2"'* || $output == *'"layer":"relu2"'* ]]
+    # float32 of one class at the size that the network takes, behind a header of 128 bytes
+    [ "$(stat -c %s maps/photo_smoothgrad.npy)" -eq $((128 + 4 * 32 * 32)) ]
+    works -q visualize heatmap tiny.prototxt photo.png --method all --top 2 --steps 4 --samples 2 -o all.png
+    is_png all.png
+}
+
+@test "visualize heatmap goes on behind a picture that cannot be read" {
+    make png other.png 33 44
+    fails_some() {
+        run --separate-stderr "$REVERIE" -q visualize heatmap tiny.prototxt photo.png nosuch.png other.png
+        ! no_device || needs_device
+        [ "$status" -eq 1 ]
+        [[ $stderr == *nosuch.png* && $stderr == *"1 of 3 files failed"* ]]
+    }
+    fails_some
+    is_png photo_heatmap.png
+    is_png other_heatmap.png
+}
+
+@test "visualize heatmap says what is wrong with what it is given" {
+    classes
+    fails 2 "visualize heatmap needs a picture" visualize heatmap
+    fails 2 "there is no method 'cam'" visualize heatmap tiny.prototxt photo.png --method cam
+    fails 2 "names saliency twice" visualize heatmap tiny.prototxt photo.png --method saliency,saliency
+    fails 2 "'cat' may be any of" -q visualize heatmap tiny.prototxt photo.png --class cat
+    fails 1 "has no class 'fix'; the nearest" -q visualize heatmap tiny.prototxt photo.png --class fix
+    fails 1 "there is no class 10" -q visualize heatmap tiny.prototxt photo.png --class 10
+    fails 1 "there is no layer 'relu9' in tiny; the nearest is 'relu1'" \
+        -q visualize heatmap tiny.prototxt photo.png --layers relu9
+    fails 2 "'mean' has no maps" -q visualize heatmap tiny.prototxt photo.png --layers mean
+    fails 2 "a window of 33 pixels is larger" \
+        -q visualize heatmap tiny.prototxt photo.png --method occlusion --window 33
+    dots_graph dots.prototxt
+    make dots dots.caffemodel 3 0 0 128 63
+    fails 1 "dots gives no class scores" -q visualize heatmap dots.caffemodel photo.png
+    [ ! -e photo_heatmap.png ]
+}
