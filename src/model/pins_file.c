@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(RV_PIN_MAX_URLS == 8, "a message says so");
+
 enum { LARGEST_FILE = 1 << 24, HASH_DIGITS = RV_SHA256_TEXT - 1 };
 
 /* Where a line is, for messages. */
@@ -80,6 +82,9 @@ static rv_status parse_line(rv_pin *pin, const char **urls, char *line, const pl
             (strncmp(urls[i], "http://", 7) != 0 && strncmp(urls[i], "https://", 8) != 0)) {
             return fail_line(at, "a URL does not begin with http:// or https://");
         }
+    }
+    if (line[0] != '\0') {
+        return fail_line(at, "more than 8 URLs");
     }
     return take_file_name(pin, urls[0], at);
 }

@@ -164,6 +164,25 @@ rv_status rv_shelf_write(const char *name, const rv_shelf_item *item)
     return status;
 }
 
+void rv_shelf_clear(const char *name)
+{
+    char *folder = NULL, *labels = NULL, *graph = NULL;
+    rv_status status = rv_shelf_folder(&folder, name);
+    if (status == RV_OK) {
+        status = rv_format(&labels, "%s/labels.txt", folder);
+    }
+    if (status == RV_OK) {
+        status = rv_format(&graph, "%s/%s.prototxt", folder, name);
+    }
+    if (status == RV_OK) { /* where they are */
+        (void)remove(labels);
+        (void)remove(graph);
+    }
+    free(folder);
+    free(labels);
+    free(graph);
+}
+
 void rv_shelf_release(rv_shelf_item *item)
 {
     free(item->file);

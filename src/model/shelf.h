@@ -27,6 +27,8 @@ RV_NODISCARD rv_status rv_shelf_folder(char **out, const char *name);
 RV_NODISCARD rv_status rv_shelf_read(rv_shelf_item *out, const char *name);
 /** Makes model.json, which makes the model be there. The file that it had before goes, where that is in its folder. */
 RV_NODISCARD rv_status rv_shelf_write(const char *name, const rv_shelf_item *item);
+/** Removes graph and names of classes beside a model's file: another model takes its place. */
+void rv_shelf_clear(const char *name);
 void rv_shelf_release(rv_shelf_item *item);
 
 #endif

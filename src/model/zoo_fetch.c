@@ -239,8 +239,10 @@ static bool is_whole(const char *path, const rv_pin *pin, const rv_fetch_options
            rv_zoo_hash(hash, path, pin->name, o->events) == RV_OK && strcmp(hash, pin->sha256) == 0;
 }
 
-/* Fetches and stores; a folder that would stay empty goes again. */
-static rv_status fetch_pin(rv_shelf_item *item, const rv_pin *pin, const rv_fetch_options *o)
+/* Fetches and stores; a folder that would stay empty goes again.
+ * @param replaces  another model of that name, with what belonged to it. */
+static rv_status fetch_pin(rv_shelf_item *item, const rv_pin *pin, bool replaces,
+                           const rv_fetch_options *o)
 {
     char *folder;
     RV_TRY(rv_shelf_folder(&folder, pin->name));
@@ -254,6 +256,9 @@ static rv_status fetch_pin(rv_shelf_item *item, const rv_pin *pin, const rv_fetc
     if (status != RV_OK) {
         (void)remove(folder);
     } else {
+        if (replaces) {
+            rv_shelf_clear(pin->name);
+        }
         status = store(pin, item, o);
     }
     free(folder);
@@ -287,6 +292,7 @@ static bool stays(rv_status *out, const rv_shelf_item *item, const rv_pin *pin,
 static rv_status fetch_unless_there(rv_shelf_item *item, const rv_pin *pin,
                                     const rv_fetch_options *o)
 {
+    bool replaces = false;
     if (rv_shelf_read(item, pin->name) == RV_OK) {
         rv_status status;
         if (stays(&status, item, pin, o)) {
@@ -295,9 +301,10 @@ static rv_status fetch_unless_there(rv_shelf_item *item, const rv_pin *pin,
         if (!o->overwrite && rv_path_exists(item->file)) {
             return store(pin, item, o); /* converted from what is there */
         }
+        replaces = item->sha256 == NULL || strcmp(item->sha256, pin->sha256) != 0;
         rv_shelf_release(item);
     }
-    return fetch_pin(item, pin, o);
+    return fetch_pin(item, pin, replaces, o);
 }
 
 rv_status rv_zoo_fetch(char **out, const char *name, const rv_fetch_options *options)

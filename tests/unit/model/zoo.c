@@ -300,13 +300,18 @@ Test(zoo, what_was_added_by_that_name_is_kept)
     RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
     add.name = "tiny";
     add.overwrite = true;
+    rv_test_write(in("tiny/labels.txt"), "1\n2\n", 4);
     RV_ASSERT_OK(rv_zoo_add(NULL, in("tiny/tiny.safetensors"), &add));
     RV_ASSERT_FAILS(rv_zoo_fetch(NULL, "tiny", &f.options), RV_ERR_USAGE, "which was added");
     f.options.convert = NULL;
     f.options.overwrite = true;
     RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
+    check_there(); /* and nothing else: the classes were the other's */
+    /* Fetched again, it keeps those that it was given since. */
+    rv_test_write(in("tiny/labels.txt"), "1\n2\n", 4);
+    RV_ASSERT_OK(rv_zoo_fetch(NULL, "tiny", &f.options));
     rv_test_serve_end();
-    check_there(); /* and nothing else */
+    cr_assert(rv_path_exists(in("tiny/labels.txt")));
 }
 
 Test(zoo, an_architecture_stays_within_reach_behind_a_model_of_its_name)
@@ -357,10 +362,12 @@ Test(zoo, a_list_of_pins_is_held_to_its_form)
         rv_test_write(f.pins, cases[i].text, strlen(cases[i].text));
         RV_ASSERT_FAILS(rv_zoo_fetch(NULL, "tiny", &f.options), RV_ERR_FORMAT, cases[i].words);
     }
+#define THREE "\thttp://h/f\thttp://h/f\thttp://h/f"
     static const char *const tails[] = {"many\thttp://h/f", "5\tftp://h/f", "5\thttp://h/..",
-                                        "5\thttp://h/f?x=1"};
+                                        "5\thttp://h/f?x=1", "5" THREE THREE THREE};
     static const char *const words[] = {"the number of bytes is none", "http:// or https://",
-                                        "plain name of a file", "plain name of a file"};
+                                        "plain name of a file", "plain name of a file",
+                                        "more than 8 URLs"};
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
         const int n = snprintf(text, sizeof text, "tiny\t%s\t%s\n", f.hash, tails[i]);
         rv_test_write(f.pins, text, (size_t)n);
