@@ -174,11 +174,12 @@ void rv_network_replace_pooling(rv_network *network, rv_pooling pooling)
     }
 }
 
-/* Adds where in the network's file a layer stands. */
+/* Adds where in the network's file a layer stands; an attribute that cannot be is the file's mistake, not the user's. */
 static rv_status fail_in(const rv_network *network, const rv_layer *layer, rv_status status)
 {
     return network->file == NULL ? status
-                                 : rv_fail_context(status, "%s:%d", network->file, layer->line);
+                                 : rv_fail_context(status == RV_ERR_USAGE ? RV_ERR_FORMAT : status,
+                                                   "%s:%d", network->file, layer->line);
 }
 
 int rv_network_writer(const rv_network *network, size_t n, const char *name)

@@ -128,6 +128,12 @@ static rv_status check_entries(rv_safetensors *f, extent *extents)
             RV_TRY(check_metadata(f, entry));
             continue;
         }
+        const char *type = json_string_value(json_object_get(entry, "dtype"));
+        if (type != NULL && value_bytes(type) == 0) {
+            return rv_fail(RV_ERR_FORMAT,
+                           "%s: tensor '%.100s' holds %.20s, a type that Reverie does not know",
+                           f->name, key, type);
+        }
         if (!locate(f, entry, &start, &bytes)) {
             return rv_fail(RV_ERR_FORMAT, "%s: tensor '%.100s' does not lie in the file as said",
                            f->name, key);

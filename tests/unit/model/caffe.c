@@ -275,6 +275,47 @@ Test(caffe, what_it_cannot_run_is_named)
             "upgrade_net_proto_text");
 }
 
+/* A network that reads well, and cannot be. */
+static void cannot_be_built(const char *text, rv_status expected, const char *message)
+{
+    rv_model_graph graph;
+    rv_network *network = parse(text);
+    cr_assert_eq(rv_network_build(&graph, network, NULL, 0), expected, "%s", rv_error_message());
+    cr_assert_str_eq(rv_error_message(), message);
+    rv_network_destroy(network);
+}
+
+#define RELU(name, from, to) \
+    "layer { name: '" name "' type: 'ReLU' bottom: '" from "' top: '" to "' }\n"
+#define CONV(fields)                                                                            \
+    "layer { name: 'c' type: 'Convolution' bottom: 'data' top: 'c' convolution_param { " fields \
+    " } }"
+
+Test(caffe, graphs_that_do_not_hang_together_are_refused)
+{
+    cannot_be_built(INPUT RELU("a", "data", "a") RELU("a", "a", "b"), RV_ERR_FORMAT,
+                    "a.prototxt:3: the name 'a' stands for two layers");
+    cannot_be_built(INPUT RELU("a", "b", "a") RELU("b", "a", "b"), RV_ERR_FORMAT,
+                    "a.prototxt:2: layer 'a' reads 'b', which no layer before it writes");
+    cannot_be_built(INPUT RELU("a", "dota", "a"), RV_ERR_FORMAT,
+                    "a.prototxt:2: layer 'a' reads 'dota', which no layer before it writes");
+    cannot_be_built(INPUT CONV("num_output: 2147483647 kernel_size: 3"), RV_ERR_FORMAT,
+                    "a.prototxt:2: 'c': num_output is 2.14748e+09, outside 1 to 65536");
+    cannot_be_built(INPUT CONV("num_output: 65536 kernel_size: 1024 pad: 1024"), RV_ERR_SHAPE,
+                    "a.prototxt:2: 'c': a tensor of 65536x3x1024x1024 is too large; use a smaller "
+                    "size or batch");
+    cannot_be_built(INPUT CONV("num_output: 4 kernel_size: 3 stride: 0"), RV_ERR_FORMAT,
+                    "a.prototxt:2: 'c': stride is 0, outside 1 to 1024");
+    cannot_be_built(INPUT CONV("num_output: 4 kernel_size: 1 group: 2"), RV_ERR_SHAPE,
+                    "a.prototxt:2: 'c': 3 channels to 4 do not divide into 2 groups");
+    cannot_be_built(INPUT CONV("num_output: 4 kernel_size: 9"), RV_ERR_SHAPE,
+                    "a.prototxt:2: 'c': a window of 9 columns does not fit into 8 padded ones: the "
+                    "picture is too small here");
+    cannot_be_built(INPUT
+                    "layer { name: 's' type: 'Scale' bottom: 'data' bottom: 'data' top: 's' }",
+                    RV_ERR_SHAPE, "a.prototxt:2: 's': scale takes 1 input, not 2");
+}
+
 Test(caffe, what_is_missing_is_named)
 {
     refuses(INPUT "layer { name: 'x' type: 'Convolution' bottom: 'data' top: 'x' convolution_param "

@@ -2,9 +2,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/internal.h"
 
+#include "support/scratch.h"
+
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A message being written; short enough that every length is one byte. */
 typedef struct message {
@@ -174,6 +178,47 @@ static void refuses(const message *net, rv_status expected, const char *words)
     cr_assert(strstr(rv_error_message(), "a.caffemodel") != NULL, "%s", rv_error_message());
     cr_assert(strstr(rv_error_message(), words) != NULL, "%s", rv_error_message());
     rv_graph_destroy(g.graph);
+}
+
+/* What every length in it says holds, or the file is refused with its name. */
+Test(caffe_weights, a_file_that_is_cut_off_anywhere_is_refused)
+{
+    const message blobs[2] = {blob_of(SHAPE, (const uint8_t[]){2, 3, 1, 1}, weight, 6),
+                              blob_of(SHAPE, (const uint8_t[]){1, 1, 1, 2}, bias, 2)};
+    for (int old = 0; old < 2; old++) {
+        message net = {.size = 0};
+        put_layer(&net, old == 1, blobs, 2);
+        for (size_t n = 0; n < net.size; n++) {
+            rv_caffe_weights *weights;
+            cr_assert_eq(rv_caffe_weights_parse(&weights, net.data, n, "cut.caffemodel"),
+                         RV_ERR_FORMAT, "%zu bytes of %zu", n, net.size);
+            cr_assert_null(weights);
+            cr_assert_not_null(strstr(rv_error_message(), "cut.caffemodel"));
+        }
+    }
+}
+
+Test(caffe_weights, a_value_that_is_no_number_is_named)
+{
+    const float values[6] = {1, 2, 3, INFINITY, 5, 6};
+    const message blobs[2] = {blob_of(SHAPE, (const uint8_t[]){2, 3, 1, 1}, values, 6),
+                              blob_of(SHAPE, (const uint8_t[]){1, 1, 1, 2}, bias, 2)};
+    message net = {.size = 0};
+    put_layer(&net, false, blobs, 2);
+    refuses(&net, RV_ERR_FORMAT, "'c': value 3 of weight is infinite");
+}
+
+/* As many bytes as protobuf can number: a file with a hole. */
+Test(caffe_weights, files_beyond_2_gigabytes_are_refused)
+{
+    rv_caffe_weights *weights;
+    const char *path = rv_test_path("large.caffemodel");
+    rv_test_write(path, "", 0);
+    if (truncate(path, (off_t)1 << 31) != 0) {
+        cr_skip_test("no file of 2 GB can be made here");
+    }
+    cr_assert_eq(rv_caffe_weights_open(&weights, path), RV_ERR_MEMORY);
+    cr_assert_not_null(strstr(rv_error_message(), "more than the limit of 2147483647"));
 }
 
 Test(caffe_weights, what_does_not_fit_is_named)
