@@ -137,7 +137,7 @@ typedef struct rv_stylize_result {
  *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter. Where they go to different
  *                        places, how strong each is in its own.
  *  @param options        NULL: defaults.
- *  @return RV_ERR_USAGE: an option out of range, or masks that leave nothing to style; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
+ *  @return RV_ERR_USAGE: an option out of range; RV_ERR_FORMAT: masks, or transparency, leave nothing to style; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
  *          grey pictures; RV_ERR_SHAPE: the size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to
  *          stop, *out holds a picture;
  *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */
@@ -146,6 +146,9 @@ RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *resu
                                          const rv_image *photo, const rv_image *const *styles,
                                          const double *style_weights, int n_styles,
                                          const rv_stylize_options *options);
+
+/** Whether a mask leaves anything to style. @return RV_ERR_FORMAT: it is black all over */
+RV_API RV_NODISCARD rv_status rv_stylize_mask_check(const rv_image *mask);
 
 /** Many photos in the style of the same pictures: the model is made ready once, and what it finds in the styles is kept
  *  from photo to photo. */

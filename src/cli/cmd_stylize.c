@@ -15,27 +15,50 @@ static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
 /* Longest side where none is given. */
 enum { USUAL_SIZE = 512, SHEET_SIZE = 256 };
 
+/* @param[out] mask  its path, or NULL; freed with free() */
+static int read_style(cli_stylize_inputs *in, char **mask, const rv_image_read_options *read,
+                      const char *text, size_t i)
+{
+    char *style = NULL, *path = NULL;
+    double factor;
+    int code = cli_mask_split(&style, mask, &factor, text);
+    if (code == CLI_DONE) {
+        code = cli_status(rv_path_weight(&path, &in->weights[i], style));
+        in->weights[i] *= factor;
+    }
+    if (code == CLI_DONE) {
+        code = cli_list_add(&in->paths, path, strlen(path));
+    }
+    if (code == CLI_DONE) {
+        code = cli_status(rv_image_read(&in->styles[i], path, read));
+    }
+    free(style);
+    free(path);
+    return code;
+}
+
 static int read_styles(cli *c, cli_stylize_inputs *in, const cli_stylize_settings *s)
 {
     const size_t n = s->styles.n;
     in->weights = calloc(n, sizeof *in->weights);
     in->styles = calloc(n, sizeof(rv_image *));
-    if (in->weights == NULL || in->styles == NULL) {
+    char **masks = calloc(n, sizeof *masks);
+    if (in->weights == NULL || in->styles == NULL || masks == NULL) {
+        free(masks);
         return cli_out_of_memory();
     }
     const rv_image_read_options read = cli_read_options(c, &s->photos.reading);
     int code = CLI_DONE;
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
-        char *path = NULL;
-        code = cli_status(rv_path_weight(&path, &in->weights[i], s->styles.items[i]));
-        if (code == CLI_DONE) {
-            code = cli_list_add(&in->paths, path, strlen(path));
-        }
-        if (code == CLI_DONE) {
-            code = cli_status(rv_image_read(&in->styles[i], path, &read));
-        }
-        free(path);
+        code = read_style(in, &masks[i], &read, s->styles.items[i], i);
     }
+    if (code == CLI_DONE) {
+        code = cli_masks_read(&in->masks, &read, s->mask, masks, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free(masks[i]);
+    }
+    free(masks);
     return code;
 }
 
@@ -123,6 +146,7 @@ static void release(cli_stylize_inputs *in)
     free(in->styles);
     free(in->weights);
     cli_list_release(&in->paths);
+    cli_masks_release(&in->masks);
     rv_image_destroy(in->init_image);
     rv_model_close(in->model);
 }
@@ -162,9 +186,17 @@ static const cli_option options[] = {
      .letter = 's',
      .kind = CLI_FILES,
      .offset = AT(styles),
-     .argument = "IMAGE[:WEIGHT]",
+     .argument = "IMAGE[:WEIGHT][:mask=FILE]",
      .help = "picture to take the style from; several are mixed by their weights (1 where none is "
-             "given)"},
+             "given), or go where their masks are white, the others where these leave room"},
+    {.name = "mask",
+     .kind = CLI_FILE,
+     .offset = AT(mask),
+     .argument = "FILE",
+     .otherwise = "none",
+     .help =
+         "style only where this picture is white, with soft edges where it is grey; a folder has "
+         "a mask for each photo, of the same name"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = AT(model),

@@ -121,6 +121,14 @@ static void plan(const cli_batch *b, cli_job *j)
     }
     if (status != RV_OK) {
         fail_job(j, status);
+        return;
+    }
+    char *reason = NULL;
+    const int code = b->maker->check != NULL
+                         ? b->maker->check(b->maker->payload, j->photo, j->output, &reason)
+                         : CLI_DONE;
+    if (code != CLI_DONE) {
+        end_job(j, FAILED, code, reason);
     } else if (!b->s->estimate && check_earlier(b, j)) {
         check_output(b, j);
     }

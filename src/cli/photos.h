@@ -47,6 +47,9 @@ typedef struct cli_maker {
     const char *const *inputs; /**< files that are read beside the photos; NULL among them: none */
     size_t n_inputs;
     void *payload;
+    /** Looks for what a photo needs beside it; may be NULL. Returns an exit code; *reason, freed with free(), says what
+     *  is wrong with this photo. */
+    int (*check)(void *payload, const char *path, const char *output, char **reason);
     /** Makes a picture; also where it returns RV_ERR_CANCELLED there may be one. */
     rv_status (*make)(void *payload, rv_image **out, cli_made *made, const cli_photo *photo);
     rv_status (*foresee)(void *payload, rv_stylize_estimate *out, const cli_photo *photo);

@@ -7,8 +7,9 @@
 
 /* All photos of one command. */
 typedef struct work {
+    cli *c;
     const cli_stylize_settings *s;
-    const cli_stylize_inputs *in;
+    cli_stylize_inputs *in;
     rv_stylize_options options;
     rv_stylizer *stylizer;    /* made for the first photo */
     rv_stylize_result result; /* of the last one */
@@ -19,6 +20,12 @@ static const rv_image *const *styles_of(const work *w)
     return (const rv_image *const *)w->in->styles;
 }
 
+/* NULL: there is none. */
+static const char *file_of(const cli_mask *mask)
+{
+    return mask != NULL ? mask->file : NULL;
+}
+
 /* What the file says about itself beside the photo: nothing that does not shape the picture. Freed with free(). */
 static char *settings_text(const work *w)
 {
@@ -26,7 +33,9 @@ static char *settings_text(const work *w)
     char *text = cli_format("%s", "");
     for (size_t i = 0; i < in->paths.n; i++) {
         cli_add_name(&text, "style", in->paths.items[i]);
+        cli_add_name(&text, "style_mask", file_of(in->masks.of_style[i]));
     }
+    cli_add_name(&text, "mask", file_of(in->masks.whole));
     cli_add_name(&text, "init_image", in->init_path);
     cli_add_name(&text, "graph", w->s->files.graph);
     cli_add_name(&text, "weights", w->s->files.weights);
@@ -45,6 +54,17 @@ static void take_events(work *w, const cli_photo *photo)
     w->options.events = photo->events;
     w->options.preview = photo->preview;
     w->options.preview_payload = photo->preview_payload;
+}
+
+static int check(void *payload, const char *path, const char *output, char **reason)
+{
+    work *w = payload;
+    const rv_image_read_options read = cli_read_options(w->c, &w->s->photos.reading);
+    const int code = cli_masks_find(&w->in->masks, &read, path, output, reason);
+    if (code == CLI_DONE) {
+        cli_masks_give(&w->in->masks, &w->options);
+    }
+    return code;
 }
 
 static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
@@ -176,25 +196,30 @@ static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
 
 /* --------------------------------------------------------------------------------------------- */
 
-int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
+int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs *inputs,
                        const cli_list *words)
 {
     const char *others[] = {s->model, s->files.graph, s->files.weights, inputs->init_path};
     const size_t n_others = sizeof others / sizeof others[0], n = inputs->paths.n;
-    const char **files = calloc(n + n_others, sizeof *files);
-    work w = {.s = s, .in = inputs, .options = inputs->options};
+    const size_t n_files = n + n_others + inputs->masks.n;
+    const char **files = calloc(n_files, sizeof *files);
+    work w = {.c = c, .s = s, .in = inputs, .options = inputs->options};
     if (files == NULL) {
         return cli_out_of_memory();
     }
     for (size_t i = 0; i < n + n_others; i++) {
         files[i] = i < n ? inputs->paths.items[i] : others[i - n];
     }
+    for (size_t i = 0; i < inputs->masks.n; i++) {
+        files[n + n_others + i] = inputs->masks.items[i].path;
+    }
     cli_maker maker = {.command = "stylize",
                        .verb = "style",
                        .suffix = inputs->paths.items[0],
                        .inputs = files,
-                       .n_inputs = n + n_others,
+                       .n_inputs = n_files,
                        .payload = &w,
+                       .check = check,
                        .make = make,
                        .foresee = foresee,
                        .remark = remark};

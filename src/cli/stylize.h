@@ -3,10 +3,11 @@
 #ifndef RV_CLI_STYLIZE_H
 #define RV_CLI_STYLIZE_H
 
-#include "cli/photos.h"
+#include "cli/stylize_masks.h"
 
 typedef struct cli_stylize_settings {
-    cli_list styles; /**< IMAGE[:WEIGHT] */
+    cli_list styles; /**< IMAGE[:WEIGHT][:mask=FILE] */
+    char *mask;      /**< a file or folder, or NULL */
     char *model;     /**< NULL: as there is one */
     int preset;      /**< rv_preset */
     bool fast;       /**< that preset */
@@ -35,6 +36,7 @@ typedef struct cli_stylize_inputs {
     cli_list paths; /**< of the styles */
     double *weights;
     rv_image **styles;
+    cli_masks masks; /**< changes from photo to photo */
     rv_image *init_image;
     const char *init_path; /**< NULL where --init names no file; borrowed */
     rv_pooling pooling;    /**< of the model */
@@ -43,7 +45,7 @@ typedef struct cli_stylize_inputs {
 } cli_stylize_inputs;
 
 /** Styles the photos that words and settings name, or makes the sheet that is wanted instead. @return exit code, having said what failed and printed the results */
-int cli_stylize_photos(cli *c, const cli_stylize_settings *s, const cli_stylize_inputs *inputs,
+int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs *inputs,
                        const cli_list *words);
 
 #endif

@@ -69,8 +69,17 @@ static rv_status take_mask(rv_mask *out, const rv_image *image, const char *what
         return RV_OK;
     }
     return rv_mask_is_black(out)
-               ? rv_fail(RV_ERR_USAGE, "%s is black all over: it leaves nothing to style", what)
+               ? rv_fail(RV_ERR_FORMAT, "%s is black all over: a style goes where it is white",
+                         what)
                : RV_OK;
+}
+
+rv_status rv_stylize_mask_check(const rv_image *mask)
+{
+    rv_mask m;
+    const rv_status status = take_mask(&m, mask, "the mask");
+    rv_mask_release(&m);
+    return status;
 }
 
 static rv_status take_regions(rv_stylize_masks *m, const rv_stylize_options *o, const int *first)
@@ -97,7 +106,7 @@ static rv_status take_alpha(rv_stylize_masks *m, const rv_image *photo)
         return RV_OK;
     }
     return rv_mask_is_black(&m->visible)
-               ? rv_fail(RV_ERR_USAGE,
+               ? rv_fail(RV_ERR_FORMAT,
                          "the photo is transparent all over: there is nothing to style")
                : RV_OK;
 }
@@ -126,7 +135,7 @@ static rv_status look_for_places(const rv_stylize_masks *m, const rv_stylize_opt
     rv_stylize_regions_release(&r);
     return found > 0 || !m->any
                ? RV_OK
-               : rv_fail(RV_ERR_USAGE,
+               : rv_fail(RV_ERR_FORMAT,
                          "the masks, and what is transparent, leave nothing to style");
 }
 

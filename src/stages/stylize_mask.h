@@ -21,7 +21,7 @@ typedef struct rv_stylize_masks {
 } rv_stylize_masks;
 
 /** @param shares  of n_styles styles.
- *  @return RV_ERR_USAGE: a mask is black all over, or they and transparency leave nothing to style */
+ *  @return RV_ERR_FORMAT: a mask is black all over, or they and transparency leave nothing to style */
 RV_NODISCARD rv_status rv_stylize_masks_create(rv_stylize_masks *out,
                                                const rv_stylize_options *options,
                                                const rv_image *photo, const double *shares,

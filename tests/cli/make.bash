@@ -54,7 +54,8 @@ header() {
 # huge FILE WIDTH HEIGHT: a PNG that promises much and holds nothing
 huge() { { header "$2" "$3" 3 8; chunk IDAT 120 1; chunk IEND; } >"$1"; }
 
-# png FILE WIDTH HEIGHT [CHANNELS [BITS [PATTERN]]]: 3 or 4 channels, 8 or 16 bits, waves or checks
+# png FILE WIDTH HEIGHT [CHANNELS [BITS [PATTERN]]]: 3 or 4 channels, 8 or 16 bits; PATTERN: waves, checks,
+# or of masks left, whose left half is white, and black
 png() {
     local file=$1 width=$2 height=$3 channels=${4:-3} bits=${5:-8} pattern=${6:-waves}
     local raw=() x y k v a=1 b=0 byte body=() at n
@@ -64,6 +65,10 @@ png() {
             for ((k = 0; k < channels; k++)); do
                 if [ "$pattern" = checks ]; then
                     ((v = (x / 4 + y / 4) % 2 ? 230 - 60 * k : 20 + 40 * k, 1))
+                elif [ "$pattern" = left ]; then # white, the rest black: a mask
+                    ((v = x < width / 2 ? 255 : 0, 1))
+                elif [ "$pattern" = black ]; then
+                    v=0
                 else
                     ((v = (5 * x + 3 * y * (k + 1) + x * y / 8) % 256, 1))
                 fi

@@ -522,6 +522,54 @@ compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
     [ "$(compiled)" -eq "$n" ]
 }
 
+@test "--mask and masks of styles say where a style goes" {
+    make png left.png 24 36 3 8 left
+    works stylize photo.png -s style.png "${quick[@]}" --mask left.png -o masked.png
+    grep -aq ' style="style.png" mask="left.png" .* masked=1 ' masked.png
+    works stylize photo.png -s style.png "${quick[@]}" -o all.png
+    run ! cmp -s masked.png all.png
+    works stylize photo.png "${quick[@]}" -s style.png:2:mask=left.png -s second.png -o two.png
+    grep -aq ' style="style.png" style_mask="left.png" style="second.png" .* style_shares=0.666667,0.333333 .* style_masked=1,0 ' two.png
+    works stylize photo.png "${quick[@]}" -s style.png:mask=left.png:2 -s second.png -o other.png
+    cmp two.png other.png
+    works stylize photo.png -s style.png --size 32 --iterations 2 --mask left.png --estimate
+}
+
+@test "that a mask has another size is said once" {
+    make png left.png 24 36 3 8 left
+    works stylize photo.png second.png -s style.png --mask left.png --model tiny.prototxt \
+        --content-layers relu2 --style-layers relu1 --iterations 1 --scales 1
+    [ "$(grep -c 'a mask of 24 x 36 pixels is stretched over a photo of 48 x 36' <<<"$stderr")" -eq 1 ]
+    ! grep -q '40 x 40' <<<"$stderr"
+}
+
+@test "a folder of masks has one for each photo" {
+    mkdir masks
+    make png masks/photo.png 48 36 3 8 left
+    make png masks/second.png 40 40 3 8 black
+    run --separate-stderr "$REVERIE" stylize photo.png second.png deep.png -s style.png "${quick[@]}" --mask masks
+    no_device || [ "$status" -eq 1 ]
+    [[ $stderr == *"masks/second.png: the mask is black all over: a style goes where it is white"* ]]
+    [[ $stderr == *"there is no mask for deep.png in the folder 'masks'"* ]]
+    no_device || [ -s photo_style.jpg ]
+    run --separate-stderr "$REVERIE" stylize photo.png second.png -s style.png:mask=masks "${quick[@]}" --dry-run
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"masks/second.png: the mask is black all over"* ]]
+}
+
+@test "masks that are none are refused" {
+    make png black.png 8 8 3 8 black
+    fails 1 "black.png: the mask is black all over" stylize photo.png -s style.png "${quick[@]}" --mask black.png
+    fails 1 "black.png: the mask is black all over" stylize photo.png -s style.png:mask=black.png "${quick[@]}"
+    fails 1 "none.png" stylize photo.png -s style.png "${quick[@]}" --mask none.png
+    fails 1 "none.png" stylize photo.png -s style.png:mask=none.png "${quick[@]}"
+    fails 2 "--style style.png:mask= names no mask" stylize photo.png -s style.png:mask= "${quick[@]}"
+    fails 2 "the weight after its ':'" stylize photo.png -s style.png:mask=black.png:x "${quick[@]}"
+    cp style.png black.png
+    fails 2 "'black.png' is an input" stylize photo.png -s style.png "${quick[@]}" --mask black.png -o black.png
+    only black.png
+}
+
 @test "with the cache switched off nothing is kept" {
     needs_device
     mkdir temporary cache

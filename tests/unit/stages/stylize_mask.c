@@ -393,7 +393,7 @@ Test(stylize_mask, of_each_region_takes_its_own_style)
 
 static void refuses(work *w, const char *message)
 {
-    cr_assert_eq(stylize(w), RV_ERR_USAGE);
+    cr_assert_eq(stylize(w), RV_ERR_FORMAT);
     cr_assert_null(w->out);
     cr_assert_str_eq(rv_error_message(), message);
 }
@@ -406,11 +406,11 @@ Test(stylize_mask, has_to_leave_something_to_style)
     rv_image *left = bars_mask(WIDTH, HEIGHT, 0, 10, -1);
     rv_image *right = bars_mask(WIDTH, HEIGHT, 10, WIDTH, -1);
     w.options.mask = black;
-    refuses(&w, "the mask is black all over: it leaves nothing to style");
+    refuses(&w, "the mask is black all over: a style goes where it is white");
     w.options.mask = left;
     w.style_masks[0] = black;
     w.options.style_masks = w.style_masks;
-    refuses(&w, "the mask of style picture 1 is black all over: it leaves nothing to style");
+    refuses(&w, "the mask of style picture 1 is black all over: a style goes where it is white");
     w.style_masks[0] = right;
     refuses(&w, "the masks, and what is transparent, leave nothing to style");
     w.options.style_masks = NULL;
