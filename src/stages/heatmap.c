@@ -255,7 +255,7 @@ rv_status rv_heatmaps_look(rv_heatmaps *heatmaps, const rv_image *image)
     RV_TRY(rv_heatmaps_see(h, &seen));
     rv_picture_fit(&width, &height, h->options.size);
     const double ratio = width / full;
-    const rv_part part = rv_network_part(image, h->model);
+    const rv_part part = rv_network_view(image, h->model);
     h->part =
         (rv_part){part.left * ratio, part.top * ratio, part.width * ratio, part.height * ratio};
     return rv_picture_planes(&h->photo, NULL, h->device, image, NULL, width, height);

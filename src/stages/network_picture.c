@@ -6,7 +6,7 @@
 /* How much red, green and blue add to grey, as where training makes grey of colour. */
 static const float grey_weights[3] = {0.299f, 0.587f, 0.114f};
 
-rv_part rv_network_part(const rv_image *image, const rv_model *model)
+rv_part rv_network_view(const rv_image *image, const rv_model *model)
 {
     const double share = rv_model_share(model);
     rv_part part = rv_picture_middle(image, rv_model_width(model), rv_model_height(model));
@@ -33,7 +33,7 @@ static void take_channels(rv_planar *picture, int channels)
 rv_status rv_network_picture(rv_planar *out, rv_device *device, const rv_image *image,
                              const rv_model *model)
 {
-    const rv_part part = rv_network_part(image, model);
+    const rv_part part = rv_network_view(image, model);
     RV_TRY(rv_picture_planes(out, NULL, device, image, &part, rv_model_width(model),
                              rv_model_height(model)));
     take_channels(out, rv_model_channels(model));

@@ -7,7 +7,7 @@
 #include "stages/picture.h"
 
 /** The middle of the picture in the shape of the model's own: of the shorter side rv_model_share(). */
-rv_part rv_network_part(const rv_image *image, const rv_model *model);
+rv_part rv_network_view(const rv_image *image, const rv_model *model);
 
 /** That part at the model's own size; where the model takes grey pictures the first plane is grey, and the others are
  *  of no use. Released with rv_planar_release(). */
