@@ -1,19 +1,18 @@
-/* Resizes planes along one axis at a time, by a table of pixels and weights for each output. */
+/* Resizes planes by tables of pixels and weights for the rows and the columns of the output. */
 /* SPDX-License-Identifier: MIT */
 #include "common.clh"
 #include "resize.clh"
 #include "transpose.clh"
 
 /* A table of n outputs with `taps` weights each lies in the workspace from `at`, in floats:
- * int [n][2], first pixel and number of pixels; float [n][taps], weights. */
-static inline __global int *table_ranges(__global float *workspace, int at)
+ * float [n][taps], weights; int [n][2], first pixel and number of pixels. */
+static inline __global int *table_ranges(__global float *workspace, int at, int n, int taps)
 {
-    return (__global int *)(workspace + at);
+    return (__global int *)(workspace + at + n * taps);
 }
-static inline __global float *table_weights(__global float *workspace, int at, int n, int taps,
-                                            int i)
+static inline __global float *table_weights(__global float *workspace, int at, int taps, int i)
 {
-    return workspace + at + 2 * n + i * taps;
+    return workspace + at + i * taps;
 }
 
 static inline long join(int high, int low)
@@ -44,7 +43,7 @@ __kernel void resize_table(__global float *workspace, int at, int to, int from, 
     while (last > pixel && rv_resize_is_beyond(filter, ((float)(last - pixel) + offset) / width)) {
         last--;
     }
-    __global float *weight = table_weights(workspace, at, to, taps, i);
+    __global float *weight = table_weights(workspace, at, taps, i);
     float sum = 0.0f;
     for (int k = first; k <= last; k++) {
         weight[k - first] = rv_resize_weight(filter, ((float)(k - pixel) + offset) / width);
@@ -53,7 +52,7 @@ __kernel void resize_table(__global float *workspace, int at, int to, int from, 
     for (int k = first; k <= last; k++) {
         weight[k - first] /= sum;
     }
-    __global int *range = table_ranges(workspace, at) + 2 * i;
+    __global int *range = table_ranges(workspace, at, to, taps) + 2 * i;
     range[0] = first;
     range[1] = last - first + 1;
 }
@@ -67,7 +66,7 @@ __kernel void resize_transpose(__global float *workspace, int at, int to, int ta
     if (k >= to) {
         return;
     }
-    __global const int *range = table_ranges(workspace, table);
+    __global int *range = table_ranges(workspace, table, from, table_taps);
     int begin = 0, end = from;
     while (begin < end) {
         const int i = (begin + end) / 2;
@@ -87,210 +86,218 @@ __kernel void resize_transpose(__global float *workspace, int at, int to, int ta
             stop = i + 1;
         }
     }
-    __global float *weight = table_weights(workspace, at, to, taps, k);
+    __global float *weight = table_weights(workspace, at, taps, k);
     for (int i = begin; i < stop; i++) {
-        weight[i - begin] = table_weights(workspace, table, from, table_taps, i)[k - range[2 * i]];
+        weight[i - begin] = table_weights(workspace, table, table_taps, i)[k - range[2 * i]];
     }
-    table_ranges(workspace, at)[2 * k] = begin;
-    table_ranges(workspace, at)[2 * k + 1] = stop - begin;
+    range = table_ranges(workspace, at, to, taps);
+    range[2 * k] = begin;
+    range[2 * k + 1] = stop - begin;
 }
 
-/* B columns of a row, from rows `columns` apart. */
-static inline void resize_rows_vector(__global float *y, __global const float *x,
-                                      __global const float *weight, int count, int columns,
-                                      int left, int accumulate)
+/* Tables of rows and columns. */
+typedef struct tables {
+    __global const int *rows, *columns; /* ranges */
+    __global const float *row_weights, *column_weights;
+} tables;
+
+static inline tables find_tables(__global float *workspace, int4 table, int4 size)
 {
-    if (left >= B) {
-        floatB sum = (floatB)(0.0f);
-        for (int t = 0; t < count; t++) {
-            sum += weight[t] * vloadB(0, x + t * columns);
-        }
-        vstoreB(accumulate ? vloadB(0, y) + sum : sum, 0, y);
-        return;
+    tables t;
+    t.rows = table_ranges(workspace, table.x, size.x, table.z);
+    t.columns = table_ranges(workspace, table.y, size.y, table.w);
+    t.row_weights = table_weights(workspace, table.x, table.z, 0);
+    t.column_weights = table_weights(workspace, table.y, table.w, 0);
+    return t;
+}
+
+/* y [planes,size.x,size.y] from x [planes,size.z,size.w]: what a few rows of outputs take of the rows of the source is
+ * added up in strips of columns, which stay in a cache or in local memory, and the outputs are made of these. table: where
+ * those of rows and of columns lie, and the weights per output in each. Work-groups take `run` columns of some rows, and
+ * follow one another along the rows. */
+
+#if RV_GPU_FORM
+
+/* Outputs of a work-group: HIGH rows of `run` = WIDE columns; a work-item has PART of them, one below the other. */
+#define WIDE 64
+#define HIGH 16
+#define PART (WIDE * HIGH / 256)
+/* Columns of the source that lie in local memory: 12 KiB. */
+#define STRIP 192
+
+__kernel __attribute__((reqd_work_group_size(256, 1, 1))) void
+resize_planes(__global float *y, __global const float *x, __global float *workspace, int planes,
+              int4 size, int4 table, int run, int accumulate)
+{
+    __local float strip[HIGH * STRIP];
+    const int group = (int)(get_group_id(1) * get_num_groups(0) + get_group_id(0));
+    const int across = (size.y + WIDE - 1) / WIDE, down = (size.x + HIGH - 1) / HIGH;
+    const int plane = min(group / across / down, planes - 1); /* beyond: the last, not stored */
+    const int top = group / across % down * HIGH, left = group % across * WIDE;
+    const int item = (int)get_local_id(0), lane = item % WIDE, first_row = item / WIDE * PART;
+    const int rows = min(HIGH, size.x - top), end = min(left + WIDE, size.y) - 1;
+    const tables t = find_tables(workspace, table, size);
+    const int column = min(left + lane, end);
+    const int start = t.columns[2 * column], count = t.columns[2 * column + 1];
+    const int stop = t.columns[2 * end] + t.columns[2 * end + 1];
+    __global const float *weight = t.column_weights + column * table.w;
+    float sum[PART];
+    for (int r = 0; r < PART; r++) {
+        sum[r] = 0.0f;
     }
-    for (int b = 0; b < left; b++) {
-        float sum = 0.0f;
-        for (int t = 0; t < count; t++) {
-            sum += weight[t] * x[t * columns + b];
+    (void)run; /* WIDE */
+    x += plane * size.z * size.w;
+    for (int begin = t.columns[2 * left]; begin < stop; begin += STRIP) {
+        const int wide = min(STRIP, stop - begin);
+        for (int row = item / WIDE; row < rows; row += 256 / WIDE) {
+            const int n = t.rows[2 * (top + row) + 1];
+            __global const float *from_rows = x + t.rows[2 * (top + row)] * size.w + begin;
+            __global const float *row_weight = t.row_weights + (top + row) * table.z;
+            for (int k = lane; k < wide; k += WIDE) {
+                float v = 0.0f;
+                for (int j = 0; j < n; j++) {
+                    v += row_weight[j] * from_rows[j * size.w + k];
+                }
+                strip[row * STRIP + k] = v;
+            }
         }
-        y[b] = rv_accumulate(y + b, sum, accumulate);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int k = max(start, begin); k < min(start + count, begin + wide); k++) {
+            for (int r = 0; r < PART; r++) {
+                sum[r] +=
+                    weight[k - start] * strip[min(first_row + r, rows - 1) * STRIP + k - begin];
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    for (int r = first_row; r < min(first_row + PART, rows); r++) {
+        if (left + lane <= end && group < across * down * planes) {
+            __global float *out = y + (plane * size.x + top + r) * size.y + left + lane;
+            *out = rv_accumulate(out, sum[r - first_row], accumulate);
+        }
     }
 }
 
-/* What a work-item of resize_rows() takes together: ROWS_TOGETHER rows of outputs, which share most of the rows that they
- * read, and as many vectors side by side as leave registers for the sums. Rows a power of two apart fall on the same
- * few lines of a cache, so that each is worth to be read once. */
-#if RV_GPU_FORM
-#define ROWS_TOGETHER 1
 #else
-#define ROWS_TOGETHER (B / 4)
-#endif
-#define TOGETHER 4
 
-/* Of each row of outputs: its weights, how many there are, and which row it reads first, counted from that of row 0. */
-typedef struct row_weights {
+/* Rows of outputs that share most of the rows that they read, and vectors side by side; together they leave registers
+ * for operands. Rows a power of two apart fall on the same few lines of a cache: each is worth to be read once. */
+#define ROWS_TOGETHER (B / 4)
+#define TOGETHER      4
+/* Columns of the source in a strip: 16 KiB with B = 16, half of a first-level cache. */
+#define STRIP         (4 * TOGETHER * B)
+
+/* ROWS_TOGETHER rows of outputs: the weights of each, how many, and which row each reads first, counted from `first`. */
+typedef struct row_group {
     __global const float *weight[ROWS_TOGETHER];
     int begin[ROWS_TOGETHER], count[ROWS_TOGETHER];
-    int rows, all; /* rows of outputs that are there, and that any of them reads */
-    int fresh;     /* rows that the next work-item reads, and this one does not */
-} row_weights;
+    int first, all; /* row of the source, and rows from there on, that any of them reads */
+    int seen;       /* of which the rows of outputs above read these, too */
+} row_group;
 
-static inline row_weights weights_of_rows(__global float *workspace, int table, int to, int taps,
-                                          int row)
+/* The B rows of outputs from `row` on; beyond the last one there are no weights. */
+static inline void find_rows(row_group *groups, const tables *t, int row, int n_rows, int taps)
 {
-    __global const int *range = table_ranges(workspace, table) + 2 * row;
-    row_weights w;
-    w.rows = min(ROWS_TOGETHER, to - row);
-#pragma unroll
-    for (int r = 0; r < ROWS_TOGETHER; r++) {
-        const int there = min(r, w.rows - 1);
-        w.weight[r] = table_weights(workspace, table, to, taps, row + there);
-        w.begin[r] = range[2 * there] - range[0];
-        w.count[r] = r < w.rows ? range[2 * there + 1] : 0;
-        w.all = w.begin[r] + range[2 * there + 1];
+    int seen = 0; /* rows before this one have been read */
+    for (int g = 0; g < B / ROWS_TOGETHER; g++) {
+        row_group *w = &groups[g];
+        for (int r = 0; r < ROWS_TOGETHER; r++) {
+            const int i = min(row + g * ROWS_TOGETHER + r, n_rows - 1), start = t->rows[2 * i];
+            w->first = r == 0 ? start : w->first;
+            w->weight[r] = t->row_weights + i * taps;
+            w->begin[r] = start - w->first;
+            w->count[r] = row + g * ROWS_TOGETHER + r < n_rows ? t->rows[2 * i + 1] : 0;
+            w->all = w->begin[r] + t->rows[2 * i + 1];
+        }
+        w->seen = seen - w->first;
+        seen = w->first + w->all;
     }
-    w.fresh = ROWS_TOGETHER > 1 ? w.begin[ROWS_TOGETHER - 1] + w.begin[ROWS_TOGETHER / 4] : 0;
-    return w;
 }
 
-static inline void resize_rows_vectors(__global float *y, __global const float *x, row_weights w,
-                                       int columns, int accumulate, int large)
+/* sums[ROWS_TOGETHER][TOGETHER] over rows of the source from x on, `columns` apart. */
+static inline void sum_rows(floatB *sums, __global const float *x, const row_group *w, int columns)
 {
-    floatB sum[ROWS_TOGETHER][TOGETHER];
+    floatB sum[ROWS_TOGETHER * TOGETHER];
 #pragma unroll
     for (int k = 0; k < ROWS_TOGETHER * TOGETHER; k++) {
-        sum[k / TOGETHER][k % TOGETHER] = (floatB)(0.0f);
+        sum[k] = (floatB)(0.0f);
     }
-    for (int t = 0; t < w.all; t++) {
+    x += w->first * columns;
+    for (int j = 0; j < w->all; j++, x += columns) {
         floatB v[TOGETHER];
 #pragma unroll
         for (int k = 0; k < TOGETHER; k++) {
-            v[k] = vloadB(k, x + t * columns);
-            if (t < w.fresh) {
-                rv_prefetch(x + (w.all + t) * columns + k * B);
+            v[k] = vloadB(k, x);
+            if (j >= w->seen) {
+                rv_prefetch(x + (TOGETHER + k) * B);
             }
         }
 #pragma unroll
         for (int r = 0; r < ROWS_TOGETHER; r++) {
-            const int at = t - w.begin[r];
-            if (at >= 0 && at < w.count[r]) {
-                const floatB weight = (floatB)(w.weight[r][at]);
+            const int i = j - w->begin[r];
+            if (i >= 0 && i < w->count[r]) {
+                const floatB weight = (floatB)(w->weight[r][i]);
 #pragma unroll
                 for (int k = 0; k < TOGETHER; k++) {
-                    sum[r][k] += weight * v[k];
+                    sum[r * TOGETHER + k] = fma(weight, v[k], sum[r * TOGETHER + k]);
                 }
             }
         }
     }
 #pragma unroll
+    for (int k = 0; k < ROWS_TOGETHER * TOGETHER; k++) {
+        sums[k] = sum[k];
+    }
+}
+
+/* The same for one vector, of which the first `there` columns exist: sums[ROWS_TOGETHER]. */
+static inline void sum_rows_edge(floatB *sums, __global const float *x, const row_group *w,
+                                 int columns, int there)
+{
     for (int r = 0; r < ROWS_TOGETHER; r++) {
-#pragma unroll
-        for (int k = 0; k < TOGETHER; k++) {
-            if (r < w.rows) {
-                __global float *to = y + r * columns;
-                rv_store_past(accumulate ? vloadB(k, to) + sum[r][k] : sum[r][k], to + k * B,
-                              large);
+        __global const float *from = x + (w->first + w->begin[r]) * columns;
+        sums[r] = (floatB)(0.0f);
+        for (int j = 0; j < w->count[r] && there == B; j++) {
+            sums[r] += w->weight[r][j] * vloadB(0, from + j * columns);
+        }
+        for (int b = 0; b < there && there < B; b++) {
+            float sum = 0.0f;
+            for (int j = 0; j < w->count[r]; j++) {
+                sum += w->weight[r][j] * from[j * columns + b];
             }
+            ((__private float *)(sums + r))[b] = sum;
         }
     }
 }
 
-/* y [planes,to,columns] from x [planes,from,columns]; one work-item: `run` vectors of ROWS_TOGETHER rows.
- * Work runs down in tiles `strip` work-items wide: an output takes rows that lie far apart, and what a tile reads
- * for one output row serves the next. */
-__kernel void resize_rows(__global float *y, __global const float *x, __global float *workspace,
-                          int y_at, int x_at, int table, int planes, int to, int from, int columns,
-                          int taps, int strip, int run, int accumulate)
+/* strip[k]: sums over rows in column begin + k of the source, a row of outputs in each lane, from `k` to `end`, both
+ * multiples of B. Columns beyond the source are zero. */
+static inline void fill_strip(floatB *strip, __global const float *x, const row_group *groups,
+                              int columns, int begin, int k, int end)
 {
-    const int wide = strip * run * B, tiles = (columns + wide - 1) / wide;
-    const int high = (to + ROWS_TOGETHER - 1) / ROWS_TOGETHER;
-    const int i = rv_index(), row = i / strip % high * ROWS_TOGETHER;
-    const int tile = i / strip / high % tiles, plane = i / strip / high / tiles;
-    const int begin = tile * wide + i % strip * run * B;
-    if (plane >= planes) {
-        return;
-    }
-    const int large = !accumulate && rv_is_large((float)planes * (float)to * (float)columns);
-    const row_weights w = weights_of_rows(workspace, table, to, taps, row);
-    y += y_at + (plane * to + row) * columns;
-    x += x_at + (plane * from + table_ranges(workspace, table)[2 * row]) * columns;
-    int column = begin;
-    for (; column + TOGETHER * B <= min(begin + run * B, columns); column += TOGETHER * B) {
-        resize_rows_vectors(y + column, x + column, w, columns, accumulate, large);
-    }
-    for (; column < min(begin + run * B, columns); column += B) {
-        for (int r = 0; r < w.rows; r++) {
-            resize_rows_vector(y + r * columns + column, x + w.begin[r] * columns + column,
-                               w.weight[r], w.count[r], columns, columns - column, accumulate);
-        }
-    }
-}
-
-/* One value of a row. */
-static inline float resize_value(__global const float *x, __global const float *weight, int count)
-{
-    floatB sums = (floatB)(0.0f);
-    int t = 0;
-    for (; t + B <= count; t += B) {
-        sums += vloadB(0, weight + t) * vloadB(0, x + t);
-    }
-    float sum = rv_sum_lanes(sums);
-    for (; t < count; t++) {
-        sum += weight[t] * x[t];
-    }
-    return sum;
-}
-
-#if RV_GPU_FORM
-
-/* y [rows,to] from x [rows,from]; one work-item: one value. */
-__kernel void resize_columns(__global float *y, __global const float *x, __global float *workspace,
-                             int y_at, int x_at, int table, int rows, int to, int from, int taps,
-                             int run, int accumulate)
-{
-    const int i = rv_index();
-    if (i >= rows * to) {
-        return;
-    }
-    (void)run; /* of CPUs */
-    const int column = i % to, row = i / to;
-    __global const int *range = table_ranges(workspace, table) + 2 * column;
-    y += y_at + i;
-    const float v = resize_value(x + x_at + row * from + range[0],
-                                 table_weights(workspace, table, to, taps, column), range[1]);
-    *y = rv_accumulate(y, v, accumulate);
-}
-
-#else
-
-/* Source columns that lie turned about at a time: 16 KiB with B = 16, half of a first-level cache. */
-#define TURNED 256
-
-/* turned[k] = column begin + k of B rows from x on, of which `rows` are there; the others are zero. Whole vectors, so
- * some columns more than `count`. */
-static inline void turn(floatB *turned, __global const float *x, int rows, int from, int begin,
-                        int count)
-{
-    for (int k = 0; k < count; k += B) {
-        const int there = min(B, from - begin - k);
-        floatB v[B];
-#pragma unroll
-        for (int r = 0; r < B; r++) {
-            __global const float *at = x + min(r, rows - 1) * from + begin + k;
-            if (there == B) {
-                v[r] = vloadB(0, at);
-                continue;
+    while (k < end) {
+        const int across =
+            end - k >= TOGETHER * B && columns - begin - k >= TOGETHER * B ? TOGETHER : 1;
+        floatB sums[B * TOGETHER];
+        for (int g = 0; g < B / ROWS_TOGETHER; g++) {
+            if (across == TOGETHER) {
+                sum_rows(sums + g * ROWS_TOGETHER * TOGETHER, x + begin + k, &groups[g], columns);
+            } else {
+                sum_rows_edge(sums + g * ROWS_TOGETHER, x + begin + k, &groups[g], columns,
+                              min(B, columns - begin - k));
             }
-            float lane[B];
+        }
+        for (int v = 0; v < across; v++, k += B) {
+            floatB turned[B];
+#pragma unroll
+            for (int r = 0; r < B; r++) {
+                turned[r] = sums[r * across + v];
+            }
+            rv_transpose(turned);
+#pragma unroll
             for (int b = 0; b < B; b++) {
-                lane[b] = b < there ? at[b] : 0.0f;
+                strip[k + b] = turned[b];
             }
-            v[r] = vloadB(0, lane);
-        }
-        rv_transpose(v);
-#pragma unroll
-        for (int b = 0; b < B; b++) {
-            turned[k + b] = v[b];
         }
     }
 }
@@ -317,56 +324,87 @@ static inline void turn_back(__global float *y, floatB *sums, int rows, int to, 
     }
 }
 
-/* y [rows,to] from x [rows,from]; one work-item: `run` columns, a multiple of B, of B rows, which lie side by side in
- * vectors once the source is turned about. */
-__kernel void resize_columns(__global float *y, __global const float *x, __global float *workspace,
-                             int y_at, int x_at, int table, int rows, int to, int from, int taps,
-                             int run, int accumulate)
+/* Columns of the source whose sums over rows lie turned about. */
+typedef struct strip {
+    floatB *sums;
+    int begin, end;
+} strip;
+
+/* Has columns `first` to first + n there, n at most STRIP - TOGETHER * B; `stop`: end of all that will be asked for. */
+static inline void advance(strip *s, __global const float *x, const row_group *groups, int columns,
+                           int first, int n, int stop)
 {
-    const int i = rv_index(), runs = (to + run - 1) / run;
-    const int row = i / runs * B, begin = i % runs * run, end = min(begin + run, to);
-    if (row >= rows) {
+    if (first >= s->begin && first + n <= s->end) {
         return;
     }
-    const int n_rows = min(B, rows - row);
-    const int large = !accumulate && rv_is_large((float)rows * (float)to);
-    __global const int *range = table_ranges(workspace, table);
-    const int stop = range[2 * (end - 1)] + range[2 * (end - 1) + 1]; /* of what the run reads */
-    floatB turned[TURNED];
-    int first = 0, last = 0; /* source columns that lie there */
-    y += y_at + row * to;
-    x += x_at + row * from;
-    for (int column = begin; column < end; column += B) {
-        const int columns = min(B, end - column);
-        floatB sums[B];
-        for (int b = 0; b < B; b++) {
-            sums[b] = (floatB)(0.0f);
+    const int next = first / (TOGETHER * B) * (TOGETHER * B);
+    const int kept = next >= s->begin && next < s->end ? s->end - next : 0;
+    for (int k = 0; k < kept; k++) {
+        s->sums[k] = s->sums[next - s->begin + k];
+    }
+    s->begin = next;
+    s->end = next + min(STRIP, (stop - next + B - 1) / B * B);
+    fill_strip(s->sums, x, groups, columns, next, kept, s->end - next);
+}
+
+/* One column of outputs, or a part of its sum. */
+static inline floatB sum_columns(const floatB *v, __global const float *weight, int n)
+{
+    floatB even = (floatB)(0.0f), odd = (floatB)(0.0f);
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        even = fma((floatB)(weight[i]), v[i], even);
+        odd = fma((floatB)(weight[i + 1]), v[i + 1], odd);
+    }
+    return i < n ? fma((floatB)(weight[i]), v[i], even) + odd : even + odd;
+}
+
+/* One work-item: `run` columns, a multiple of B, of B rows, which lie side by side in vectors. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+resize_planes(__global float *y, __global const float *x, __global float *workspace, int planes,
+              int4 size, int4 table, int run, int accumulate)
+{
+    const int group = (int)(get_group_id(1) * get_num_groups(0) + get_group_id(0));
+    const int across = (size.y + run - 1) / run, down = (size.x + B - 1) / B;
+    const int plane = group / across / down, row = group / across % down * B;
+    if (plane >= planes) {
+        return;
+    }
+    const int left = group % across * run, right = min(left + run, size.y);
+    const int n_rows = min(B, size.x - row), least = STRIP - TOGETHER * B;
+    const int large = !accumulate && rv_is_large((float)planes * (float)size.x * (float)size.y);
+    const tables t = find_tables(workspace, table, size);
+    const int stop = t.columns[2 * (right - 1)] + t.columns[2 * (right - 1) + 1];
+    row_group groups[B / ROWS_TOGETHER];
+    find_rows(groups, &t, row, size.x, table.z);
+    floatB sums[B], room[STRIP];
+    strip s = {room, 0, 0};
+    x += plane * size.z * size.w;
+    y += (plane * size.x + row) * size.y;
+    for (int column = left; column < right; column += B) {
+        const int columns = min(B, right - column), last = column + columns - 1;
+        __global const float *weight = t.column_weights + column * table.w;
+        __global const int *range = t.columns + 2 * column;
+        const int span = t.columns[2 * last] + t.columns[2 * last + 1] - range[0];
+        if (span <= least) {
+            advance(&s, x, groups, size.w, range[0], span, stop);
         }
-        for (int b = 0; b < columns; b++) {
-            const int start = range[2 * (column + b)], count = range[2 * (column + b) + 1];
-            __global const float *weight = table_weights(workspace, table, to, taps, column + b);
-            if (count > TURNED) {
-                float lane[B];
-                for (int r = 0; r < B; r++) {
-                    lane[r] = resize_value(x + min(r, n_rows - 1) * from + start, weight, count);
-                }
-                sums[b] = vloadB(0, lane);
+        for (int b = 0; b < columns; b++, weight += table.w, range += 2) {
+            if (span <= least) {
+                sums[b] = sum_columns(room + range[0] - s.begin, weight, range[1]);
                 continue;
             }
-            if (start < first || start + count > last) {
-                first = start;
-                last = min(first + TURNED, stop);
-                turn(turned, x, n_rows, from, first, last - first);
+            sums[b] = (floatB)(0.0f);
+            for (int done = 0; done < range[1]; done += least) {
+                const int first = range[0] + done, n = min(range[1] - done, least);
+                advance(&s, x, groups, size.w, first, n, stop);
+                sums[b] += sum_columns(room + first - s.begin, weight + done, n);
             }
-            floatB even = (floatB)(0.0f), odd = (floatB)(0.0f);
-            int t = 0;
-            for (; t + 2 <= count; t += 2) {
-                even += weight[t] * turned[start - first + t];
-                odd += weight[t + 1] * turned[start - first + t + 1];
-            }
-            sums[b] = t < count ? even + weight[t] * turned[start - first + t] + odd : even + odd;
         }
-        turn_back(y + column, sums, n_rows, to, columns, accumulate, large);
+        for (int b = columns; b < B; b++) {
+            sums[b] = (floatB)(0.0f);
+        }
+        turn_back(y + column, sums, n_rows, size.y, columns, accumulate, large);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Resizes plain pictures with an antialiasing filter, rows and columns one after the other. */
+/* Resizes plain pictures with an antialiasing filter: over rows, then columns, in one launch. */
 /* SPDX-License-Identifier: MIT */
 #include "base/cl_host.h"
 #include "base/error.h"
@@ -27,8 +27,13 @@ static const rv_attr attributes[] = {
 };
 
 enum { ROWS, COLUMNS };
-/* Columns that a work-item makes on CPUs: few beside the source columns that its first one needs anyway. */
-enum { RUN = 128 };
+enum {
+    LEAST_RUN = 128, /* columns of a CPU's work-item: its first one needs a few more at once */
+    MIN_GROUPS = 64, /* work-groups that several cores can share evenly */
+    HIGH_GPU = 16,   /* HIGH and WIDE of resize.cl */
+    WIDE_GPU = 64,
+    MAX_GROUPS = 4096 /* along one dimension of a grid */
+};
 
 /* One axis: what a table needs to know. */
 typedef struct axis {
@@ -42,12 +47,8 @@ typedef struct axis {
 
 typedef struct plan {
     axis axis[2];
-    int32_t first; /* axis of the first pass of forward, the last of backward */
     int32_t planes;
-    /* Of the pass over rows: work-items side by side in a tile, vectors of each in one row, and rows of outputs that
-     * it takes together. */
-    int32_t strip, run, together;
-    rv_kernel *table, *transpose, *pass[2];
+    rv_kernel *table, *transpose, *run;
 } plan;
 
 /* --- shapes ---------------------------------------------------------------------------------- */
@@ -118,34 +119,14 @@ static size_t table_floats(int32_t n, int32_t taps)
     return (size_t)n * ((size_t)taps + 2);
 }
 
-/* Whole lines of memory, so that vectors behind them lie in one each. */
 static size_t both_tables(const plan *p, bool transposed)
 {
-    enum { LINE = 16 };
     size_t floats = 0;
     for (int i = 0; i < 2; i++) {
         const axis *x = &p->axis[i];
         floats += transposed ? table_floats(x->from, x->back_taps) : table_floats(x->to, x->taps);
     }
-    return (floats + LINE - 1) / LINE * LINE;
-}
-
-/* Shape of what lies between the passes of forward (and of backward, which run the other way). */
-static rv_shape between(const plan *p)
-{
-    const axis *rows = &p->axis[ROWS], *columns = &p->axis[COLUMNS];
-    const int32_t dim[3] = {p->planes, p->first == ROWS ? rows->to : rows->from,
-                            p->first == ROWS ? columns->from : columns->to};
-    return rv_shape_make(3, dim);
-}
-
-/* The order with less work; the pass over columns cannot use whole vectors, and costs about 4. */
-static int32_t choose_first(const axis *rows, const axis *columns)
-{
-    const double r = rows->taps, c = 4.0 * columns->taps;
-    const double rows_first = (double)rows->to * (r * columns->from + c * columns->to);
-    const double columns_first = (double)columns->to * (c * rows->from + r * rows->to);
-    return rows_first <= columns_first ? ROWS : COLUMNS;
+    return floats;
 }
 
 static rv_status prepare(rv_node *n, rv_device *device)
@@ -157,24 +138,16 @@ static rv_status prepare(rv_node *n, rv_device *device)
     p->planes = d[0] * d[1];
     p->axis[ROWS] = make_axis(a->height, d[2], a->window[0], a->window[2], a->filter);
     p->axis[COLUMNS] = make_axis(a->width, d[3], a->window[1], a->window[3], a->filter);
-    p->strip = rv_device_gpu_form(device) ? 32 : 1;
-    p->run = rv_device_gpu_form(device) ? 1 : 8;
-    p->together = rv_device_gpu_form(device) ? 1 : rv_device_block(device) / 4;
-    p->first = choose_first(&p->axis[ROWS], &p->axis[COLUMNS]);
-    const rv_shape middle = between(p);
-    RV_TRY(rv_shape_check(&middle, n->name));
-    const size_t forward = both_tables(p, false), middle_floats = rv_shape_count(&middle);
-    const size_t backward = forward + both_tables(p, true);
-    if (backward + middle_floats > INT32_MAX) {
+    const size_t forward = both_tables(p, false), backward = forward + both_tables(p, true);
+    if (backward > INT32_MAX) {
         return rv_fail(RV_ERR_SHAPE, "'%s': resizing from %dx%d to %dx%d takes too many weights",
                        n->name, (int)d[2], (int)d[3], (int)a->height, (int)a->width);
     }
-    n->forward_workspace = (forward + middle_floats) * sizeof(float);
-    n->backward_workspace = (backward + middle_floats) * sizeof(float);
+    n->forward_workspace = forward * sizeof(float);
+    n->backward_workspace = backward * sizeof(float);
     RV_TRY(rv_kernel_get(&p->table, device, "resize", "resize_table", NULL));
     RV_TRY(rv_kernel_get(&p->transpose, device, "resize", "resize_transpose", NULL));
-    RV_TRY(rv_kernel_get(&p->pass[ROWS], device, "resize", "resize_rows", NULL));
-    return rv_kernel_get(&p->pass[COLUMNS], device, "resize", "resize_columns", NULL);
+    return rv_kernel_get(&p->run, device, "resize", "resize_planes", NULL);
 }
 
 /* --- run ------------------------------------------------------------------------------------- */
@@ -213,69 +186,33 @@ static rv_status transpose_tables(const rv_node *n, const rv_exec *e, int32_t at
     return RV_OK;
 }
 
-/* One end of a pass: a buffer and where in it, in floats. */
-typedef struct place {
-    rv_buffer *buffer;
-    int32_t at;
-} place;
-
-/* Along one axis, from `from` to `to` pixels by the table at `table`; `other` is the other axis' size. */
-typedef struct pass {
-    int32_t axis, to, from, other, table, taps, accumulate;
-} pass;
-
-static rv_status run_pass(const rv_node *n, const rv_exec *e, place y, place x, pass s)
-{
-    const plan *p = n->priv;
-    if (s.axis == ROWS) {
-        const int32_t tile = p->strip * p->run * rv_device_block(e->device);
-        const int32_t tiles = rv_divide_up(s.other, tile);
-        const int32_t items = p->planes * rv_divide_up(s.to, p->together) * tiles * p->strip;
-        return rv_launch(e->device, p->pass[ROWS], rv_grid_items(e->device, (size_t)items),
-                         RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace),
-                                 RV_ARG(y.at), RV_ARG(x.at), RV_ARG(s.table), RV_ARG(p->planes),
-                                 RV_ARG(s.to), RV_ARG(s.from), RV_ARG(s.other), RV_ARG(s.taps),
-                                 RV_ARG(p->strip), RV_ARG(p->run), RV_ARG(s.accumulate)));
-    }
-    const int32_t rows = p->planes * s.other, b = rv_device_block(e->device);
-    const size_t items = rv_device_gpu_form(e->device)
-                             ? (size_t)rows * (size_t)s.to
-                             : (size_t)rv_divide_up(rows, b) * (size_t)rv_divide_up(s.to, RUN);
-    const int32_t run = RUN;
-    return rv_launch(e->device, p->pass[COLUMNS], rv_grid_items(e->device, items),
-                     RV_ARGS(RV_ARG(y.buffer), RV_ARG(x.buffer), RV_ARG(n->workspace), RV_ARG(y.at),
-                             RV_ARG(x.at), RV_ARG(s.table), RV_ARG(rows), RV_ARG(s.to),
-                             RV_ARG(s.from), RV_ARG(s.taps), RV_ARG(run), RV_ARG(s.accumulate)));
-}
-
-/* Both passes of forward, or of backward with the transposed tables at `at` behind which the values between the
- * passes lie at `middle`. */
+/* y = x resized, or what backward makes of dy, by the tables at `at`. */
 static rv_status run(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,
-                     const int32_t at[2], int32_t middle, bool back, int32_t accumulate)
+                     const int32_t at[2], bool back, int32_t accumulate)
 {
     const plan *p = n->priv;
-    const int32_t one = back ? 1 - p->first : p->first, two = 1 - one;
-    pass s[2];
-    for (int i = 0; i < 2; i++) {
-        const axis *a = &p->axis[i];
-        s[i] = back ? (pass){.axis = i, .to = a->from, .from = a->to, .taps = a->back_taps}
-                    : (pass){.axis = i, .to = a->to, .from = a->from, .taps = a->taps};
-        s[i].table = at[i];
-    }
-    s[one].other = s[two].from;
-    s[two].other = s[one].to;
-    s[two].accumulate = accumulate;
-    const place between_passes = {n->workspace, middle};
-    RV_TRY(run_pass(n, e, between_passes, (place){x->buffer, 0}, s[one]));
-    return run_pass(n, e, (place){y->buffer, 0}, between_passes, s[two]);
+    const bool gpu = rv_device_gpu_form(e->device);
+    const int32_t b = rv_device_block(e->device), width = y->shape.dim[3];
+    const int32_t bands = p->planes * rv_divide_up(y->shape.dim[2], gpu ? HIGH_GPU : b);
+    const int32_t share = rv_divide_up(rv_divide_up(width, rv_divide_up(MIN_GROUPS, bands)), b) * b;
+    const int32_t run = gpu ? WIDE_GPU : share > LEAST_RUN ? share : LEAST_RUN;
+    const size_t groups = (size_t)bands * (size_t)rv_divide_up(width, run);
+    const size_t rows = (groups + MAX_GROUPS - 1) / MAX_GROUPS;
+    const rv_int4 size = {{y->shape.dim[2], width, x->shape.dim[2], x->shape.dim[3]}};
+    const rv_int4 table = {{at[0], at[1], back ? p->axis[0].back_taps : p->axis[0].taps,
+                            back ? p->axis[1].back_taps : p->axis[1].taps}};
+    return rv_launch(e->device, p->run,
+                     rv_grid_groups(rows > 1 ? MAX_GROUPS : groups, rows, 1, gpu ? 256 : 1, 1, 1),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(n->workspace),
+                             RV_ARG(p->planes), RV_ARG(size), RV_ARG(table), RV_ARG(run),
+                             RV_ARG(accumulate)));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     int32_t at[2];
     RV_TRY(make_tables(n, e, at));
-    const int32_t middle = (int32_t)both_tables(n->priv, false);
-    return run(n, e, n->out[0], n->in[0], at, middle, false, 0);
+    return run(n, e, n->out[0], n->in[0], at, false, 0);
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -284,9 +221,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     int32_t at[2];
     RV_TRY(make_tables(n, e, at));
     RV_TRY(transpose_tables(n, e, at));
-    const int32_t middle = (int32_t)(both_tables(n->priv, false) + both_tables(n->priv, true));
-    return run(n, e, n->d_in[0], n->d_out[0], at, middle, true,
-               (e->accumulate & RV_WANT_INPUT(0)) != 0);
+    return run(n, e, n->d_in[0], n->d_out[0], at, true, (e->accumulate & RV_WANT_INPUT(0)) != 0);
 }
 
 const rv_op rv_op_resize = {

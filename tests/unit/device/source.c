@@ -163,7 +163,7 @@ Test(source, operations_without_defines_share_a_program_on_pocl)
     }
     static const char *const names[][2] = {
         {"vector", "vector_axpby"}, {"reduce", "reduce_finish"},       {"gram", "gram_sum"},
-        {"pool", "pool_max"},       {"gram_cpu", "gram_cpu_backward"}, {"resize", "resize_rows"}};
+        {"pool", "pool_max"},       {"gram_cpu", "gram_cpu_backward"}, {"resize", "resize_planes"}};
     const int before = device->compiled + device->loaded;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         cr_assert_eq(rv_kernel_get(&kernel, device, names[i][0], names[i][1], NULL), RV_OK, "%s",

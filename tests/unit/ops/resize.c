@@ -1,4 +1,4 @@
-/* Cases of the operation resize: every filter, larger and smaller, both orders of the passes, windows. */
+/* Cases of the operation resize: every filter, larger and smaller, one strip of columns after the other, windows. */
 /* SPDX-License-Identifier: MIT */
 #include "support/op_check.h"
 
@@ -7,7 +7,7 @@ rv_twin twin_resize;
 #define SIZE(height, width) RV_SET_INT("height", height), RV_SET_INT("width", width)
 
 static const rv_op_case cases[] = {
-    {.name = "smaller, rows before columns",
+    {.name = "smaller",
      .in = {{4, {2, 3, 65, 33}}},
      .n_in = 1,
      .attrs = {SIZE(31, 32)},
@@ -17,10 +17,20 @@ static const rv_op_case cases[] = {
      .n_in = 1,
      .attrs = {SIZE(1024, 1040), RV_SET_ENUM("filter", "nearest")},
      .n_attrs = 3},
-    {.name = "smaller, columns before rows",
+    {.name = "columns smaller by far more than rows",
      .in = {{4, {1, 2, 33, 300}}},
      .n_in = 1,
      .attrs = {SIZE(32, 31)},
+     .n_attrs = 2},
+    {.name = "several strips of columns",
+     .in = {{4, {1, 1, 20, 700}}},
+     .n_in = 1,
+     .attrs = {SIZE(10, 333)},
+     .n_attrs = 2},
+    {.name = "columns that take more of the source than a strip holds",
+     .in = {{4, {1, 1, 5, 700}}},
+     .n_in = 1,
+     .attrs = {SIZE(4, 5)},
      .n_attrs = 2},
     {.name = "larger",
      .in = {{4, {1, 3, 31, 32}}},
