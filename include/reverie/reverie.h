@@ -19,6 +19,7 @@
 #include <reverie/dream.h>
 #include <reverie/events.h>
 #include <reverie/features.h>
+#include <reverie/filters.h>
 #include <reverie/image.h>
 #include <reverie/model.h>
 #include <reverie/names.h>

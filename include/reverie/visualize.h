@@ -4,6 +4,7 @@
 #define REVERIE_VISUALIZE_H
 
 #include <reverie/features.h>
+#include <reverie/filters.h>
 #include <reverie/image.h>
 #include <reverie/train.h>
 

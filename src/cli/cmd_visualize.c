@@ -106,10 +106,12 @@ static const struct {
     const char *needs; /* NULL: nothing */
 } rows[] = {
     {cli_visualize_activations, "a picture: reverie visualize activations [MODEL] IMAGE..."},
+    {cli_visualize_filters, NULL},
     {cli_visualize_heatmap, "a picture: reverie visualize heatmap [MODEL] IMAGE..."},
     {cli_visualize_training, "the folder of a run: reverie visualize training RUN"},
 };
-static const char *const actions[] = {"activations", "heatmap", "training", NULL};
+static const char *const actions[] = {"activations", "filters", "heatmap", "training", NULL};
+static const char *const directions[] = {"positive", "negative", "both", NULL};
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
@@ -140,7 +142,7 @@ static const cli_option options[] = {
      .kind = CLI_TEXT,
      .offset = offsetof(settings, layers),
      .argument = "L,...",
-     .otherwise = "all that have maps",
+     .otherwise = "all that have maps; filters: the kernels of the first layer",
      .help = "layers to draw, by node or output names; heatmap: the one whose maps Grad-CAM "
              "weights, else the last that has some"},
     {.name = "strongest",
@@ -212,10 +214,11 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = offsetof(settings, steps),
      .argument = "N",
-     .otherwise = "64 to 1024: twice as many till the sum is right within 1 %",
+     .otherwise =
+         "filters: 256; integrated: 64 to 1024, twice as many till the sum is right within 1 %",
      .min = 1,
-     .max = 10000,
-     .help = "integrated: pictures on the way from black"},
+     .max = 100000,
+     .help = "filters: steps of Adam; integrated: pictures on the way from black"},
     {.name = "window",
      .kind = CLI_INT,
      .offset = offsetof(settings, window),
@@ -232,14 +235,84 @@ static const cli_option options[] = {
      .min = 1,
      .max = 10000,
      .help = "occlusion: from one square to the next"},
+    {.name = "channels",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, channels),
+     .argument = "0-63,70|all",
+     .otherwise = "the first 64",
+     .help = "filters: channels of each layer, numbers and ranges from 0"},
     {.name = "size",
      .kind = CLI_INT,
      .offset = offsetof(settings, size),
      .argument = "PIXELS",
-     .initial = "448",
-     .min = 32,
+     .otherwise = "filters: 128, or what the layer asks for; heatmap: 448",
+     .min = 2,
      .max = 8192,
-     .help = "heatmap: longest side of a photo with its map"},
+     .help = "filters: side of the pictures; heatmap: longest side of a photo with its map"},
+    {.name = "learning-rate",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, learning_rate),
+     .argument = "X",
+     .initial = "0.05",
+     .min = 1e-6,
+     .max = 100,
+     .help = "filters: length of a step"},
+    {.name = "direction",
+     .kind = CLI_CHOICE,
+     .offset = offsetof(settings, direction),
+     .argument = "positive|negative|both",
+     .initial = "positive",
+     .choices = directions,
+     .help =
+         "filters: whether a channel is to do as much as it can, as little, or a picture of each"},
+    {.name = "variants",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, variants),
+     .argument = "K",
+     .initial = "1",
+     .min = 1,
+     .max = 16,
+     .help = "filters: pictures of each channel, driven apart by --diversity"},
+    {.name = "diversity",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, diversity),
+     .argument = "X",
+     .initial = "1",
+     .min = 0,
+     .max = 100,
+     .help = "filters: how strongly variants are driven apart; at 0 only their noise differs"},
+    {.name = "jitter",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, jitter),
+     .argument = "PIXELS",
+     .initial = "8",
+     .min = 0,
+     .max = 1000,
+     .help = "filters: by how much pictures are shifted at random before each step"},
+    {.name = "scale",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, scale),
+     .argument = "SHARE",
+     .initial = "0.1",
+     .min = 0,
+     .max = 0.5,
+     .help = "filters: by how much they are made larger or smaller"},
+    {.name = "rotate",
+     .kind = CLI_REAL,
+     .offset = offsetof(settings, rotate),
+     .argument = "DEGREES",
+     .initial = "10",
+     .min = 0,
+     .max = 180,
+     .help = "filters: by how much they are turned"},
+    {.name = "batch",
+     .kind = CLI_INT,
+     .offset = offsetof(settings, batch),
+     .argument = "N",
+     .initial = "64",
+     .min = 1,
+     .max = 4096,
+     .help = "filters: pictures that are worked on at a time, fewer where memory is short"},
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),
 };
@@ -247,7 +320,7 @@ static const cli_option options[] = {
 const cli_command cli_visualize = {
     .name = "visualize",
     .summary = "draw pictures that explain a network",
-    .arguments = "activations|heatmap [MODEL] IMAGE... | training RUN",
+    .arguments = "activations|heatmap [MODEL] IMAGE... | filters [MODEL] | training RUN",
     .description =
         "`activations` runs a network over the middle of a picture and draws what the channels of "
         "its layers make of it: for each layer a grid of maps, dark where a channel is silent and "
@@ -256,6 +329,12 @@ const cli_command cli_visualize = {
         "alike. A .npy file is taken as the network's own input, as it is. MODEL is a file or a "
         "name that `reverie models list` shows; without one the network that comes with Reverie "
         "is used.\n\n"
+        "`filters` draws the kernels of the first layer as they are, or with --layers pictures "
+        "that "
+        "make channels do as much as they can: waves are moved from noise, in colours that go "
+        "together as in photos, a little shifted, scaled and turned at each step. So the pictures "
+        "show what a channel looks for. Below each stand the channel and its mean. The model must "
+        "have been trained.\n\n"
         "`heatmap` shows where a network sees the likeliest classes, or the one that --class "
         "names: "
         "the photo in grey, yellow where it speaks most for the class, names and probabilities "
@@ -270,6 +349,10 @@ const cli_command cli_visualize = {
                "reverie visualize activations squeezenet.caffemodel cat.jpg --layers "
                "conv1,fire5/concat -o cat.png\n"
                "reverie visualize activations vgg19.caffemodel cat.jpg -o maps/ --npy\n"
+               "reverie visualize filters squeezenet.caffemodel\n"
+               "reverie visualize filters squeezenet.caffemodel --layers fire9/concat --channels "
+               "0-15\n"
+               "reverie visualize filters --layers relu3_2 --channels 5 --variants 4\n"
                "reverie visualize heatmap squeezenet.caffemodel cat.jpg\n"
                "reverie visualize heatmap cat.jpg --class tabby --method all -o maps/ --npy\n"
                "reverie visualize training run/\n"

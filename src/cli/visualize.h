@@ -15,13 +15,17 @@ typedef struct cli_visualize_settings {
         *class_name; /**< heatmap: names with commas between them, or "all"; NULL: the likeliest */
     int top, samples, steps, window, stride, size;
     double noise;
+    char *channels; /**< "0-63,70" or "all"; NULL: the first 64 */
+    int direction, variants, batch;
+    double learning_rate, diversity, jitter, scale, rotate;
     cli_model_files files;
     cli_reading reading;
 } cli_visualize_settings;
 
 /** Each takes the words behind its name, at least one but where it says so. @return exit code, having said what failed */
 typedef int cli_visualize_action(cli *c, const cli_visualize_settings *s, const cli_list *words);
-cli_visualize_action cli_visualize_training, cli_visualize_activations, cli_visualize_heatmap;
+cli_visualize_action cli_visualize_training, cli_visualize_activations, cli_visualize_filters,
+    cli_visualize_heatmap;
 
 /** The name of a result for an input: OUT itself, or where that is none or a folder "{stem}_{what}{extension}" there, in
  *  which the / of a layer is _; checked against what is there already and the inputs.

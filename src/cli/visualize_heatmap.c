@@ -258,7 +258,7 @@ static int open_heatmaps(job *j, const rv_model *model)
     options.steps = j->s->steps;
     options.window = j->s->window;
     options.stride = j->s->stride;
-    options.size = j->s->size;
+    options.size = j->s->size > 0 ? j->s->size : options.size;
     options.seed = (uint32_t)j->c->globals.seed;
     options.events = &j->c->events;
     return cli_status(rv_heatmaps_create(&j->heatmaps, model, j->c->device, &options));

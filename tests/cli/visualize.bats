@@ -99,3 +99,30 @@ classes() { printf '%s\n' "tabby cat" "tiger cat" dog fox cup car boat tree sky 
     fails 1 "dots gives no class scores" -q visualize heatmap dots.caffemodel photo.png
     [ ! -e photo_heatmap.png ]
 }
+
+@test "visualize filters draws kernels as they are, and what channels look for" {
+    works visualize filters
+    is_png builtin_kernels.png
+    few=(--layers relu3_1 --channels 0-2,7 --size 16 --steps 2 --progress none)
+    works visualize filters "${few[@]}"
+    is_png builtin_relu3_1.png
+    fails 2 "'builtin_relu3_1.png' exists" visualize filters "${few[@]}"
+    works visualize filters "${few[@]}" --json -o again.png
+    [[ $output == *'"layer": "relu3_1"'* && $output == *'"effective_gflops"'* ]]
+    cmp builtin_relu3_1.png again.png
+    works -q visualize filters "${few[@]}" --seed 1 --direction both -o other.png
+    run ! cmp -s again.png other.png
+}
+
+@test "visualize filters says what is wrong with what it is given" {
+    fails 2 "builtin" -q visualize filters tiny.prototxt
+    fails 2 "drawn at random" -q visualize filters tiny.prototxt --layers conv2
+    fails 1 "there is no layer 'relu3_9' in vgg-s; the nearest is 'relu3_" \
+        visualize filters --layers relu3_9
+    fails 1 "there is no channel 128 in 'relu3_1', which has 128, from 0 to 127" \
+        visualize filters --layers relu3_1 --channels 5,128
+    fails 2 "--channels takes numbers and ranges" visualize filters --layers relu3_1 --channels 5-
+    fails 2 "--channels takes numbers and ranges" visualize filters --layers relu3_1 --channels 9-5
+    fails 2 "would hold the sheets of 2 layers" visualize filters --layers relu3_1,relu3_2 -o a.png
+    fails 2 "has no use for 'photo.png'" visualize filters builtin photo.png
+}
