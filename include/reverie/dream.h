@@ -91,6 +91,24 @@ RV_API RV_NODISCARD rv_status rv_dreamer_run(rv_image **out, rv_dream_result *re
 RV_API RV_NODISCARD rv_status rv_dreamer_foresee(rv_stylize_estimate *out, rv_dreamer *dreamer,
                                                  const rv_image *photo);
 
+/** What the layers of a network dream of in a photo, on one sheet with their names, to choose from by eye: layers that join
+ *  others where there are several, else activations; at most 24.
+ *  @param[out] out     3 channels, 8 bits.
+ *  @param[out] result  sums over all layers; may be NULL.
+ *  @param options      as of rv_dreamer_create(), but for maximize, which must be NULL; a size of 0 stands for 256.
+ *  @return what rv_dreamer_create() and rv_dreamer_run() say */
+RV_API RV_NODISCARD rv_status rv_dream_gallery(rv_image **out, rv_dream_result *result,
+                                               rv_device *device, const rv_model *model,
+                                               const rv_image *photo,
+                                               const rv_dream_options *options);
+
+/** A picture of the same size that shows its middle enlarged and turned, for the next frame of a film; beyond its edges
+ *  it is mirrored. Alpha goes along, metadata do not.
+ *  @param zoom     above 0, 1: as it is
+ *  @param degrees  counter-clockwise */
+RV_API RV_NODISCARD rv_status rv_dream_zoom(rv_image **out, const rv_image *picture, double zoom,
+                                            double degrees);
+
 #ifdef __cplusplus
 }
 #endif

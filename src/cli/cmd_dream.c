@@ -1,88 +1,10 @@
-/* reverie dream: its options, and what it makes of a photo. */
+/* reverie dream: its options, and the pictures and model that they name. */
 /* SPDX-License-Identifier: MIT */
-#include "cli/photos.h"
+#include "cli/dream.h"
 
-#include <stdlib.h>
-
-typedef struct settings {
-    char *model;
-    cli_model_files files;
-    char *maximize;
-    char *guide, *mask; /* pictures; NULL: none */
-    double strength;
-    int size, octaves;
-    double octave_scale;
-    int iterations;
-    double step;
-    int jitter;
-    double smooth, blur, color, stretch;
-    int tile;
-    cli_photo_settings photos;
-} settings;
-
-/* All photos of one command. */
-typedef struct work {
-    const settings *s;
-    rv_model *model;
-    rv_image *guide, *mask;
-    rv_dream_options options;
-    rv_dreamer *dreamer; /* made for the first photo */
-} work;
-
-/* What the file says about itself beside the photo: nothing that does not shape the picture. Freed with free(). */
-static char *settings_text(const work *w, const rv_dream_result *result)
+static void set_options(cli_dream_inputs *w, const cli *c)
 {
-    char *text = cli_format("%s", "");
-    cli_add_name(&text, "guide", w->s->guide);
-    cli_add_name(&text, "mask", w->s->mask);
-    cli_add_name(&text, "graph", w->s->files.graph);
-    cli_add_name(&text, "weights", w->s->files.weights);
-    char *whole = text != NULL
-                      ? cli_format("%s%s%s", text, text[0] != '\0' ? " " : "", result->settings)
-                      : NULL;
-    free(text);
-    return whole;
-}
-
-static rv_status ready(work *w, const cli_photo *photo)
-{
-    if (w->dreamer != NULL) {
-        return RV_OK;
-    }
-    w->options.events = photo->events;
-    w->options.preview = photo->preview;
-    w->options.preview_payload = photo->preview_payload;
-    return rv_dreamer_create(&w->dreamer, photo->c->device, w->model, &w->options);
-}
-
-static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
-{
-    work *w = payload;
-    rv_dream_result result;
-    *out = NULL;
-    rv_status status = ready(w, photo);
-    if (status == RV_OK) {
-        status = rv_dreamer_run(out, &result, w->dreamer, photo->image, photo->state);
-    }
-    if (*out != NULL) {
-        made->iterations = result.iterations;
-        made->loss = result.value;
-        made->seconds = result.seconds;
-        made->settings = settings_text(w, &result);
-    }
-    return status;
-}
-
-static rv_status foresee(void *payload, rv_stylize_estimate *out, const cli_photo *photo)
-{
-    work *w = payload;
-    const rv_status status = ready(w, photo);
-    return status == RV_OK ? rv_dreamer_foresee(out, w->dreamer, photo->image) : status;
-}
-
-static void set_options(work *w, const cli *c)
-{
-    const settings *s = w->s;
+    const cli_dream_settings *s = w->s;
     w->options = (rv_dream_options)RV_DREAM_OPTIONS_INIT;
     w->options.maximize = s->maximize;
     w->options.guide = w->guide;
@@ -104,7 +26,7 @@ static void set_options(work *w, const cli *c)
     w->options.resume = s->photos.resume;
 }
 
-static int read_picture(cli *c, rv_image **out, const char *path, const settings *s)
+static int read_picture(cli *c, rv_image **out, const char *path, const cli_dream_settings *s)
 {
     const rv_image_read_options read = cli_read_options(c, &s->photos.reading);
     return path != NULL ? cli_status(rv_image_read(out, path, &read)) : CLI_DONE;
@@ -112,36 +34,30 @@ static int read_picture(cli *c, rv_image **out, const char *path, const settings
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
-    const settings *s = given;
-    work w = {.s = s};
-    const char *const inputs[] = {s->guide, s->mask, s->model, s->files.graph, s->files.weights};
-    int code = read_picture(c, &w.guide, s->guide, s);
+    const cli_dream_settings *s = given;
+    const char *const files[] = {s->guide, s->mask, s->model, s->files.graph, s->files.weights};
+    cli_dream_inputs in = {.s = s, .files = files, .n_files = sizeof files / sizeof files[0]};
+    if (s->frames == 0 && (s->zoom >= 0 || s->rotate > -360)) {
+        return cli_usage("--zoom and --rotate are for films: give --frames N as well");
+    }
+    int code = read_picture(c, &in.guide, s->guide, s);
     if (code == CLI_DONE) {
-        code = read_picture(c, &w.mask, s->mask, s);
+        code = read_picture(c, &in.mask, s->mask, s);
     }
     if (code == CLI_DONE) {
-        code = cli_open_model(c, &w.model, s->model, &s->files, RV_POOLING_AS_MADE);
+        code = cli_open_model(c, &in.model, s->model, &s->files, RV_POOLING_AS_MADE);
     }
     if (code == CLI_DONE) {
-        set_options(&w, c);
-        const cli_maker maker = {.command = "dream",
-                                 .verb = "dream",
-                                 .suffix = "dream",
-                                 .inputs = inputs,
-                                 .n_inputs = sizeof inputs / sizeof inputs[0],
-                                 .payload = &w,
-                                 .make = make,
-                                 .foresee = foresee};
-        code = cli_photos_run(c, &s->photos, &maker, words);
+        set_options(&in, c);
+        code = s->frames > 0 ? cli_dream_frames(c, &in, words) : cli_dream_photos(c, &in, words);
     }
-    rv_dreamer_destroy(w.dreamer);
-    rv_model_close(w.model);
-    rv_image_destroy(w.guide);
-    rv_image_destroy(w.mask);
+    rv_model_close(in.model);
+    rv_image_destroy(in.guide);
+    rv_image_destroy(in.mask);
     return code;
 }
 
-#define AT(member) offsetof(settings, member)
+#define AT(member) offsetof(cli_dream_settings, member)
 static const cli_option options[] = {
     {.name = "maximize",
      .letter = 'm',
@@ -158,7 +74,7 @@ static const cli_option options[] = {
      .argument = "MODEL",
      .initial = "builtin",
      .help = "the network that dreams: a name that `reverie models list` shows, or a file"},
-    CLI_MODEL_OPTIONS(settings, files),
+    CLI_MODEL_OPTIONS(cli_dream_settings, files),
     {.name = "strength",
      .kind = CLI_REAL,
      .offset = AT(strength),
@@ -272,7 +188,40 @@ static const cli_option options[] = {
      .max = 4096,
      .help =
          "side beyond which a picture goes through the network in parts: less needs less memory"},
-    CLI_PHOTO_OPTIONS(settings, photos,
+    {.name = "gallery",
+     .kind = CLI_FLAG,
+     .offset = AT(gallery),
+     .help = "instead of one dream, a sheet of what each layer dreams of, to choose from: "
+             "PHOTO_gallery.jpg, of "
+             "256 pixels each, or --size"},
+    {.name = "frames",
+     .kind = CLI_INT,
+     .offset = AT(frames),
+     .argument = "N",
+     .otherwise = "one picture",
+     .min = 1,
+     .max = 1000000,
+     .help = "frames of a film into the photo: PHOTO_dream_0000.png and on, each dreamed from the "
+             "one before"},
+    {.name = "zoom",
+     .kind = CLI_REAL,
+     .offset = AT(zoom),
+     .argument = "Z",
+     .otherwise = "1.05",
+     .unset = -1,
+     .min = 0.1,
+     .max = 10,
+     .help = "by how much each frame is enlarged before the next"},
+    {.name = "rotate",
+     .kind = CLI_REAL,
+     .offset = AT(rotate),
+     .argument = "DEGREES",
+     .otherwise = "0",
+     .unset = -360,
+     .min = -180,
+     .max = 180,
+     .help = "and turned, counter-clockwise"},
+    CLI_PHOTO_OPTIONS(cli_dream_settings, photos,
                       "PHOTO_dream.jpg in the current folder, .png with alpha or 16 bits"),
 };
 #undef AT
@@ -292,12 +241,14 @@ const cli_command cli_dream = {
     .example = "reverie dream photo.jpg\n"
                "reverie dream photo.jpg -m 'relu3_2 + 2*relu4_2:17 - 0.1*tv' --strength 2\n"
                "reverie dream photo.jpg --guide flowers.jpg -o flowery.png\n"
+               "reverie dream photo.jpg --gallery\n"
+               "reverie dream photo.jpg --frames 100 --zoom 1.03 --rotate 1 -o film/\n"
                "reverie dream holidays/ -o dreams/ --model squeezenet.caffemodel --resume",
     .min_words = 0,
     .max_words = SIZE_MAX,
     .missing = "a photo",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
-    .settings_size = sizeof(settings),
+    .settings_size = sizeof(cli_dream_settings),
     .run = run,
 };

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 100000, MAX_JITTER = 512, TILE = 768, MAX_TILE = 4096 };
@@ -184,17 +184,21 @@ rv_status rv_dream_settings(char **out, const rv_dream_options *o, const rv_goal
                             const rv_model *model, int octaves, int width, int height)
 {
     rv_text text = {0};
-    char *expression;
+    char *expression = NULL;
     *out = NULL;
-    RV_TRY(rv_goals_text(&expression, goals));
-    rv_text_append(
-        &text,
-        "model=%s maximize=%s strength=%.6g size=%d octaves=%d octave_scale=%.6g "
-        "iterations=%d step=%.6g jitter=%d smooth=%.6g blur=%.6g color=%.6g stretch=%.6g "
-        "tile=%d seed=%u",
-        rv_model_name(model), expression, o->strength, width > height ? width : height, octaves,
-        o->octave_scale, o->iterations, o->step, o->jitter, o->smooth, o->blur, o->colour,
-        o->stretch, o->tile, (unsigned)o->seed);
+    rv_text_append(&text, "model=%s", rv_model_name(model));
+    if (goals->n > 0) {
+        const rv_status written = rv_goals_text(&expression, goals);
+        rv_text_append(&text, " maximize=%s", expression != NULL ? expression : "");
+        text.failed = text.failed || written != RV_OK;
+    }
+    rv_text_append(&text,
+                   " strength=%.6g size=%d octaves=%d octave_scale=%.6g iterations=%d step=%.6g "
+                   "jitter=%d smooth=%.6g blur=%.6g color=%.6g stretch=%.6g tile=%d seed=%u",
+                   o->strength, width > height ? width : height, octaves, o->octave_scale,
+                   o->iterations, o->step, o->jitter, o->smooth, o->blur, o->colour, o->stretch,
+                   o->tile, (unsigned)o->seed);
+    free(expression);
     const rv_status status = rv_text_status(&text);
     if (status != RV_OK) {
         rv_text_release(&text);
