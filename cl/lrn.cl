@@ -1,4 +1,4 @@
-/* Local response normalisation over neighbouring channels, and its gradient. */
+/* Local response normalisation over neighbouring channels, or pixels of a channel, and its gradient. */
 /* SPDX-License-Identifier: MIT */
 #include "math.clh"
 
@@ -117,5 +117,67 @@ __kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global 
                              2.0f * scale * beta * x[at] * window_sum(&terms[p], after, before);
             dx[at] = rv_accumulateV(dx + at, v, accumulate);
         }
+    }
+}
+
+/* First and last row, and first and last column, of the window around pixel `at` of a plane. */
+static inline int4 window_at(int at, int height, int width, int reach)
+{
+    const int row = at / width, column = at % width;
+    return (int4)(max(row - reach, 0), min(row + reach, height - 1), max(column - reach, 0),
+                  min(column + reach, width - 1));
+}
+
+/* As lrn_forward, the sum over the pixels up to `reach` away in the same channel. */
+__kernel void lrn_within(__global floatV *y, __global floatV *inverse, __global const floatV *x,
+                         int n, int c, int height, int width, int run, int reach, float scale,
+                         float beta, float k)
+{
+    const rv_run r = rv_run_of(rv_index(), height * width, run);
+    const int blocks = rv_blocks(c);
+    if (r.plane >= n * blocks) {
+        return;
+    }
+    const int plane = r.plane * height * width;
+    for (int p = r.begin; p < r.end; p++) {
+        const int4 w = window_at(p, height, width, reach);
+        floatV sum = (floatV)(0.0f);
+        for (int i = w.s0; i <= w.s1; i++) {
+            for (int j = w.s2; j <= w.s3; j++) {
+                const floatV v = x[plane + i * width + j];
+                sum += v * v;
+            }
+        }
+        const floatV one_by = 1.0f / (k + scale * sum);
+        y[plane + p] = x[plane + p] * power(one_by, beta);
+        if (inverse != 0) {
+            inverse[plane + p] = rv_maskV(one_by, r.plane % blocks, c);
+        }
+    }
+}
+
+/* As lrn_back: a window holds a pixel where the pixel's own window holds its middle. */
+__kernel void lrn_within_back(__global floatV *dx, __global const floatV *dy,
+                              __global const floatV *y, __global const floatV *x,
+                              __global const floatV *inverse, int n, int c, int height, int width,
+                              int run, int reach, float scale, float beta, int accumulate)
+{
+    const rv_run r = rv_run_of(rv_index(), height * width, run);
+    if (r.plane >= n * rv_blocks(c)) {
+        return;
+    }
+    const int plane = r.plane * height * width;
+    for (int p = r.begin; p < r.end; p++) {
+        const int4 w = window_at(p, height, width, reach);
+        const int at = plane + p;
+        floatV sum = (floatV)(0.0f);
+        for (int i = w.s0; i <= w.s1; i++) {
+            for (int j = w.s2; j <= w.s3; j++) {
+                const int from = plane + i * width + j;
+                sum += dy[from] * y[from] * inverse[from];
+            }
+        }
+        const floatV v = dy[at] * power(inverse[at], beta) - 2.0f * scale * beta * x[at] * sum;
+        dx[at] = rv_accumulateV(dx + at, v, accumulate);
     }
 }

@@ -182,14 +182,20 @@ static rv_status add_lrn(rv_caffe_importer *im, const rv_caffe_source *s)
     rv_layer *layer;
     const rv_prototxt *doc = im->doc;
     const char *region = rv_prototxt_text(doc, s->param, "norm_region", "ACROSS_CHANNELS");
-    if (strcmp(region, "ACROSS_CHANNELS") != 0 && strcmp(region, "0") != 0) {
-        return rv_caffe_refuse(im, s, "normalisation within channels");
+    const bool within = strcmp(region, "WITHIN_CHANNEL") == 0 || strcmp(region, "1") == 0;
+    if (!within && strcmp(region, "ACROSS_CHANNELS") != 0 && strcmp(region, "0") != 0) {
+        return rv_caffe_refuse(im, s, "a norm_region other than ACROSS_CHANNELS, WITHIN_CHANNEL");
     }
     RV_TRY(rv_caffe_start(im, s, "lrn", &layer));
     rv_layer_set(layer, RV_SET_INT("size", rv_prototxt_int(doc, s->param, "local_size", 5)));
     rv_layer_set(layer, RV_SET_FLOAT("alpha", rv_prototxt_float(doc, s->param, "alpha", 1.0)));
     rv_layer_set(layer, RV_SET_FLOAT("beta", rv_prototxt_float(doc, s->param, "beta", 0.75)));
-    rv_layer_set(layer, RV_SET_FLOAT("k", rv_prototxt_float(doc, s->param, "k", 1.0)));
+    /* Within a channel Caffe adds 1, whatever k is. */
+    rv_layer_set(layer,
+                 RV_SET_FLOAT("k", within ? 1.0 : rv_prototxt_float(doc, s->param, "k", 1.0)));
+    if (within) {
+        rv_layer_set(layer, RV_SET_ENUM("region", "within"));
+    }
     return RV_OK;
 }
 

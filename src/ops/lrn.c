@@ -1,4 +1,5 @@
-/* Local response normalisation across channels: y = x / (k + alpha / size * sum x^2)^beta. */
+/* Local response normalisation: y = x / (k + alpha / n * sum x^2)^beta, the sum over n values: of `size` channels at the
+ * same pixel, or of size x size pixels in the same channel. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "ops/lanes.h"
@@ -7,30 +8,41 @@
 typedef struct lrn_attrs {
     int32_t size;
     float alpha, beta, k;
+    int32_t region;
 } lrn_attrs;
+
+enum { ACROSS, WITHIN };
+static const char *const regions[] = {"across", "within", NULL};
 
 /* The kernels reach 16 channels to either side. */
 enum { LARGEST = 33 };
 
 static const rv_attr attributes[] = {
     {"size", RV_ATTR_INT, offsetof(lrn_attrs, size), 1, 5, 1, LARGEST, NULL,
-     "channels that are summed, the own one in the middle"},
+     "channels that are summed, the own one in the middle; rows and columns within a channel"},
     {"alpha", RV_ATTR_FLOAT, offsetof(lrn_attrs, alpha), 1, 1e-4, 0, 1e9, NULL,
-     "factor of the sum, divided by size"},
+     "factor of the sum, divided by how many values it has"},
     {"beta", RV_ATTR_FLOAT, offsetof(lrn_attrs, beta), 1, 0.75, 0, 100, NULL, "exponent"},
     {"k", RV_ATTR_FLOAT, offsetof(lrn_attrs, k), 1, 1, 1e-6, 1e9, NULL, "added to the sum"},
+    {"region", RV_ATTR_ENUM, offsetof(lrn_attrs, region), 1, ACROSS, 0, 0, regions,
+     "what the sum goes over: across channels, or pixels within one"},
     {.name = NULL},
 };
 
 typedef struct kernels {
     rv_kernel *forward, *back;
-    int32_t before, after; /* channels of the window beside the own one */
+    int32_t before, after; /* channels, or pixels, of the window beside the own one */
     float scale;
 } kernels;
 
 static rv_status infer(rv_node *n)
 {
+    const lrn_attrs *a = n->attrs;
     RV_TRY(rv_node_takes_maps(n));
+    if (a->region == WITHIN && a->size % 2 == 0) {
+        return rv_fail(RV_ERR_USAGE, "'%s': size is %d, but has to be odd within a channel",
+                       n->name, (int)a->size);
+    }
     n->out[0]->shape = n->saved[0]->shape = n->in[0]->shape;
     return RV_OK;
 }
@@ -43,10 +55,44 @@ static rv_status prepare(rv_node *n, rv_device *device)
     /* An even size has one more behind, as in ONNX. */
     k->before = (a->size - 1) / 2;
     k->after = a->size / 2;
-    k->scale = a->alpha / (float)a->size;
+    const bool within = a->region == WITHIN;
+    k->scale = a->alpha / (float)(within ? a->size * a->size : a->size);
     const char *defines = rv_lanes_defines(n->in[0]);
-    RV_TRY(rv_kernel_get(&k->forward, device, "lrn", "lrn_forward", defines));
-    return rv_kernel_get(&k->back, device, "lrn", "lrn_back", defines);
+    RV_TRY(
+        rv_kernel_get(&k->forward, device, "lrn", within ? "lrn_within" : "lrn_forward", defines));
+    return rv_kernel_get(&k->back, device, "lrn", within ? "lrn_within_back" : "lrn_back", defines);
+}
+
+static rv_status forward_within(const rv_node *n, const rv_exec *e)
+{
+    const kernels *k = n->priv;
+    const lrn_attrs *a = n->attrs;
+    const rv_tensor *x = n->in[0];
+    const int32_t *d = x->shape.dim;
+    const int32_t run = rv_lanes_run(e->device);
+    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), rv_lanes_pixels(x));
+    return rv_launch(e->device, k->forward, rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
+                             RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(d[2]),
+                             RV_ARG(d[3]), RV_ARG(run), RV_ARG(k->after), RV_ARG(k->scale),
+                             RV_ARG(a->beta), RV_ARG(a->k)));
+}
+
+static rv_status backward_within(const rv_node *n, const rv_exec *e)
+{
+    const kernels *k = n->priv;
+    const lrn_attrs *a = n->attrs;
+    const rv_tensor *x = n->in[0];
+    const int32_t *d = x->shape.dim;
+    const int32_t run = rv_lanes_run(e->device);
+    const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
+    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), rv_lanes_pixels(x));
+    return rv_launch(e->device, k->back, rv_grid_items(e->device, items),
+                     RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
+                             RV_ARG(n->out[0]->buffer), RV_ARG(x->buffer),
+                             RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(d[2]),
+                             RV_ARG(d[3]), RV_ARG(run), RV_ARG(k->after), RV_ARG(k->scale),
+                             RV_ARG(a->beta), RV_ARG(accumulate)));
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -56,6 +102,9 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const rv_tensor *x = n->in[0];
     const int32_t *d = x->shape.dim;
     const int32_t pixels = rv_lanes_pixels(x), run = rv_lanes_run(e->device);
+    if (a->region == WITHIN) {
+        return forward_within(n, e);
+    }
     const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
     return rv_launch(e->device, k->forward, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
@@ -73,6 +122,9 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     const int32_t *d = x->shape.dim;
     const int32_t pixels = rv_lanes_pixels(x), run = rv_lanes_run(e->device);
     const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(0)) != 0;
+    if (a->region == WITHIN) {
+        return backward_within(n, e);
+    }
     const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
     return rv_launch(e->device, k->back, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
@@ -84,7 +136,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
 
 const rv_op rv_op_lrn = {
     .name = "lrn",
-    .summary = "normalise by neighbouring channels",
+    .summary = "normalise by neighbouring channels or pixels",
     .attrs = attributes,
     .attr_size = sizeof(lrn_attrs),
     .traits = RV_OP_BWD_READS_INPUT | RV_OP_BWD_READS_OUTPUT,

@@ -234,9 +234,10 @@ Test(caffe, what_it_cannot_run_is_named)
             RV_ERR_UNSUPPORTED,
             "a.prototxt:3: layer 'x': Reverie does not run pooling other than MAX and AVE");
     refuses(INPUT "layer { name: 'x' type: 'LRN' bottom: 'data' top: 'x' lrn_param { norm_region: "
-                  "WITHIN_CHANNEL } }",
+                  "2 } }",
             RV_ERR_UNSUPPORTED,
-            "a.prototxt:2: layer 'x': Reverie does not run normalisation within channels");
+            "a.prototxt:2: layer 'x': Reverie does not run a norm_region other than "
+            "ACROSS_CHANNELS, WITHIN_CHANNEL");
     refuses(INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
                   "eltwise_param { operation: PROD } }",
             RV_ERR_UNSUPPORTED,

@@ -7,6 +7,7 @@ rv_twin twin_lrn;
 #define X(n, c, h, w) .in = {{4, {(n), (c), (h), (w)}}}, .n_in = 1
 #define A(count, ...) .attrs = {__VA_ARGS__}, .n_attrs = (count)
 #define SIZE(n)       RV_SET_INT("size", n)
+#define WITHIN        RV_SET_ENUM("region", "within")
 #define ALPHA(x)      RV_SET_FLOAT("alpha", x)
 
 static const rv_op_case cases[] = {
@@ -20,6 +21,9 @@ static const rv_op_case cases[] = {
     {"beta and k", X(1, 32, 5, 5),
      A(3, ALPHA(0.5), RV_SET_FLOAT("beta", 1.5), RV_SET_FLOAT("k", 2))},
     {"rows longer than a run", X(1, 8, 3, 65), A(1, ALPHA(1))},
+    {"3x3 pixels of a channel", X(2, 19, 5, 7), A(3, SIZE(3), ALPHA(9), WITHIN), .small = true},
+    {"a window wider than the picture", X(1, 33, 3, 4), A(3, SIZE(7), ALPHA(20), WITHIN)},
+    {"rows longer than a run within a channel", X(1, 3, 4, 65), A(3, SIZE(5), ALPHA(9), WITHIN)},
     {"one pixel", X(1, 63, 1, 1), A(1, ALPHA(1))},
 };
 
