@@ -58,6 +58,7 @@ typedef struct rv_heat_job {
     size_t share;
     bool of_layer; /**< variants of the layer, not of the picture */
     bool guided;
+    double from, to; /**< shares of the whole call that are done before it and after it */
 } rv_heat_job;
 
 RV_NODISCARD rv_status rv_heatmaps_run(rv_heatmaps *h, const rv_heat_job *job);

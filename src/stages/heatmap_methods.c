@@ -91,7 +91,8 @@ static rv_status fill_cam(rv_heatmaps *h, rv_heat_method method, rv_heat *maps, 
                                              .take = take_cam,
                                              .classes = classes,
                                              .share = 1,
-                                             .of_layer = true});
+                                             .of_layer = true,
+                                             .to = 1});
 }
 
 /* --- gradients of pixels --------------------------------------------------------------------- */
@@ -102,6 +103,7 @@ typedef struct slopes {
     size_t values, share; /* of a picture; variants for each class */
     float deviation;      /* of noise */
     float *sums;          /* [classes,C,H,W] */
+    double from, to;      /* shares of the call that the next run goes from and to */
 } slopes;
 
 /* The picture, the picture with noise, or a point on the way from black to it. */
@@ -164,7 +166,9 @@ static rv_status run_slopes(slopes *s, rv_heatmaps *h, rv_heat *maps, const int 
                                              .take = take_slope,
                                              .classes = classes,
                                              .share = s->share,
-                                             .guided = s->method == RV_HEAT_GUIDED}));
+                                             .guided = s->method == RV_HEAT_GUIDED,
+                                             .from = s->from,
+                                             .to = s->to}));
     for (size_t i = 0; i < n; i++) {
         finish_slope(s, &maps[i], s->sums + i * s->values);
     }
@@ -198,17 +202,24 @@ static double incomplete(const rv_heat *heat)
     return fabs(sum - heat->map.difference) / fabs(heat->map.difference);
 }
 
-/* One class, in ever smaller steps where their number is left to us. */
-static rv_status integrate(slopes *s, rv_heatmaps *h, rv_heat *heat, int class)
+/* Class `index` of n, in ever smaller steps where their number is left to us. */
+static rv_status integrate(slopes *s, rv_heatmaps *h, rv_heat *heat, int class, double index,
+                           double n)
 {
     const size_t pixels = (size_t)heat->map.width * (size_t)heat->map.height;
     const bool given = h->options.steps > 0;
+    double left = 1; /* of this class's share, of which each run takes half */
     s->share = given ? (size_t)h->options.steps : FIRST_STEPS;
-    RV_TRY(run_slopes(s, h, heat, &class, 1));
-    while (!given && !(incomplete(heat) <= MOST_INCOMPLETE) && s->share < MOST_STEPS) {
+    for (;;) {
+        s->from = (index + 1 - left) / n;
+        left = given ? 0 : left / 2;
+        s->to = (index + 1 - left) / n;
+        RV_TRY(run_slopes(s, h, heat, &class, 1));
+        if (given || incomplete(heat) <= MOST_INCOMPLETE || s->share >= MOST_STEPS) {
+            break;
+        }
         s->share *= 2;
         memset(heat->values, 0, pixels * sizeof *heat->values);
-        RV_TRY(run_slopes(s, h, heat, &class, 1));
     }
     if (!(incomplete(heat) <= MOST_INCOMPLETE)) {
         rv_log(h->options.events, RV_LOG_WARNING,
@@ -222,7 +233,7 @@ static rv_status integrate(slopes *s, rv_heatmaps *h, rv_heat *heat, int class)
 static rv_status fill_slopes(rv_heatmaps *h, rv_heat_method method, rv_heat *maps,
                              const int *classes, size_t n)
 {
-    slopes s = {.h = h, .method = method, .values = rv_heatmaps_values(h)};
+    slopes s = {.h = h, .method = method, .values = rv_heatmaps_values(h), .to = 1};
     s.share = method == RV_HEAT_SMOOTHGRAD ? (size_t)h->options.samples : 1;
     s.deviation = (float)h->options.noise * range_of(h->seen.data, s.values);
     RV_TRY(rv_alloc(&s.sums, n * s.values, sizeof *s.sums, "heat maps"));
@@ -232,7 +243,7 @@ static rv_status fill_slopes(rv_heatmaps *h, rv_heat_method method, rv_heat *map
     } else {
         status = set_differences(h, maps, classes, n);
         for (size_t i = 0; i < n && status == RV_OK; i++) {
-            status = integrate(&s, h, &maps[i], classes[i]);
+            status = integrate(&s, h, &maps[i], classes[i], (double)i, (double)n);
         }
     }
     free(s.sums);
@@ -333,7 +344,8 @@ static rv_status fill_occlusion(rv_heatmaps *h, rv_heat *maps, const int *classe
                                           .context = &c,
                                           .n = (size_t)c.columns * (size_t)c.rows,
                                           .fill = fill_cover,
-                                          .take = take_cover});
+                                          .take = take_cover,
+                                          .to = 1});
     for (size_t k = 0; k < n && status == RV_OK; k++) {
         for (size_t p = 0; p < pixels; p++) {
             maps[k].values[p] /= c.times[p];

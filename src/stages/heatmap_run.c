@@ -140,7 +140,8 @@ rv_status rv_heatmaps_run(rv_heatmaps *h, const rv_heat_job *job)
         const rv_progress progress = {.task = job->task,
                                       .done = (int64_t)(i + n),
                                       .total = (int64_t)job->n,
-                                      .fraction = (double)(i + n) / (double)job->n,
+                                      .fraction = job->from + (job->to - job->from) *
+                                                                  (double)(i + n) / (double)job->n,
                                       .loss = NAN,
                                       .seconds_left = -1};
         rv_report(events, &progress);

@@ -89,7 +89,7 @@ classes() { printf '%s\n' "tabby cat" "tiger cat" dog fox cup car boat tree sky 
     fails 2 "'cat' may be any of" -q visualize heatmap tiny.prototxt photo.png --class cat
     fails 1 "has no class 'fix'; the nearest" -q visualize heatmap tiny.prototxt photo.png --class fix
     fails 1 "there is no class 10" -q visualize heatmap tiny.prototxt photo.png --class 10
-    fails 1 "there is no layer 'relu9' in tiny; the nearest is 'relu1'" \
+    fails 1 "there is no layer 'relu9'; the nearest is 'relu1'" \
         -q visualize heatmap tiny.prototxt photo.png --layers relu9
     fails 2 "'mean' has no maps" -q visualize heatmap tiny.prototxt photo.png --layers mean
     fails 2 "a window of 33 pixels is larger" \
