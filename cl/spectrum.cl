@@ -5,16 +5,44 @@
 #include "flat.clh"
 #include "transpose.clh"
 
-/* Rows and vectors that a work-item keeps in registers. */
+/* Rows and vectors whose sums a work-item keeps in registers. */
 #ifndef ROWS
-#define ROWS 6
+#define ROWS 4
 #endif
+#ifndef VECTORS
 #define VECTORS 2
+#endif
 
-/* out[g][r] = sum over k of basis[r][k] in[g][k], for `groups` groups of `side` rows of `length` floats. One work-item:
- * ROWS rows of VECTORS vectors; those of the same vectors follow each other, as they read the same. */
+/* Sums of ROWS rows from `first` on in VECTORS vectors; `whole`: none of these ends beyond `length`. */
+static inline void spectrum_sum(floatB sum[ROWS][VECTORS], __global const float *basis,
+                                __global const float *in, int first, int v, int side, int step,
+                                int length, int whole)
+{
+    for (int k = 0; k < side; k++) {
+        floatB x[VECTORS];
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) {
+            x[j] = whole                  ? vloadB(v + j, in + k * step)
+                   : (v + j) * B < length ? rv_load(in + k * step, v + j, length)
+                                          : (floatB)(0.0f);
+        }
+#pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            const float a = basis[min(first + r, side - 1) * side + k];
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) {
+                sum[r][j] = fma((floatB)(a), x[j], sum[r][j]);
+            }
+        }
+    }
+}
+
+/* out[g][r] = sum over k of basis[r][k] in[g][k], for `groups` groups of `side` rows of `length` floats. Steps are from
+ * row to row and from group to group, of out and of in. One work-item: ROWS rows of VECTORS vectors; those of the same
+ * vectors follow each other, as they read the same. */
 __kernel void spectrum_multiply(__global float *out, __global const float *basis,
-                                __global const float *in, int groups, int side, int length)
+                                __global const float *in, int groups, int side, int length,
+                                int4 steps)
 {
     const int strips = (side + ROWS - 1) / ROWS;
     const int columns = (length + VECTORS * B - 1) / (VECTORS * B);
@@ -23,46 +51,43 @@ __kernel void spectrum_multiply(__global float *out, __global const float *basis
     if (group >= groups) {
         return;
     }
-    in += group * side * length;
-    out += group * side * length;
+    out += group * steps.s1;
+    in += group * steps.s3;
     floatB sum[ROWS][VECTORS];
-    for (int r = 0; r < ROWS; r++) {
-        for (int k = 0; k < VECTORS; k++) {
-            sum[r][k] = 0.0f;
-        }
-    }
-    const int whole = (v + VECTORS) * B <= length;
-    for (int k = 0; k < side; k++) {
-        floatB x[VECTORS];
-        for (int j = 0; j < VECTORS; j++) {
-            x[j] = whole                  ? vloadB(v + j, in + k * length)
-                   : (v + j) * B < length ? rv_load(in + k * length, v + j, length)
-                                          : (floatB)(0.0f);
-        }
 #pragma unroll
-        for (int r = 0; r < ROWS; r++) {
-            const float a = basis[min(first + r, side - 1) * side + k];
-            for (int j = 0; j < VECTORS; j++) {
-                sum[r][j] = fma((floatB)(a), x[j], sum[r][j]);
-            }
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) {
+            sum[r][j] = 0.0f;
         }
     }
-    for (int r = 0; r < ROWS && first + r < side; r++) {
-        for (int j = 0; j < VECTORS && (v + j) * B < length; j++) {
-            rv_store(out + (first + r) * length, v + j, length, sum[r][j]);
+    if ((v + VECTORS) * B <= length) {
+        spectrum_sum(sum, basis, in, first, v, side, steps.s2, length, 1);
+    } else {
+        spectrum_sum(sum, basis, in, first, v, side, steps.s2, length, 0);
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) {
+            if (first + r < side && (v + j) * B < length) {
+                rv_store(out + (first + r) * steps.s0, v + j, length, sum[r][j]);
+            }
         }
     }
 }
 
-/* out = in * scale of the place. One work-item: a vector of a place. */
+/* out = in * scale of the place, where rows of `side` places begin at multiples of the steps. One work-item: a vector of a
+ * place. */
 __kernel void spectrum_scale(__global float *out, __global const float *in,
-                             __global const float *scale, int places, int length)
+                             __global const float *scale, int side, int length, int out_step,
+                             int in_step)
 {
     const int vectors = (length + B - 1) / B, i = rv_index(), place = i / vectors;
-    if (place < places) {
-        const int v = i % vectors;
-        rv_store(out + place * length, v, length,
-                 rv_load(in + place * length, v, length) * scale[place]);
+    if (place < side * side) {
+        const int v = i % vectors, row = place / side, at = place % side * length;
+        rv_store(out + row * out_step + at, v, length,
+                 rv_load(in + row * in_step + at, v, length) * scale[place]);
     }
 }
 

@@ -4,14 +4,15 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "tensor/tensor.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    ROWS = 6, /* of cl/spectrum.cl */
-    VECTORS = 2,
+    PITCH_MORE = 16,          /* a line of a cache */
     VIEW_STREAM = 0x76696577, /* tells the draws of views from those of numbers */
     VIEW_DRAWS = 4
 };
@@ -32,11 +33,16 @@ const float rv_spectrum_colours[9] = {0.26f / NORM, 0.09f / NORM,  0.02f / NORM,
 struct rv_spectrum {
     rv_device *device;
     int32_t n, side;
+    int32_t rows, vectors; /* of cl/spectrum.cl */
+    int32_t
+        pitch; /* floats from row to row where columns are read: no multiple of a page, so that rows do not push each
+                      other out of caches */
     rv_buffer *numbers, *gradient;
     rv_buffer *basis, *turned; /* A and its transpose */
     rv_buffer *scales;
     rv_buffer *picture; /* [side, side, 3, n], without view */
-    rv_buffer *work[2]; /* of its size */
+    rv_buffer *work;    /* of its size */
+    rv_buffer *pitched; /* of its size with a pitch */
     rv_kernel *multiply, *scale, *colour, *colour_gradient, *view, *view_gradient, *to_pictures,
         *to_places;
 };
@@ -119,8 +125,10 @@ static rv_status get_kernels(rv_spectrum *s)
                    {&s->view_gradient, "spectrum_view_gradient"},
                    {&s->to_pictures, "spectrum_to_pictures"},
                    {&s->to_places, "spectrum_to_places"}};
+    char defines[64];
+    snprintf(defines, sizeof defines, "-DROWS=%d -DVECTORS=%d", (int)s->rows, (int)s->vectors);
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
-        RV_TRY(rv_kernel_get(kernels[i].to, s->device, "spectrum", kernels[i].name, NULL));
+        RV_TRY(rv_kernel_get(kernels[i].to, s->device, "spectrum", kernels[i].name, defines));
     }
     return RV_OK;
 }
@@ -153,10 +161,12 @@ static rv_status create(rv_spectrum *s)
 {
     const size_t bytes = floats_of(s) * sizeof(float);
     const size_t table = (size_t)s->side * (size_t)s->side * sizeof(float);
-    rv_buffer **const large[] = {&s->numbers, &s->gradient, &s->picture, &s->work[0], &s->work[1]};
+    const size_t pitched = (size_t)s->side * (size_t)s->pitch * sizeof(float);
+    rv_buffer **const large[] = {&s->numbers, &s->gradient, &s->picture, &s->work};
     rv_buffer **const small[] = {&s->basis, &s->turned, &s->scales};
     RV_TRY(get_kernels(s));
-    for (int i = 0; i < 5; i++) {
+    RV_TRY(rv_buffer_create(&s->pitched, s->device, pitched));
+    for (int i = 0; i < 4; i++) {
         RV_TRY(rv_buffer_create(large[i], s->device, bytes));
     }
     for (int i = 0; i < 3; i++) {
@@ -178,6 +188,9 @@ rv_status rv_spectrum_create(rv_spectrum **out, rv_device *device, int n, int si
     s->device = device;
     s->n = n;
     s->side = side;
+    s->rows = rv_device_block(device) == 16 ? 8 : 4; /* vectors of 16 come with 32 registers */
+    s->vectors = rv_device_block(device) == 16 ? 3 : 2;
+    s->pitch = 3 * n * side + PITCH_MORE;
     const rv_status status = create(s);
     if (status != RV_OK) {
         rv_spectrum_destroy(s);
@@ -194,7 +207,7 @@ void rv_spectrum_destroy(rv_spectrum *spectrum)
     }
     rv_buffer *const all[] = {spectrum->numbers, spectrum->gradient, spectrum->basis,
                               spectrum->turned,  spectrum->scales,   spectrum->picture,
-                              spectrum->work[0], spectrum->work[1]};
+                              spectrum->work,    spectrum->pitched};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         rv_buffer_destroy(all[i]);
     }
@@ -203,7 +216,9 @@ void rv_spectrum_destroy(rv_spectrum *spectrum)
 
 uint64_t rv_spectrum_bytes(int n, int side)
 {
-    return ((uint64_t)15 * (uint64_t)n + 3) * (uint64_t)side * (uint64_t)side * sizeof(float);
+    const uint64_t places = (uint64_t)side * (uint64_t)side;
+    return (((uint64_t)15 * (uint64_t)n + 3) * places + PITCH_MORE * (uint64_t)side) *
+           sizeof(float);
 }
 
 size_t rv_spectrum_floats(const rv_spectrum *spectrum)
@@ -223,17 +238,32 @@ rv_buffer *rv_spectrum_gradient(rv_spectrum *spectrum)
 
 /* --- run ------------------------------------------------------------------------------------- */
 
-/* out = basis in, along rows where `groups` is 1, else along the columns of each row. */
 static rv_status multiply(const rv_spectrum *s, rv_buffer *out, const rv_buffer *basis,
-                          const rv_buffer *in, bool rows)
+                          const rv_buffer *in, int32_t groups, int32_t length, rv_int4 steps)
 {
-    const int32_t groups = rows ? 1 : s->side, length = 3 * s->n * (rows ? s->side : 1);
-    const size_t strips = (size_t)((s->side - 1) / ROWS + 1);
-    const size_t columns = (size_t)((length - 1) / (VECTORS * rv_device_block(s->device)) + 1);
+    const size_t strips = (size_t)rv_divide_up(s->side, s->rows);
+    const size_t columns = (size_t)rv_divide_up(length, s->vectors * rv_device_block(s->device));
     return rv_launch(s->device, s->multiply,
                      rv_grid_items(s->device, (size_t)groups * strips * columns),
                      RV_ARGS(RV_ARG(out), RV_ARG(basis), RV_ARG(in), RV_ARG(groups),
-                             RV_ARG(s->side), RV_ARG(length)));
+                             RV_ARG(s->side), RV_ARG(length), RV_ARG(steps)));
+}
+
+/* out = basis in over the rows of a matrix [side, side x 3 x n], of which `in` has a pitch. */
+static rv_status multiply_rows(const rv_spectrum *s, rv_buffer *out, const rv_buffer *basis,
+                               const rv_buffer *in)
+{
+    const int32_t length = 3 * s->n * s->side;
+    return multiply(s, out, basis, in, 1, length, (rv_int4){{length, 0, s->pitch, 0}});
+}
+
+/* The same over the columns, in each row apart; steps from row to row. */
+static rv_status multiply_columns(const rv_spectrum *s, rv_buffer *out, const rv_buffer *basis,
+                                  const rv_buffer *in, int32_t out_step, int32_t in_step)
+{
+    const int32_t length = 3 * s->n;
+    return multiply(s, out, basis, in, s->side, length,
+                    (rv_int4){{length, out_step, length, in_step}});
 }
 
 /* Vectors over all places, in each `floats` floats. */
@@ -244,12 +274,13 @@ static rv_grid over_places(const rv_spectrum *s, int floats)
                          (size_t)(s->side * s->side) * (size_t)((floats - 1) / block + 1));
 }
 
-static rv_status multiply_scales(const rv_spectrum *s, rv_buffer *out, const rv_buffer *in)
+static rv_status multiply_scales(const rv_spectrum *s, rv_buffer *out, const rv_buffer *in,
+                                 int32_t out_step, int32_t in_step)
 {
-    const int32_t places = s->side * s->side, length = 3 * s->n;
-    return rv_launch(
-        s->device, s->scale, over_places(s, length),
-        RV_ARGS(RV_ARG(out), RV_ARG(in), RV_ARG(s->scales), RV_ARG(places), RV_ARG(length)));
+    const int32_t length = 3 * s->n;
+    return rv_launch(s->device, s->scale, over_places(s, length),
+                     RV_ARGS(RV_ARG(out), RV_ARG(in), RV_ARG(s->scales), RV_ARG(s->side),
+                             RV_ARG(length), RV_ARG(out_step), RV_ARG(in_step)));
 }
 
 static rv_float4 float4_of(float a, float b, float c, float d)
@@ -270,9 +301,10 @@ static rv_status make_pictures(rv_spectrum *s)
 {
     const float *m = rv_spectrum_colours;
     const int32_t places = s->side * s->side;
-    RV_TRY(multiply_scales(s, s->work[0], s->numbers));
-    RV_TRY(multiply(s, s->work[1], s->basis, s->work[0], true));
-    RV_TRY(multiply(s, s->picture, s->basis, s->work[1], false));
+    const int32_t row = 3 * s->n * s->side;
+    RV_TRY(multiply_scales(s, s->pitched, s->numbers, s->pitch, row));
+    RV_TRY(multiply_rows(s, s->work, s->basis, s->pitched));
+    RV_TRY(multiply_columns(s, s->picture, s->basis, s->work, row, row));
     return rv_launch(s->device, s->colour, over_places(s, s->n),
                      RV_ARGS(RV_ARG(s->picture), RV_ARG(places), RV_ARG(s->n),
                              RV_ARG(float4_of(m[0], m[1], m[2], 0)),
@@ -287,11 +319,11 @@ rv_status rv_spectrum_show(rv_spectrum *spectrum, rv_buffer *out, const rv_view 
     const int32_t length = 3 * s->n;
     RV_TRY(make_pictures(s));
     RV_TRY(rv_launch(s->device, s->view, over_places(s, length),
-                     RV_ARGS(RV_ARG(s->work[0]), RV_ARG(s->picture), RV_ARG(s->side),
-                             RV_ARG(s->side), RV_ARG(s->side), RV_ARG(s->side), RV_ARG(length),
+                     RV_ARGS(RV_ARG(s->work), RV_ARG(s->picture), RV_ARG(s->side), RV_ARG(s->side),
+                             RV_ARG(s->side), RV_ARG(s->side), RV_ARG(length),
                              RV_ARG(float4_of(t[0], t[1], t[2], t[3])), RV_ARG(view->left),
                              RV_ARG(view->top), RV_ARG(outside))));
-    return turn(s, s->to_pictures, out, s->work[0]);
+    return turn(s, s->to_pictures, out, s->work);
 }
 
 rv_status rv_spectrum_backward(rv_spectrum *spectrum, rv_buffer *d_out, const rv_view *view)
@@ -300,19 +332,19 @@ rv_status rv_spectrum_backward(rv_spectrum *spectrum, rv_buffer *d_out, const rv
     const float *t = view->turn, *m = rv_spectrum_colours;
     const float area = t[0] * t[3] - t[1] * t[2];
     const rv_float4 back = float4_of(t[3] / area, -t[1] / area, -t[2] / area, t[0] / area);
-    const int32_t places = s->side * s->side, length = 3 * s->n;
-    RV_TRY(turn(s, s->to_places, s->work[0], d_out));
+    const int32_t places = s->side * s->side, length = 3 * s->n, row = length * s->side;
+    RV_TRY(turn(s, s->to_places, s->pitched, d_out));
     RV_TRY(rv_launch(s->device, s->view_gradient, over_places(s, length),
-                     RV_ARGS(RV_ARG(s->work[1]), RV_ARG(s->work[0]), RV_ARG(s->side),
-                             RV_ARG(s->side), RV_ARG(s->side), RV_ARG(s->side), RV_ARG(length),
+                     RV_ARGS(RV_ARG(s->work), RV_ARG(s->pitched), RV_ARG(s->side), RV_ARG(s->side),
+                             RV_ARG(s->side), RV_ARG(s->side), RV_ARG(length),
                              RV_ARG(float4_of(t[0], t[1], t[2], t[3])), RV_ARG(back),
                              RV_ARG(view->left), RV_ARG(view->top))));
     RV_TRY(rv_launch(s->device, s->colour_gradient, over_places(s, s->n),
-                     RV_ARGS(RV_ARG(s->work[1]), RV_ARG(s->picture), RV_ARG(places), RV_ARG(s->n),
+                     RV_ARGS(RV_ARG(s->work), RV_ARG(s->picture), RV_ARG(places), RV_ARG(s->n),
                              RV_ARG(float4_of(m[0], m[3], m[6], 0)),
                              RV_ARG(float4_of(m[1], m[4], m[7], 0)),
                              RV_ARG(float4_of(m[2], m[5], m[8], 0)))));
-    RV_TRY(multiply(s, s->work[0], s->turned, s->work[1], false));
-    RV_TRY(multiply(s, s->work[1], s->turned, s->work[0], true));
-    return multiply_scales(s, s->gradient, s->work[1]);
+    RV_TRY(multiply_columns(s, s->pitched, s->turned, s->work, s->pitch, row));
+    RV_TRY(multiply_rows(s, s->work, s->turned, s->pitched));
+    return multiply_scales(s, s->gradient, s->work, row, row);
 }
