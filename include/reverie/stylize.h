@@ -102,6 +102,9 @@ typedef struct rv_stylize_options {
         style_masks; /**< of each style, where it goes; NULL: where the others leave room; styles with
                                              one and the same mask are mixed there; NULL: none has one; default NULL */
     rv_style_loss style_loss; /**< of a network's layers, not of patches; default: Gram */
+    double
+        feather; /**< width of the edges of masks in pixels of the photo, which are softened for that; 0 to 10000; 0: as
+                         they are; default 0 */
 } rv_stylize_options;
 
 /** An output_size: that of the photo. */
@@ -111,7 +114,7 @@ enum { RV_OUTPUT_PHOTO = -1 };
     {                                                                                              \
         sizeof(rv_stylize_options), -1.0, -1.0, -1.0, NULL, NULL, 512, RV_INIT_FROM_CONTENT, NULL, \
             0, RV_OPTIMIZER_DEFAULT, 0.0, 0, 0, NULL, 0, 1.0, RV_PRESET_DEFAULT, 0.0, NULL, NULL,  \
-            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE, NULL, NULL, RV_STYLE_LOSS_DEFAULT           \
+            2.0, 0, false, 0.5, 1.0, RV_PRESERVE_NONE, NULL, NULL, RV_STYLE_LOSS_DEFAULT, 0.0      \
     }
 
 /** What came out beside the picture. */

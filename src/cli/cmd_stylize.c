@@ -114,6 +114,7 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.detail = s->detail;
     in->options.strength = s->strength;
     in->options.style_scale = s->style_scale;
+    in->options.feather = s->feather;
     in->options.preserve_color = (rv_preserve_color)s->preserve_color;
     in->options.iterations = s->iterations;
     in->options.optimizer = (rv_optimizer)(s->optimizer + 1);
@@ -197,6 +198,14 @@ static const cli_option options[] = {
      .help =
          "style only where this picture is white, with soft edges where it is grey; a folder has "
          "a mask for each photo, of the same name"},
+    {.name = "feather",
+     .kind = CLI_REAL,
+     .offset = AT(feather),
+     .argument = "PIXELS",
+     .initial = "0",
+     .max = 1e4,
+     .help =
+         "how wide the edges of masks are made, in pixels of the photo; 0 leaves them as they are"},
     {.name = "model",
      .kind = CLI_FILE,
      .offset = AT(model),

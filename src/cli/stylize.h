@@ -8,9 +8,10 @@
 typedef struct cli_stylize_settings {
     cli_list styles; /**< IMAGE[:WEIGHT][:mask=FILE] */
     char *mask;      /**< a file or folder, or NULL */
-    char *model;     /**< NULL: as there is one */
-    int preset;      /**< rv_preset */
-    bool fast;       /**< that preset */
+    double feather;
+    char *model; /**< NULL: as there is one */
+    int preset;  /**< rv_preset */
+    bool fast;   /**< that preset */
     cli_model_files files;
     double content_weight, style_weight, tv_weight;
     char *content_layers, *style_layers;

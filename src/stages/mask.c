@@ -84,6 +84,54 @@ bool rv_mask_is_white(const rv_mask *mask)
     return is_all(mask, WHITE);
 }
 
+/* --- feathering ------------------------------------------------------------------------------ */
+
+/* Three means in a row are nearly a Gaussian, and reach as far as three of their radii. */
+enum { MEANS = 3 };
+
+/* Means of 2 radius + 1 values along a line of n values `step` apart, the ends repeated; `line` has room for them. */
+static void blur_line(uint16_t *values, uint16_t *line, int n, size_t step, int radius)
+{
+    const uint64_t wide = 2 * (uint64_t)radius + 1;
+    uint64_t sum = (uint64_t)(radius + 1) * values[0];
+    for (int i = 0; i < n; i++) {
+        line[i] = values[(size_t)i * step];
+    }
+    for (int i = 1; i <= radius; i++) {
+        sum += line[i < n ? i : n - 1];
+    }
+    for (int i = 0; i < n; i++) {
+        values[(size_t)i * step] = (uint16_t)((sum + wide / 2) / wide);
+        const int64_t in = (int64_t)i + radius + 1, out = (int64_t)i - radius;
+        sum += line[in < n ? in : n - 1];
+        sum -= line[out > 0 ? out : 0];
+    }
+}
+
+/* Radius for edges as wide as that: both sides of three means. */
+static int radius_of(double width)
+{
+    return (int)fmax(1.0, round(width / (2 * MEANS)));
+}
+
+rv_status rv_mask_feather(rv_mask *mask, double across, double down)
+{
+    const int longest = mask->width > mask->height ? mask->width : mask->height;
+    uint16_t *line;
+    RV_TRY(rv_alloc(&line, (size_t)longest, sizeof *line, "mask"));
+    for (int k = 0; k < MEANS; k++) {
+        for (int y = 0; y < mask->height; y++) {
+            blur_line(mask->values + (size_t)y * (size_t)mask->width, line, mask->width, 1,
+                      radius_of(across));
+        }
+        for (int x = 0; x < mask->width; x++) {
+            blur_line(mask->values + x, line, mask->height, (size_t)mask->width, radius_of(down));
+        }
+    }
+    free(line);
+    return RV_OK;
+}
+
 /* --- other sizes ----------------------------------------------------------------------------- */
 
 /* Weights that sum to 1, of neighbours from `first` on: a triangle as wide as a step, but no narrower than a pixel. */

@@ -20,6 +20,10 @@ void rv_mask_release(rv_mask *mask);
 bool rv_mask_is_black(const rv_mask *mask);
 bool rv_mask_is_white(const rv_mask *mask);
 
+/** Softens edges: each goes from black to white over about so many pixels of the mask. What is farther from an edge stays
+ *  as it is. */
+RV_NODISCARD rv_status rv_mask_feather(rv_mask *mask, double across, double down);
+
 /** Rows of the mask at another size: interpolated linearly, or the mean of what shrinks into a pixel. Where all of that is
  *  black it is 0, where all is white 1, exactly. Rows are independent of each other.
  *  @param[out] out  [rows,width], 0..1. */

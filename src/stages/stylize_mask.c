@@ -74,6 +74,17 @@ static rv_status take_mask(rv_mask *out, const rv_image *image, const char *what
                : RV_OK;
 }
 
+/* The same with soft edges, as wide as the options say in pixels of the photo. */
+static rv_status take_soft(rv_mask *out, const rv_stylize_options *o, const rv_image *image,
+                           const rv_image *photo, const char *what)
+{
+    RV_TRY(take_mask(out, image, what));
+    return out->values == NULL || !(o->feather > 0)
+               ? RV_OK
+               : rv_mask_feather(out, o->feather * out->width / rv_image_width(photo),
+                                 o->feather * out->height / rv_image_height(photo));
+}
+
 rv_status rv_stylize_mask_check(const rv_image *mask)
 {
     rv_mask m;
@@ -82,14 +93,15 @@ rv_status rv_stylize_mask_check(const rv_image *mask)
     return status;
 }
 
-static rv_status take_regions(rv_stylize_masks *m, const rv_stylize_options *o, const int *first)
+static rv_status take_regions(rv_stylize_masks *m, const rv_stylize_options *o,
+                              const rv_image *photo, const int *first)
 {
     RV_TRY(rv_alloc(&m->region, (size_t)m->n, sizeof *m->region, "regions"));
     for (int r = 0; r < m->n; r++) {
         char what[64];
         snprintf(what, sizeof what, "the mask of style picture %d", first[r] + 1);
         if (mask_of(o, first[r]) != NULL) {
-            RV_TRY(take_mask(&m->region[r], mask_of(o, first[r]), what));
+            RV_TRY(take_soft(&m->region[r], o, mask_of(o, first[r]), photo, what));
         }
     }
     return RV_OK;
@@ -145,13 +157,13 @@ static rv_status create(rv_stylize_masks *m, const rv_stylize_options *o, const 
     int *first = NULL;
     rv_status status = group_styles(m, o, n_styles, &first);
     if (status == RV_OK) {
-        status = take_regions(m, o, first);
+        status = take_regions(m, o, photo, first);
     }
     free(first);
     RV_TRY(status);
     RV_TRY(find_strengths(m, shares, n_styles));
     if (o->mask != NULL) {
-        RV_TRY(take_mask(&m->whole, o->mask, "the mask"));
+        RV_TRY(take_soft(&m->whole, o, o->mask, photo, "the mask"));
     }
     RV_TRY(take_alpha(m, photo));
     m->any = m->n > 1 || m->region[0].values != NULL || m->whole.values != NULL ||

@@ -11,6 +11,7 @@
 enum { MAX_SIZE = 100000, MAX_ITERATIONS = 1000000 };
 #define MAX_WEIGHT      1e6
 #define MAX_RATE        1e9
+#define MAX_FEATHER     1e4
 #define MAX_PIXELS      2e8
 #define MIN_STYLE_SCALE 0.1
 #define MAX_STYLE_SCALE 10.0
@@ -96,6 +97,10 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
     if (!(o->style_scale >= MIN_STYLE_SCALE && o->style_scale <= MAX_STYLE_SCALE)) {
         return rv_fail(RV_ERR_USAGE, "style_scale is %g, must be from %g to %g", o->style_scale,
                        MIN_STYLE_SCALE, MAX_STYLE_SCALE);
+    }
+    if (!(o->feather >= 0 && o->feather <= MAX_FEATHER)) {
+        return rv_fail(RV_ERR_USAGE, "feather is %g, must be from 0 to %g", o->feather,
+                       MAX_FEATHER);
     }
     if (!(o->time_limit >= 0) || !(o->preview_seconds >= 0)) {
         return rv_fail(RV_ERR_USAGE, "%s is %g, must not be negative",
@@ -247,6 +252,9 @@ rv_status rv_stylize_settings(char **out, const rv_stylize_options *resolved, co
     }
     for (int i = 0; i < n_styles && o->style_masks != NULL; i++) {
         rv_text_append(&text, "%s%d", i > 0 ? "," : " style_masked=", o->style_masks[i] != NULL);
+    }
+    if (o->feather > 0 && (o->mask != NULL || o->style_masks != NULL)) {
+        rv_text_append(&text, " feather=%.6g", o->feather);
     }
     const rv_status status = rv_text_status(&text);
     *out = text.data;

@@ -532,7 +532,11 @@ compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
     grep -aq ' style="style.png" style_mask="left.png" style="second.png" .* style_shares=0.666667,0.333333 .* style_masked=1,0 ' two.png
     works stylize photo.png "${quick[@]}" -s style.png:mask=left.png:2 -s second.png -o other.png
     cmp two.png other.png
+    works stylize photo.png -s style.png "${quick[@]}" --mask left.png --feather 9 -o soft.png
+    grep -aq ' feather=9' soft.png
+    run ! cmp -s soft.png masked.png
     works stylize photo.png -s style.png --size 32 --iterations 2 --mask left.png --estimate
+    fails 2 "--feather takes 0 to 10000, not -1" stylize photo.png -s style.png --mask left.png --feather -1
 }
 
 @test "that a mask has another size is said once" {

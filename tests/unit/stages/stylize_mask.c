@@ -86,6 +86,27 @@ Test(stylize_mask, keeps_black_and_white_at_other_sizes)
     keeps_what_it_is(97, 61);
 }
 
+/* From a step to the sum of three means of 5: exact beyond, and as much white as before. */
+Test(stylize_mask, has_edges_as_wide_as_they_are_wanted)
+{
+    enum { W = 60, H = 7 };
+    const double wanted[] = {0, 1, 4, 10, 20, 35, 53, 72, 90, 105, 115, 121, 124, 125};
+    float rows[W * H];
+    rv_image *image = bars_mask(W, H, 30, W, -1);
+    rv_mask mask;
+    RV_ASSERT_OK(rv_mask_create(&mask, image));
+    RV_ASSERT_OK(rv_mask_feather(&mask, 12, 3));
+    RV_ASSERT_OK(rv_mask_rows(rows, &mask, W, H, 0, H));
+    for (int i = 0; i < W * H; i++) {
+        const int x = i % W;
+        const double share = x < 23 ? 0 : x > 36 ? 1 : wanted[x - 23] / 125;
+        cr_assert_float_eq(rows[i], share, 1e-4, "column %d: %g", x, (double)rows[i]);
+        cr_assert((x >= 24 || rows[i] <= 0) && (x < 36 || rows[i] >= 1));
+    }
+    rv_mask_release(&mask);
+    rv_image_destroy(image);
+}
+
 Test(stylize_mask, is_the_alpha_where_there_is_transparency_else_lightness)
 {
     rv_image *image;
@@ -225,6 +246,23 @@ Test(stylize_mask, keeps_the_photo_outside)
     keeps_the_photo_outside(8, RV_INIT_FROM_CONTENT, 0);
     keeps_the_photo_outside(16, RV_INIT_FROM_NOISE, 0);
     keeps_the_photo_outside(8, RV_INIT_FROM_CONTENT, 2 * WIDTH);
+}
+
+Test(stylize_mask, may_be_feathered)
+{
+    work w;
+    set_up(&w, 3, 8);
+    rv_image *mask = bars_mask(WIDTH / 2, HEIGHT, 10, WIDTH, -1);
+    w.options.mask = mask;
+    w.options.feather = 12; /* columns 14 to 26 */
+    RV_ASSERT_OK(stylize(&w));
+    is_restored(w.out, w.photo, 14, 20);
+    cr_assert_not_null(strstr(w.result.settings, " feather=12"));
+    w.options.feather = -1;
+    cr_assert_eq(stylize(&w), RV_ERR_USAGE);
+    cr_assert_str_eq(rv_error_message(), "feather is -1, must be from 0 to 10000");
+    rv_image_destroy(mask);
+    tear_down(&w);
 }
 
 Test(stylize_mask, that_is_white_is_as_none)
