@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/stylize.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,6 +190,9 @@ static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
     photos->output = s->sheet;
     if (other != NULL) {
         return cli_usage("--sheet %s makes a sheet and no result: leave out %s", s->sheet, other);
+    }
+    if (fabs(s->strength - 0.5) > 0) {
+        return cli_usage("--sheet %s shows four strengths: leave out --strength", s->sheet);
     }
     return words->n <= 1 ? CLI_DONE
                          : cli_usage("--sheet %s takes one photo, not %zu", s->sheet, words->n);
