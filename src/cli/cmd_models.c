@@ -11,7 +11,7 @@ typedef struct settings {
     char *architecture, *output, *graphviz;
     char *until, *labels, *licence, *provenance;
     char *pins, *name;
-    bool half, features, overwrite, link;
+    bool half, features, overwrite, link, hash;
     int size, channels, classes;
     cli_model_files files;
 } settings;
@@ -231,6 +231,16 @@ static int print_model(cli *c, const rv_model *model)
     return CLI_DONE;
 }
 
+static int print_hash(cli *c, const rv_model *model)
+{
+    char hash[65];
+    const int code = cli_status(rv_model_hash(model, hash, &c->events));
+    if (code == CLI_DONE) {
+        print_text(c, "sha256", "SHA-256", hash);
+    }
+    return code;
+}
+
 static int info(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
@@ -246,6 +256,9 @@ static int info(cli *c, const settings *s, const char *name)
     if (s->graphviz != NULL) { /* before anything is printed */
         code = cli_status(rv_model_draw(model, s->graphviz, s->overwrite));
         cli_json_set(c, "graphviz", cli_json_text(s->graphviz));
+    }
+    if (code == CLI_DONE && s->hash) {
+        code = print_hash(c, model);
     }
     if (code == CLI_DONE) {
         code = print_model(c, model);
@@ -427,6 +440,11 @@ static const cli_option options[] = {
      .argument = "TEXT",
      .otherwise = "as MODEL says",
      .help = "likewise: what the weights were made from, and how"},
+    {.name = "hash",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, hash),
+     .help = "let info also print the SHA-256 of the file with the weights, which takes a second "
+             "for 100 MB"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),

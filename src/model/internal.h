@@ -190,6 +190,7 @@ struct rv_model {
     rv_caffe_weights *weights; /**< where they are; all three NULL: drawn at random */
     rv_safetensors *own;
     rv_onnx *onnx;
+    char *file; /**< of the weights; NULL: drawn at random */
     uint32_t seed;
     bool new_head;    /**< its last layers were put on by the options: no weights are anywhere */
     rv_names classes; /**< as data sets name them, "n01440764"; none: no names are known */

@@ -7,7 +7,7 @@
 #include "model/internal.h"
 #include "model/own.h"
 #include "model/pins.h"
-#include "model/shelf.h"
+#include "model/zoo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +139,7 @@ static rv_status open_plain(rv_model *model, const char *path, const rv_model_op
 static rv_status open_own(rv_model *model, const char *path, const rv_model_options *options)
 {
     RV_TRY(rv_safetensors_open(&model->own, path));
+    RV_TRY(rv_strdup(&model->file, path));
     if (rv_safetensors_metadata(model->own, RV_OWN_GRAPH) == NULL) {
         RV_TRY(asks_for_shape(options) ? fail_no_architecture(path) : RV_OK);
         RV_TRY(open_plain(model, path, options));
@@ -153,6 +154,7 @@ static rv_status open_onnx(rv_model *model, const char *path, const rv_model_opt
 {
     RV_TRY(check_complete(path, options));
     RV_TRY(rv_onnx_open(&model->onnx, path));
+    RV_TRY(rv_strdup(&model->file, path));
     RV_TRY(rv_onnx_network(&model->network, model->onnx, NULL));
     if (options->preprocess == NULL && options->preprocessing == NULL &&
         !rv_onnx_preprocessing(model->onnx, model->network)) {
@@ -178,6 +180,7 @@ static rv_status open_builtin(rv_model *model, const rv_model_options *options)
 static rv_status open_weights(rv_model *model, const char *path)
 {
     rv_network *network;
+    RV_TRY(rv_strdup(&model->file, path));
     if (strcmp(rv_path_extension(path), ".safetensors") != 0) {
         return rv_caffe_weights_open(&model->weights, path);
     }
@@ -376,6 +379,7 @@ void rv_model_close(rv_model *model)
     rv_onnx_close(model->onnx);
     rv_names_release(&model->labels);
     free(model->name);
+    free(model->file);
     free(model);
 }
 
@@ -430,6 +434,13 @@ const char *rv_model_name(const rv_model *model)
 bool rv_model_is_random(const rv_model *model)
 {
     return model->kind == RV_MODEL_NETWORK && !has_weights(model);
+}
+
+rv_status rv_model_hash(const rv_model *model, char out[65], const rv_events *events)
+{
+    out[0] = '\0';
+    return model->file != NULL ? rv_zoo_hash(out, model->file, "hashing, MB", events)
+                               : rv_fail(RV_ERR_USAGE, "%s has no file of weights", model->name);
 }
 
 int rv_model_width(const rv_model *model)

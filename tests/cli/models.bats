@@ -35,6 +35,17 @@ setup() {
     [[ $output == *"no layers"* ]]
 }
 
+@test "models info prints the SHA-256 of weights where it is asked for" {
+    works -q models convert tiny.prototxt -o tiny.safetensors
+    local sum
+    sum=$(sha256sum tiny.safetensors)
+    works models info tiny.safetensors --hash
+    [[ $output == *"SHA-256: ${sum%% *}"* ]]
+    works models info tiny.safetensors --hash --json
+    [[ $output == *'"sha256": "'"${sum%% *}"'"'* ]]
+    fails 2 "has no file of weights" -q models info tiny.prototxt --hash
+}
+
 @test "models info builds an architecture for other pictures and classes" {
     works -q models info --arch vgg-s
     [[ ${lines[-1]} =~ ^total\ .*1,814,952\ +220,645,376\ +6098.6\ KB$ ]]
