@@ -1,8 +1,10 @@
 /* Networks that people have weights of, forwards and back to the picture, against what other programs compute. */
 /* SPDX-License-Identifier: MIT */
 #include "support/published.h"
+#include "base/file.h"
 #include "base/npy.h"
 #include "base/system.h"
+#include "base/text.h"
 #include "graph/plan.h"
 #include "model/model.h"
 #include "support/assert.h"
@@ -148,7 +150,9 @@ static void run(const rv_published *p, const char *format, rv_model_graph *g, rv
     rv_params_destroy(params);
 }
 
-static void check_format(const rv_published *p, const char *format, rv_device *device)
+/* @param graph_file  NULL: beside the weights, or in the same file */
+static void check_file(const rv_published *p, const char *format, const char *graph_file,
+                       rv_device *device)
 {
     char path[1024];
     rv_model *model;
@@ -156,7 +160,7 @@ static void check_format(const rv_published *p, const char *format, rv_device *d
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     const bool onnx = strcmp(format, "onnx") == 0;
     options.preprocess = p->channels == 1 ? "unit" : "caffe";
-    rv_published_write(p, folder(), onnx, divisor(p), side_of(p));
+    options.graph = graph_file;
     snprintf(path, sizeof path, "%s/%s.%s", folder(), p->name, onnx ? "onnx" : "caffemodel");
     RV_ASSERT_OK(rv_model_open(&model, path, &options));
     cr_assert_not(rv_model_is_random(model));
@@ -164,6 +168,12 @@ static void check_format(const rv_published *p, const char *format, rv_device *d
     run(p, format, &graph, device);
     rv_graph_destroy(graph.graph);
     rv_model_close(model);
+}
+
+static void check_format(const rv_published *p, const char *format, rv_device *device)
+{
+    rv_published_write(p, folder(), strcmp(format, "onnx") == 0, divisor(p), side_of(p));
+    check_file(p, format, NULL, device);
 }
 
 static void check_both(const char *name)
@@ -195,6 +205,48 @@ PUBLISHED(vgg19_bn, "vgg19-bn")
 PUBLISHED(resnet18, "resnet18")
 PUBLISHED(resnet34, "resnet34")
 PUBLISHED(resnet50, "resnet50")
+
+/* Replaces what stands between two texts, and puts all of it into a file. */
+static const char *rewrite(const char *from, const char *to, const char *head, const char *first,
+                           const char *last, const char *tail)
+{
+    rv_bytes bytes;
+    RV_ASSERT_OK(rv_bytes_open(&bytes, from, 0));
+    char *text = calloc(1, bytes.size + 1), *result = NULL;
+    memcpy(text, bytes.data, bytes.size);
+    rv_bytes_close(&bytes);
+    char *begin = strstr(text, first), *end = strstr(text, last);
+    cr_assert(begin != NULL && end != NULL);
+    RV_ASSERT_OK(rv_format(&result, "%s%.*s%s", head, (int)(end - begin), begin, tail));
+    rv_test_write(to, result, strlen(result));
+    free(result);
+    free(text);
+    return to;
+}
+
+/* What training was described by, with data sets for input and a loss at the end, is the same network. */
+Test(published, a_file_for_training_is_the_same_network)
+{
+    const rv_published *p = rv_published_find("caffenet");
+    rv_device *device = rv_test_device();
+    check_format(p, "caffe", device);
+    const char *graph = rewrite(
+        rv_test_path("caffenet.prototxt"), rv_test_path("train_val.prototxt"),
+        "name: 'CaffeNet'\n"
+        "layer { name: 'data' type: 'Data' top: 'data' top: 'label' include { phase: TRAIN }\n"
+        "  transform_param { mirror: true crop_size: 227 mean_file: 'data/mean.binaryproto' }\n"
+        "  data_param { source: 'train_lmdb' batch_size: 256 backend: LMDB } }\n"
+        "layer { name: 'data' type: 'Data' top: 'data' top: 'label' include { phase: TEST }\n"
+        "  transform_param { crop_size: 227 mean_file: 'data/mean.binaryproto' }\n"
+        "  data_param { source: 'val_lmdb' batch_size: 50 backend: LMDB } }\n",
+        "layer { name: \"conv1\"", "layer { name: \"prob\"",
+        "layer { name: 'accuracy' type: 'Accuracy' bottom: 'fc8' bottom: 'label' top: 'accuracy' "
+        "include { phase: TEST } }\n"
+        "layer { name: 'prob' type: 'SoftmaxWithLoss' bottom: 'fc8' bottom: 'label' top: 'prob' "
+        "}\n");
+    check_file(p, "caffe", graph, device);
+    rv_device_close(device);
+}
 
 /* Without pictures: that they are the networks that they are called. */
 Test(published, parameters_are_as_many_as_published)
