@@ -410,3 +410,76 @@ Test(heatmap, squeezenet_sees_the_cat_where_it_is)
     rv_image_destroy(photo);
     rv_model_close(squeezenet);
 }
+
+static const char bypass_prototxt[] =
+    "name: 'bypass' input: 'data' input_shape { dim: 1 dim: 3 dim: 12 dim: 10 }\n"
+    "layer { name: 'conv1' type: 'Convolution' bottom: 'data' top: 'conv1'\n"
+    "  convolution_param { num_output: 9 kernel_size: 3 pad: 1 } }\n"
+    "layer { name: 'conv2' type: 'Convolution' bottom: 'conv1' top: 'conv2'\n"
+    "  convolution_param { num_output: 9 kernel_size: 3 pad: 1 } }\n"
+    "layer { name: 'sum' type: 'Eltwise' bottom: 'conv1' bottom: 'conv2' top: 'sum' }\n"
+    "layer { name: 'relu' type: 'ReLU' bottom: 'sum' top: 'relu' }\n"
+    "layer { name: 'mean' type: 'Pooling' bottom: 'relu' top: 'mean'\n"
+    "  pooling_param { pool: AVE global_pooling: true } }\n"
+    "layer { name: 'fc' type: 'InnerProduct' bottom: 'mean' top: 'fc'\n"
+    "  inner_product_param { num_output: 4 } }\n";
+
+enum { BYPASS_VALUES = 9 * 12 * 10 };
+
+static void copy_features(void *context, size_t i, float *values)
+{
+    (void)context, (void)i;
+    memcpy(values, maps->features, BYPASS_VALUES * sizeof *values);
+}
+
+static void keep_gradient(void *context, size_t i, const float *gradient)
+{
+    memcpy((float *)context + i * BYPASS_VALUES, gradient, BYPASS_VALUES * sizeof *gradient);
+}
+
+/* Gradients of scores 3 and 1 with respect to a layer, [2,9,12,10]. */
+static void gradients_of(float *out, const rv_model *bypass, const char *layer)
+{
+    rv_heatmaps_options options = RV_HEATMAPS_OPTIONS_INIT;
+    rv_image *photo = waves(40, 48, 3, 8, 3);
+    options.layer = layer;
+    RV_ASSERT_OK(rv_heatmaps_create(&maps, bypass, device, &options));
+    RV_ASSERT_OK(rv_heatmaps_look(maps, photo));
+    const rv_heat_job job = {.task = "test",
+                             .context = out,
+                             .n = N_WANTED,
+                             .fill = copy_features,
+                             .take = keep_gradient,
+                             .classes = wanted,
+                             .share = 1,
+                             .of_layer = true,
+                             .to = 1};
+    RV_ASSERT_OK(rv_heatmaps_run(maps, &job));
+    rv_heatmaps_destroy(maps);
+    maps = NULL;
+    rv_image_destroy(photo);
+}
+
+/* What goes past the layer comes from the picture, for each of the batch. */
+Test(heatmap, a_layer_may_be_passed_by)
+{
+    const char *path = rv_test_path("bypass.prototxt");
+    float *inner = malloc(2 * N_WANTED * BYPASS_VALUES * sizeof *inner);
+    float *sum = inner + N_WANTED * BYPASS_VALUES;
+    rv_model *bypass;
+    int zero = 0, apart = 0;
+    cr_assert_not_null(inner);
+    rv_test_write(path, bypass_prototxt, strlen(bypass_prototxt));
+    RV_ASSERT_OK(rv_model_open(&bypass, path, NULL));
+    gradients_of(inner, bypass, "conv2");
+    gradients_of(sum, bypass, "sum");
+    for (int i = 0; i < N_WANTED * BYPASS_VALUES; i++) {
+        cr_assert_float_eq(inner[i], sum[i], 1e-7, "value %d", i);
+        zero += sum[i] == 0;
+        apart += i < BYPASS_VALUES && sum[i] != sum[i + BYPASS_VALUES];
+    }
+    cr_assert_gt(zero, 100, "the rectifier hands down what the picture lets through");
+    cr_assert_gt(apart, 100, "each class of the batch has its own");
+    free(inner);
+    rv_model_close(bypass);
+}
