@@ -209,7 +209,9 @@ def ask_onnxruntime(folder, name, x, names):
     model = onnx.load(folder / f"{name}.onnx")
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names)
-    session = onnxruntime.InferenceSession(model.SerializeToString(),
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # weights that are inputs too are meant
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options,
                                            providers=["CPUExecutionProvider"])
     return session.run(names, {"data": x})
 

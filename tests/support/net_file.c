@@ -202,6 +202,13 @@ static void put_tensor(rv_net *n, rv_message *layer, const char *name, const int
             fprintf(n->text, " %d", dim[i]);
         }
         fprintf(n->text, " = ~ %.17g %.17g\n", centre, half);
+        if (n->style == RV_NET_MXNET) {
+            fprintf(n->text, "input %s", name);
+            for (int i = 0; i < rank; i++) {
+                fprintf(n->text, " %d", dim[i]);
+            }
+            fprintf(n->text, "\n");
+        }
         return;
     }
     if (n->graph_only) {
@@ -409,7 +416,8 @@ void rv_net_norm(rv_net *n, const char *norm, const char *scale, const char *at,
         snprintf(in, sizeof in, "%s,%s/weight,%s/bias,%s/mean,%s/variance", x->onnx, scale, scale,
                  norm, norm);
         put_node(n, "BatchNormalization", norm, in, norm);
-        fprintf(n->text, " epsilon=0.00001\n");
+        fprintf(n->text, " epsilon=0.00001%s\n",
+                n->style == RV_NET_MXNET ? " momentum=0.9 spatial=1" : "");
         snprintf(x->onnx, sizeof x->onnx, "%s", norm);
         free(statistics.data);
         free(factors.data);

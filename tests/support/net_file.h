@@ -17,7 +17,7 @@ typedef enum rv_net_format {
 /** How a program that exports to ONNX says the same thing. */
 typedef enum rv_net_style {
     RV_NET_CAFFE2, /**< opset 12; nodes without names; sizes are rounded up by pads at the end */
-    RV_NET_MXNET,  /**< opset 7; sizes are rounded down */
+    RV_NET_MXNET,  /**< opset 7; weights are inputs too; sizes are rounded down */
     RV_NET_TORCH   /**< opset 17; ceil_mode */
 } rv_net_style;
 
