@@ -97,6 +97,21 @@ dense_cpu_forward(__global float *y, __global const float *x, __global const flo
 
 /* --- products in panels ---------------------------------------------------------------------- */
 
+/* Lines of cache of a row of sums. */
+#define OUT_LINES ((KV * B * (int)sizeof(float) + 63) / 64)
+/* Asks for `lines` lines of cache from `from` on, to be read soon. */
+static inline void fetch(__global const float *from, int lines)
+{
+#pragma unroll
+    for (int i = 0; i < lines; i++) {
+#if defined(__x86_64__) || defined(__aarch64__)
+        __builtin_prefetch((const void *)(size_t)(from + i * (64 / (int)sizeof(float))));
+#else
+        prefetch(from + i * (64 / (int)sizeof(float)), 1);
+#endif
+    }
+}
+
 /* The first ROWS lanes of v. */
 static inline void store_rows(__global float *to, floatB v)
 {
@@ -145,7 +160,8 @@ static inline void pack_tile(__global float *to, __global const float *from, int
 /* A in the order that tiles read it: for each DEPTH terms of `all_terms`, packed[tile][term][ROWS], zero beyond the last
  * row. Its value in row r and column i is a[r row_step + i a_step]. Work-group: (terms, TILES tiles), which take whole
  * lines of cache where rows lie side by side. */
-#define TILES 4
+#define TILES   4
+#define FETCHED 16 /* terms ahead */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
                int all_terms, int row_step, int a_step)
@@ -157,6 +173,7 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
         a + (size_t)(first_row + top * ROWS) * row_step + (size_t)(first + begin) * a_step;
     if (row_step == 1 && rows - top * ROWS >= TILES * ROWS) {
         for (int i = 0; i < inner; i++) {
+            fetch(from + (size_t)(i + FETCHED) * a_step, TILES * ROWS * (int)sizeof(float) / 64);
 #pragma unroll
             for (int k = 0; k < TILES; k++) {
 #pragma unroll
@@ -236,21 +253,6 @@ static inline void store_some(__global float *out, const float *sums, const fini
             sum = rv_rectify(f->bias != 0 ? sum + f->bias[c] : sum, f->slope);
         }
         out[c] = sum;
-    }
-}
-
-/* Lines of cache of a row of sums. */
-#define OUT_LINES ((KV * B * (int)sizeof(float) + 63) / 64)
-/* Asks for `lines` lines of cache from `from` on, to be read soon. */
-static inline void fetch(__global const float *from, int lines)
-{
-#pragma unroll
-    for (int i = 0; i < lines; i++) {
-#if defined(__x86_64__) || defined(__aarch64__)
-        __builtin_prefetch((const void *)(size_t)(from + i * (64 / (int)sizeof(float))));
-#else
-        prefetch(from + i * (64 / (int)sizeof(float)), 1);
-#endif
     }
 }
 

@@ -30,7 +30,8 @@ enum {
     MAX_GROUPS = 32768, /* along one dimension of a grid */
     SPAN = 24,          /* outputs of a work-item of dense_cpu_forward, a multiple of its OUTPUTS */
     SMALL_BATCH = 4,    /* pictures up to which it takes all features in one go */
-    CHUNK = 2048        /* features at a time otherwise */
+    CHUNK = 2048,       /* features at a time otherwise */
+    BIAS_VECTORS = 4    /* as in dense.cl, for CPUs */
 };
 
 /* A product in tiles. */
@@ -229,8 +230,11 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
         return RV_OK;
     }
     const int32_t accumulate = (e->accumulate & RV_WANT_PARAM(BIAS)) != 0;
-    return rv_launch(e->device, k->bias_gradient,
-                     rv_grid_items(e->device, groups_of(outputs, rv_device_block(e->device))),
+    const int32_t b = rv_device_block(e->device);
+    const rv_grid grid = rv_device_gpu_form(e->device)
+                             ? rv_grid_items(e->device, groups_of(outputs, b))
+                             : rv_grid_groups(groups_of(outputs, BIAS_VECTORS * b), 1, 1, 1, 1, 1);
+    return rv_launch(e->device, k->bias_gradient, grid,
                      RV_ARGS(RV_ARG(n->d_param[BIAS]->buffer), RV_ARG(dy->buffer), RV_ARG(pictures),
                              RV_ARG(outputs), RV_ARG(accumulate)));
 }
