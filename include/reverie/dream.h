@@ -36,7 +36,7 @@ typedef struct rv_dream_options {
         stretch; /**< 0: values are kept in range at each step; else percent of the values that the result may cut
                           off at either end after all steps, below 50; negative: default */
     int tile; /**< pixels of a side beyond which a picture goes through the network in parts, at least 64; 0:
-                          default (768) */
+                          default (640) */
     uint32_t seed;  /**< of the shifts; default 0 */
     bool untrained; /**< take a network with weights drawn at random, too; default false */
     const rv_events *events;

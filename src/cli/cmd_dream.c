@@ -21,6 +21,7 @@ static void set_options(cli_dream_inputs *w, const cli *c)
     w->options.colour = s->color;
     w->options.stretch = s->stretch;
     w->options.tile = s->tile;
+    w->options.untrained = s->untrained;
     w->options.seed = (uint32_t)c->globals.seed;
     w->options.save_every = s->photos.save_every;
     w->options.resume = s->photos.resume;
@@ -183,11 +184,16 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = AT(tile),
      .argument = "PIXELS",
-     .otherwise = "768",
+     .otherwise = "640",
      .min = 64,
      .max = 4096,
      .help =
          "side beyond which a picture goes through the network in parts: less needs less memory"},
+    {.name = "untrained",
+     .hidden = true,
+     .kind = CLI_FLAG,
+     .offset = AT(untrained),
+     .help = "take weights drawn at random, to measure"},
     {.name = "gallery",
      .kind = CLI_FLAG,
      .offset = AT(gallery),

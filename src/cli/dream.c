@@ -37,6 +37,7 @@ static void fill_made(cli_made *made, const work *w, const rv_dream_result *resu
     made->iterations = result->iterations;
     made->loss = result->value;
     made->seconds = result->seconds;
+    made->flops = result->flops;
     made->settings = cli_dream_settings_text(w->in, result);
 }
 

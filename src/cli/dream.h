@@ -18,7 +18,7 @@ typedef struct cli_dream_settings {
     int jitter;
     double smooth, blur, color, stretch;
     int tile;
-    bool gallery;
+    bool gallery, untrained;
     int frames; /**< of a film; 0: one picture */
     double zoom, rotate;
     cli_photo_settings photos;

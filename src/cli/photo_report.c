@@ -104,12 +104,15 @@ void cli_photo_add_json(const cli_batch *b)
                                             (json_int_t)j->estimate.process_bytes, "device_bytes",
                                             (json_int_t)j->estimate.device_bytes));
         } else if (j->fate == DONE) {
-            json_array_append_new(
-                outputs,
+            json_t *output =
                 json_pack("{s:o, s:o, s:i, s:i, s:o, s:i, s:o}", "file", cli_json_text(j->output),
                           "photo", cli_json_text(j->photo), "width", j->width, "height", j->height,
                           "seconds", cli_json_real(j->made.seconds), "iterations",
-                          j->made.iterations, "loss", cli_json_real(j->made.loss)));
+                          j->made.iterations, "loss", cli_json_real(j->made.loss));
+            if (j->made.flops > 0) {
+                json_object_set_new(output, "flops", cli_json_real(j->made.flops));
+            }
+            json_array_append_new(outputs, output);
         } else if (j->fate == WAITING && b->s->dry_run) {
             json_array_append_new(outputs, json_pack("{s:o, s:o}", "file", cli_json_text(j->output),
                                                      "photo", cli_json_text(j->photo)));

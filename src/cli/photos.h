@@ -34,6 +34,7 @@ typedef struct cli_photo {
 typedef struct cli_made {
     int iterations;
     double loss, seconds;
+    double flops; /**< of networks, for the pixels of the picture; 0: not counted */
     char *
         settings; /**< of the command, "key=value" pairs that go into the file; freed with free() */
 } cli_made;

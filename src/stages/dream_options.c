@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIZE = 100000, MAX_ITERATIONS = 100000, MAX_JITTER = 512, TILE = 768, MAX_TILE = 4096 };
+enum { MAX_SIZE = 100000, MAX_ITERATIONS = 100000, MAX_JITTER = 512, TILE = 640, MAX_TILE = 4096 };
 
 /* What suits a network, told by a layer that it has. Chosen by looking at dreams. */
 typedef struct recipe {

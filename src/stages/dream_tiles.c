@@ -11,6 +11,9 @@
 /* Of more than one tile: pixels at each edge that are only seen, and by how many they can be shifted at least. */
 enum { MARGIN = 16, SHIFT = 64 };
 
+/* A picture that goes through at once may have so much more area than a tile: one that needs many is large itself. */
+#define AT_ONCE 1.6
+
 /* Tiles along one side, and their length without margin. */
 static int split(int *inner, int side, int jitter, int largest)
 {
@@ -27,7 +30,7 @@ static int split(int *inner, int side, int jitter, int largest)
 rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest)
 {
     rv_tiles t = {width, height, 1, 1, width + jitter, height + jitter, 0, 0, jitter, jitter};
-    if ((double)t.width * t.height <= (double)largest * largest) {
+    if ((double)t.width * t.height <= AT_ONCE * largest * largest) {
         return t;
     }
     t.columns = split(&t.width, width, jitter, largest);

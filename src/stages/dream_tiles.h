@@ -14,8 +14,8 @@ typedef struct rv_tiles {
     int free_x, free_y; /**< pixels by which all of them may be shifted to the left and up */
 } rv_tiles;
 
-/** A single tile where both sides with their jitter are at most `largest`, or of its area; else more, which can be
- *  shifted by at least SHIFT pixels. */
+/** A single tile where the picture with its jitter has at most 1.6 times the area of `largest` x `largest`; else more, of
+ *  at most `largest` a side, that can be shifted by 64 pixels or more. */
 rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest);
 
 /** The gradient of minus the goals, as if the network had seen all of the picture at once: means are over the picture.
