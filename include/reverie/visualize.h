@@ -115,7 +115,7 @@ typedef struct rv_heat_map {
 
 /** Uploads the weights. Warns where they are random: the maps then show the network's shape, not what it learned.
  *  @param model    must outlive *out.
- *  @param options  NULL for defaults.
+ *  @param options  NULL for defaults; its events must outlive *out.
  *  @return RV_ERR_UNSUPPORTED: the network gives no class scores; RV_ERR_NOT_FOUND: no such layer; RV_ERR_USAGE: it has
  *          no maps, or an option is out of range. */
 RV_API RV_NODISCARD rv_status rv_heatmaps_create(rv_heatmaps **out, const rv_model *model,

@@ -152,13 +152,16 @@ static rv_status create(rv_heatmaps *h)
 rv_status rv_heatmaps_create(rv_heatmaps **out, const rv_model *model, rv_device *device,
                              const rv_heatmaps_options *options)
 {
-    const rv_heatmaps_options usual = RV_HEATMAPS_OPTIONS_INIT;
+    rv_heatmaps_options o = RV_HEATMAPS_OPTIONS_INIT;
     rv_heatmaps *h;
     *out = NULL;
     RV_TRY(rv_alloc(&h, 1, sizeof *h, "heat maps"));
     h->model = model;
     h->device = device;
-    h->options = options != NULL ? *options : usual;
+    if (options != NULL) {
+        memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    }
+    h->options = o;
     const rv_status status = create(h);
     h->options.layer = NULL; /* the caller's */
     if (status != RV_OK) {
@@ -237,9 +240,13 @@ rv_status rv_heatmaps_see(rv_heatmaps *h, rv_planar *seen)
     forget(h);
     h->seen = *seen;
     *seen = (rv_planar){0};
-    RV_TRY(rv_heatmaps_score(h, h->seen.data, h->scores));
-    if (h->layer >= 0) {
-        RV_TRY(rv_tensor_read(h->device, rv_plan_tensor(h->plan, h->layer), h->features));
+    rv_status status = rv_heatmaps_score(h, h->seen.data, h->scores);
+    if (status == RV_OK && h->layer >= 0) {
+        status = rv_tensor_read(h->device, rv_plan_tensor(h->plan, h->layer), h->features);
+    }
+    if (status != RV_OK) {
+        forget(h); /* what was read of it would be taken for the whole */
+        return status;
     }
     set_probabilities(h);
     return RV_OK;

@@ -354,6 +354,18 @@ static const char plain_prototxt[] =
     "layer { name: 'fc' type: 'InnerProduct' bottom: 'data' top: 'fc'\n"
     "  inner_product_param { num_output: 4 } }\n";
 
+/* What a caller of an older library does not know of is as usual. */
+Test(heatmap, an_older_caller_knows_fewer_options)
+{
+    rv_heatmaps_options options = RV_HEATMAPS_OPTIONS_INIT;
+    options.struct_size = offsetof(rv_heatmaps_options, samples);
+    options.layer = "conv2";
+    options.samples = -1;
+    create(&options);
+    cr_assert_str_eq(rv_heatmaps_layer(maps), "conv2");
+    cr_assert_eq(maps->options.samples, 32);
+}
+
 /* Neither maps nor rectifiers, and random weights, which a warning says. */
 Test(heatmap, a_linear_network_has_gradients_only)
 {
