@@ -207,21 +207,57 @@ static rv_status add_concat(rv_caffe_importer *im, const rv_caffe_source *s)
     return rv_caffe_start(im, s, "concat", &layer);
 }
 
-static rv_status add_eltwise(rv_caffe_importer *im, const rv_caffe_source *s)
+/* Factors of a sum: how many the file gives, the first two, and whether all are 1. */
+static void read_factors(const rv_caffe_importer *im, const rv_caffe_source *s, double factors[2],
+                         size_t *n, bool *plain)
 {
-    rv_layer *layer;
     const rv_prototxt *doc = im->doc;
-    const char *operation = rv_prototxt_text(doc, s->param, "operation", "SUM");
-    if (strcmp(operation, "SUM") != 0 && strcmp(operation, "1") != 0) {
-        return rv_caffe_refuse(im, s, "element-wise layers other than SUM");
-    }
+    *n = 0;
+    *plain = true;
     for (size_t i = 0; (i = rv_prototxt_find(doc, s->param, "coeff", i)) != 0;
          i = doc->fields[i].end) {
-        if (rv_strtod(doc->fields[i].text, NULL) != 1.0) {
-            return rv_caffe_refuse(im, s, "sums with coefficients other than 1");
+        const double value = rv_strtod(doc->fields[i].text, NULL);
+        if (*n < 2) {
+            factors[*n] = value;
         }
+        *plain = *plain && value == 1.0;
+        ++*n;
     }
-    return rv_caffe_start(im, s, "add", &layer);
+}
+
+static rv_status add_eltwise(rv_caffe_importer *im, const rv_caffe_source *s)
+{
+    static const char *const names[] = {"PROD", "SUM", "MAX"}, *const numbers[] = {"0", "1", "2"};
+    static const char *const ops[] = {"multiply", "add", "maximum"};
+    rv_layer *layer;
+    double factors[2] = {1, 1};
+    size_t n = 0;
+    bool plain = true;
+    int kind = 0;
+    const char *operation = rv_prototxt_text(im->doc, s->param, "operation", "SUM");
+    while (kind < 3 && strcmp(operation, names[kind]) != 0 &&
+           strcmp(operation, numbers[kind]) != 0) {
+        kind++;
+    }
+    if (kind == 3) {
+        return rv_caffe_refuse(im, s, "element-wise layers other than SUM, PROD and MAX");
+    }
+    if (kind == 1) {
+        read_factors(im, s, factors, &n, &plain);
+    }
+    RV_TRY(rv_caffe_start(im, s, plain ? ops[kind] : "weighted_add", &layer));
+    if (n != 0 && n != layer->inputs.n) {
+        return rv_prototxt_fail(im->doc, s->param, RV_ERR_FORMAT,
+                                "layer '%.100s' has %zu coefficients for %zu bottoms", s->name, n,
+                                layer->inputs.n);
+    }
+    if ((kind != 1 || !plain) && layer->inputs.n != 2) {
+        return rv_caffe_refuse(im, s, "PROD, MAX and sums with coefficients of other than two");
+    }
+    if (!plain) {
+        rv_layer_set(layer, RV_SET_FLOAT2("factors", factors[0], factors[1]));
+    }
+    return RV_OK;
 }
 
 static rv_status add_softmax(rv_caffe_importer *im, const rv_caffe_source *s)

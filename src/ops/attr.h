@@ -42,7 +42,8 @@ typedef struct rv_attr_value {
 #define RV_SET_INT2(name, a, b) RV_SET_(name, RV_ATTR_INT, 2, NULL, (double)(a), (double)(b))
 #define RV_SET_INT4(name, a, b, c, d) \
     RV_SET_(name, RV_ATTR_INT, 4, NULL, (double)(a), (double)(b), (double)(c), (double)(d))
-#define RV_SET_FLOAT(name, a) RV_SET_(name, RV_ATTR_FLOAT, 1, NULL, (double)(a))
+#define RV_SET_FLOAT(name, a)     RV_SET_(name, RV_ATTR_FLOAT, 1, NULL, (double)(a))
+#define RV_SET_FLOAT2(name, a, b) RV_SET_(name, RV_ATTR_FLOAT, 2, NULL, (double)(a), (double)(b))
 #define RV_SET_FLOAT3(name, a, b, c) \
     RV_SET_(name, RV_ATTR_FLOAT, 3, NULL, (double)(a), (double)(b), (double)(c))
 #define RV_SET_FLOAT4(name, a, b, c, d) \

@@ -26,7 +26,9 @@
     X(leaky_relu) \
     X(lrn) \
     X(max_pool) \
+    X(maximum) \
     X(mse_loss) \
+    X(multiply) \
     X(prelu) \
     X(preprocess) \
     X(range_loss) \
@@ -42,6 +44,7 @@
     X(square) \
     X(tanh) \
     X(tv_loss) \
+    X(weighted_add) \
     X(wasserstein_loss) \
     /* the end */
 /* clang-format on */

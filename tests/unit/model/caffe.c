@@ -3,6 +3,7 @@
 #include "model/internal.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #define INPUT "input: 'data' input_shape { dim: 1 dim: 3 dim: 9 dim: 8 }\n"
@@ -218,6 +219,30 @@ Test(caffe, grey_pictures_are_taken_as_they_are)
     rv_network_destroy(net);
 }
 
+Test(caffe, two_tensors_are_added_multiplied_or_compared)
+{
+    static const struct {
+        const char *fields, *op;
+    } rows[] = {{"", "add"},
+                {"operation: SUM coeff: 1 coeff: 1", "add"},
+                {"operation: 1 coeff: 0.5 coeff: -1", "weighted_add"},
+                {"operation: PROD", "multiply"},
+                {"operation: MAX", "maximum"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
+                       "eltwise_param { %s } }",
+                 rows[i].fields);
+        rv_network *net = parse(text);
+        cr_assert_str_eq(net->layers[0].op, rows[i].op);
+        if (i == 2) {
+            has(&net->layers[0], "factors", 2, 0.5, -1);
+        }
+        rv_network_destroy(net);
+    }
+}
+
 Test(caffe, what_it_cannot_run_is_named)
 {
     refuses(INPUT "layer { name: 'x' type: 'Convolutions' bottom: 'data' top: 'x' }",
@@ -238,14 +263,17 @@ Test(caffe, what_it_cannot_run_is_named)
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: layer 'x': Reverie does not run a norm_region other than "
             "ACROSS_CHANNELS, WITHIN_CHANNEL");
-    refuses(INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
-                  "eltwise_param { operation: PROD } }",
-            RV_ERR_UNSUPPORTED,
-            "a.prototxt:2: layer 'x': Reverie does not run element-wise layers other than SUM");
-    refuses(INPUT "layer { name: 'x' type: 'Eltwise' bottom: 'data' bottom: 'data' top: 'x' "
-                  "eltwise_param { coeff: 1 coeff: -1 } }",
-            RV_ERR_UNSUPPORTED,
-            "a.prototxt:2: layer 'x': Reverie does not run sums with coefficients other than 1");
+#define ELTWISE(bottoms, fields) \
+    INPUT "layer { name: 'x' type: 'Eltwise' " bottoms " top: 'x' eltwise_param { " fields " } }"
+#define DATA "bottom: 'data' "
+    refuses(ELTWISE(DATA DATA, "operation: MIN"), RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run element-wise layers other than SUM, "
+            "PROD and MAX");
+    refuses(ELTWISE(DATA DATA DATA, "operation: MAX"), RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'x': Reverie does not run PROD, MAX and sums with coefficients of "
+            "other than two");
+    refuses(ELTWISE(DATA DATA, "coeff: 2"), RV_ERR_FORMAT,
+            "a.prototxt:2: layer 'x' has 1 coefficients for 2 bottoms");
     refuses(INPUT "layer { name: 'x' type: 'Dropout' bottom: 'data' top: 'x' dropout_param { "
                   "scale_train: false } }",
             RV_ERR_UNSUPPORTED,
