@@ -2,67 +2,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "flat.clh"
 
-/* Each over n floats, a and b weighted by fa and fb where that is what it does. One work-item: B values. */
-__kernel void eltwise_maximum(__global float *y, __global const float *a, __global const float *b,
-                              int n, float fa, float fb)
+/* What is done; as in src/ops/eltwise.c. */
+#define MAXIMUM  0
+#define MULTIPLY 1
+#define WEIGHTED 2
+
+/* Where v is the larger; a NaN is, so that it shows in the end. */
+static inline intB is_larger(floatB v, floatB than)
 {
-    const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        const floatB v = rv_load(a, i, n), w = rv_load(b, i, n);
-        /* A NaN of either shows in the end. */
-        rv_store(y, i, n, select(w, v, (v > w) | (v != v)));
-    }
+    return (v > than) | (v != v);
 }
 
-__kernel void eltwise_multiply(__global float *y, __global const float *a, __global const float *b,
-                               int n, float fa, float fb)
+/* y from a and b over n floats; fa, fb: weights of a sum. One work-item: B values. */
+__kernel void eltwise_forward(__global float *y, __global const float *a, __global const float *b,
+                              int n, int kind, float fa, float fb)
 {
     const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        rv_store(y, i, n, rv_load(a, i, n) * rv_load(b, i, n));
+    if (rv_beyond(i, n)) {
+        return;
     }
+    const floatB v = rv_load(a, i, n), w = rv_load(b, i, n);
+    rv_store(y, i, n,
+             kind == MAXIMUM    ? select(w, v, is_larger(v, w))
+             : kind == MULTIPLY ? v * w
+                                : fa * v + fb * w);
 }
 
-__kernel void eltwise_weighted_add(__global float *y, __global const float *a,
-                                   __global const float *b, int n, float fa, float fb)
+/* For one of the two, `own`, of weight `factor`; `second`: it is b. Where both are the same, b is the larger. */
+__kernel void eltwise_back(__global float *dx, __global const float *dy, __global const float *own,
+                           __global const float *other, int n, int kind, float factor, int second,
+                           int accumulate)
 {
     const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        rv_store(y, i, n, fa * rv_load(a, i, n) + fb * rv_load(b, i, n));
+    if (rv_beyond(i, n)) {
+        return;
     }
-}
-
-/* For one of the two, `own`; `second`: it is b. Where both are the same, b is the larger. */
-__kernel void eltwise_maximum_back(__global float *dx, __global const float *dy,
-                                   __global const float *own, __global const float *other, int n,
-                                   float factor, int second, int accumulate)
-{
-    const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        const floatB v = rv_load(own, i, n), w = rv_load(other, i, n);
-        const intB first_wins = second ? (w > v) | (w != w) : (v > w) | (v != v);
-        const intB mine = second ? ~first_wins : first_wins;
-        const floatB zero = (floatB)(0.0f);
-        rv_store_gradient(dx, i, n, select(zero, rv_load(dy, i, n), mine), accumulate);
-    }
-}
-
-__kernel void eltwise_multiply_back(__global float *dx, __global const float *dy,
-                                    __global const float *own, __global const float *other, int n,
-                                    float factor, int second, int accumulate)
-{
-    const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        rv_store_gradient(dx, i, n, rv_load(dy, i, n) * rv_load(other, i, n), accumulate);
-    }
-}
-
-__kernel void eltwise_weighted_add_back(__global float *dx, __global const float *dy,
-                                        __global const float *own, __global const float *other,
-                                        int n, float factor, int second, int accumulate)
-{
-    const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        rv_store_gradient(dx, i, n, factor * rv_load(dy, i, n), accumulate);
-    }
+    const floatB d = rv_load(dy, i, n), v = rv_load(own, i, n), w = rv_load(other, i, n);
+    const intB is_mine = second ? ~is_larger(w, v) : is_larger(v, w);
+    rv_store_gradient(dx, i, n,
+                      kind == MAXIMUM    ? select((floatB)(0.0f), d, is_mine)
+                      : kind == MULTIPLY ? d * w
+                                         : factor * d,
+                      accumulate);
 }

@@ -5,7 +5,7 @@
 #include "ops/flat.h"
 #include "ops/op.h"
 
-#include <stdio.h>
+#include <string.h>
 
 typedef struct eltwise_attrs {
     float factors[2];
@@ -17,8 +17,12 @@ static const rv_attr attributes[] = {
     {.name = NULL},
 };
 
+/* What is done; as in cl/eltwise.cl. */
+enum { MAXIMUM, MULTIPLY, WEIGHTED };
+
 typedef struct kernels {
     rv_kernel *forward, *backward;
+    int32_t kind;
 } kernels;
 
 static rv_status infer(rv_node *n)
@@ -35,13 +39,13 @@ static rv_status infer(rv_node *n)
 
 static rv_status prepare(rv_node *n, rv_device *device)
 {
-    char forward[48], backward[48]; /* longer than any name */
     RV_TRY(rv_node_private(n, sizeof(kernels)));
     kernels *k = n->priv;
-    snprintf(forward, sizeof forward, "eltwise_%s", n->op->name);
-    snprintf(backward, sizeof backward, "eltwise_%s_back", n->op->name);
-    RV_TRY(rv_kernel_get(&k->forward, device, "eltwise", forward, NULL));
-    return rv_kernel_get(&k->backward, device, "eltwise", backward, NULL);
+    k->kind = strcmp(n->op->name, "maximum") == 0    ? MAXIMUM
+              : strcmp(n->op->name, "multiply") == 0 ? MULTIPLY
+                                                     : WEIGHTED;
+    RV_TRY(rv_kernel_get(&k->forward, device, "eltwise", "eltwise_forward", NULL));
+    return rv_kernel_get(&k->backward, device, "eltwise", "eltwise_back", NULL);
 }
 
 static float factor(const rv_node *n, int i)
@@ -56,8 +60,8 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     const rv_flat f = rv_flat_of(n->out[0], e->device);
     return rv_launch(e->device, k->forward, rv_grid_items(e->device, (size_t)f.vectors),
                      RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->in[0]->buffer),
-                             RV_ARG(n->in[1]->buffer), RV_ARG(f.n), RV_ARG(factor(n, 0)),
-                             RV_ARG(factor(n, 1))));
+                             RV_ARG(n->in[1]->buffer), RV_ARG(f.n), RV_ARG(k->kind),
+                             RV_ARG(factor(n, 0)), RV_ARG(factor(n, 1))));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -70,8 +74,8 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
             RV_TRY(rv_launch(e->device, k->backward, rv_grid_items(e->device, (size_t)f.vectors),
                              RV_ARGS(RV_ARG(n->d_in[i]->buffer), RV_ARG(n->d_out[0]->buffer),
                                      RV_ARG(n->in[i]->buffer), RV_ARG(n->in[1 - i]->buffer),
-                                     RV_ARG(f.n), RV_ARG(factor(n, i)), RV_ARG(second),
-                                     RV_ARG(accumulate))));
+                                     RV_ARG(f.n), RV_ARG(k->kind), RV_ARG(factor(n, i)),
+                                     RV_ARG(second), RV_ARG(accumulate))));
         }
     }
     return RV_OK;
