@@ -6,7 +6,7 @@
 #define DEPTH 16 /* terms of the sums that lie in local memory at a time */
 #define ITEMS (TILE / 4 * TILE / 4)
 
-/* Matrix at at.x = alpha a^T b + beta I of the first n rows and columns; a lies at at.y, b at at.z, rows `stride` floats
+/* Matrix at at.x = alpha a b + beta I of the first n rows and columns; a lies at at.y, b at at.z, rows `stride` floats
  * apart, as many as whole tiles have, zero beyond n. Work-group: (rows, columns) of a tile. */
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 matrix_gpu_multiply(__global float *work, int n, int stride, int4 at, float alpha, float beta)
@@ -14,15 +14,23 @@ matrix_gpu_multiply(__global float *work, int n, int stride, int4 at, float alph
     __local float4 left[DEPTH * TILE / 4], right[DEPTH * TILE / 4];
     const int item = (int)get_local_id(0), deep = item / (TILE / 4), wide = item % (TILE / 4);
     const int row = (int)get_group_id(0) * TILE, column = (int)get_group_id(1) * TILE;
-    __global const float *a = work + at.y + row + wide * 4, *b = work + at.z + column + wide * 4;
+    /* Four terms of a row of a, which lie across those that are summed; neighbours of a row of b. */
+    const int line = item / (DEPTH / 4), term = item % (DEPTH / 4) * 4;
+    __global const float *a = work + at.y + (row + line) * stride + term;
+    __global const float *b = work + at.z + deep * stride + column + wide * 4;
+    __local float *to = (__local float *)left + term * TILE + line;
     float4 sum[4];
 #pragma unroll
     for (int r = 0; r < 4; r++) {
         sum[r] = (float4)(0.0f);
     }
     for (int start = 0; start < n; start += DEPTH) {
-        left[item] = vload4(0, a + (start + deep) * stride);
-        right[item] = vload4(0, b + (start + deep) * stride);
+        const float4 four = vload4(0, a + start);
+        to[0] = four.s0;
+        to[TILE] = four.s1;
+        to[2 * TILE] = four.s2;
+        to[3 * TILE] = four.s3;
+        right[item] = vload4(0, b + start * stride);
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int k = 0; k < DEPTH; k++) {
             const float4 u = left[k * (TILE / 4) + deep], v = right[k * (TILE / 4) + wide];

@@ -47,7 +47,7 @@ static inline floatB diagonal(int row, int column, int c, float on)
                   (intB)(column) + RV_LANES == (intB)(row < c ? row : -1));
 }
 
-/* Matrices 0 and 1: A = (M + M^T) / 2 - m m^T + ridge I, and L. One work-item: B values of each. */
+/* Matrices 0, 1 and 4: A = (M + M^T) / 2 - m m^T + ridge I, L and L^T. One work-item: B values of each. */
 __kernel void wasserstein_loss_covariance(__global float *work, __global const float *second,
                                           __global const float *mean, __global const float *factor,
                                           int c, int side, int stride, int picture, float ridge)
@@ -67,6 +67,7 @@ __kernel void wasserstein_loss_covariance(__global float *work, __global const f
     __global float *to = work + at.x * stride + at.y;
     vstoreB(0.5f * both - left * vloadB(0, right) + diagonal(at.x, at.y, c, ridge), 0, to);
     vstoreB(load_row(l, at.x, at.y, c), 0, to + side * stride);
+    vstoreB(load_column(l, at.x, at.y, c), 0, to + 4 * side * stride);
 }
 
 /* Sum of squares of a matrix, as far as this work-item has to add. */
@@ -123,7 +124,8 @@ RV_REDUCE_KERNEL void wasserstein_loss_trace(__global float *work, int from, int
 }
 
 /* Matrix 0: matrix 3 over its norm; matrix 1: the first step of the iteration. One work-item: B values of each. */
-__kernel void wasserstein_loss_start(__global float *work, int c, int side, int stride)
+__kernel void wasserstein_loss_start(__global float *work, int c, int side, int stride, float alpha,
+                                     float beta)
 {
     const int2 at = place_of(side);
     if (at.x >= side) {
@@ -134,7 +136,7 @@ __kernel void wasserstein_loss_start(__global float *work, int c, int side, int 
     __global float *to = work + at.x * stride + at.y;
     const floatB y = scale * vloadB(0, to + 3 * side * stride);
     vstoreB(y, 0, to);
-    vstoreB(diagonal(at.x, at.y, c, 1.5f) - 0.5f * y, 0, to + side * stride);
+    vstoreB(diagonal(at.x, at.y, c, beta) + alpha * y, 0, to + side * stride);
 }
 
 /* out (+)= share * (sum of (m - t)^2 + trace of L L^T + A - 2 root). */
@@ -165,7 +167,7 @@ __kernel void wasserstein_loss_keep(__global float *kept, __global const float *
     }
 }
 
-/* Matrices 0 and 1 of backward: L^T and what was kept. One work-item: B values of each. */
+/* Matrices 0, 1 and 2 of backward: L, L^T and what was kept. One work-item: B values of each. */
 __kernel void wasserstein_loss_load(__global float *work, __global const float *factor,
                                     __global const float *kept, int c, int side, int stride,
                                     int picture)
@@ -175,8 +177,9 @@ __kernel void wasserstein_loss_load(__global float *work, __global const float *
         return;
     }
     __global float *to = work + at.x * stride + at.y;
-    vstoreB(load_column(factor + picture * c * c, at.x, at.y, c), 0, to);
-    vstoreB(load_row(kept + picture * c * c, at.x, at.y, c), 0, to + side * stride);
+    vstoreB(load_row(factor + picture * c * c, at.x, at.y, c), 0, to);
+    vstoreB(load_column(factor + picture * c * c, at.x, at.y, c), 0, to + side * stride);
+    vstoreB(load_row(kept + picture * c * c, at.x, at.y, c), 0, to + 2 * side * stride);
 }
 
 /* I - G in row i and column k, G being L (L^T A L)^(-1/2) L^T made symmetric. */
@@ -185,7 +188,7 @@ static inline float pull(__global const float *g, int stride, int i, int k)
     return (i == k ? 1.0f : 0.0f) - 0.5f * (g[i * stride + k] + g[k * stride + i]);
 }
 
-/* dM = share * dy * (I - G). G is matrix 1. One work-item: one value. */
+/* dM = share * dy * (I - G). G is matrix 2. One work-item: one value. */
 __kernel void wasserstein_loss_second(__global float *dm, __global const float *work,
                                       __global const float *dy, int c, int stride, int size,
                                       int picture, float share, int accumulate)
@@ -195,7 +198,8 @@ __kernel void wasserstein_loss_second(__global float *dm, __global const float *
         return;
     }
     __global float *to = dm + picture * c * c + i;
-    *to = rv_accumulate(to, share * dy[0] * pull(work + size, stride, i / c, i % c), accumulate);
+    *to =
+        rv_accumulate(to, share * dy[0] * pull(work + 2 * size, stride, i / c, i % c), accumulate);
 }
 
 /* dm = 2 * share * dy * (m - t - (I - G) m). One work-item: one channel. */
@@ -211,7 +215,7 @@ __kernel void wasserstein_loss_mean(__global float *dm, __global const float *wo
     __global const float *m = mean + picture * c, *t = target + picture * c;
     float sum = m[i] - t[i];
     for (int k = 0; k < c; k++) {
-        sum -= pull(work + size, stride, i, k) * m[k];
+        sum -= pull(work + 2 * size, stride, i, k) * m[k];
     }
     __global float *to = dm + picture * c + i;
     *to = rv_accumulate(to, 2.0f * share * dy[0] * sum, accumulate);

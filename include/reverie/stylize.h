@@ -56,7 +56,7 @@ typedef struct rv_stylize_options {
     size_t struct_size;
     double content_weight;      /**< >= 0; negative: default (1; gatys 5) */
     double style_weight;        /**< >= 0; negative: default (1; gatys 100) */
-    double tv_weight;           /**< total variation, >= 0; negative: default (0; gatys 30) */
+    double tv_weight;           /**< total variation, >= 0; negative: default (0; gatys 0.001) */
     const char *content_layers; /**< "relu4_2" or "a:1,b:0.5"; NULL: default of the network; not for
                                      patches */
     const char *style_layers;   /**< likewise */
@@ -64,7 +64,7 @@ typedef struct rv_stylize_options {
     rv_stylize_init init; /**< default RV_INIT_FROM_CONTENT */
     const rv_image *init_image; /**< resized to fit; NULL unless RV_INIT_FROM_IMAGE */
     int iterations;             /**< of the last scale; 0: default; earlier scales take more */
-    rv_optimizer optimizer;     /**< default: L-BFGS; gatys Adam */
+    rv_optimizer optimizer;     /**< default: L-BFGS */
     double learning_rate; /**< > 0, in units of the picture's range 0 to 1 for Adam, step length
                                      for L-BFGS; 0: default */
     int scales;           /**< coarse to fine, 1 to 8; 0: by size */

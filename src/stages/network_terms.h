@@ -12,6 +12,7 @@
 typedef struct rv_network_terms {
     rv_layer_list content, style;
     char *content_text, *style_text;
+    double unit; /**< of what the network takes, in those of one that takes 0 to 255 */
 } rv_network_terms;
 
 /** Takes the lists of layers of the options, else those of the model, and builds the part of the network that they

@@ -20,6 +20,9 @@
 /* Of a picture that has all levels: the nodes of its pyramid are built once for their parameters. */
 enum { WHOLE = 256 };
 
+/* What neural-style's pixels go up to. */
+#define RANGE 255.0
+
 /* Losses on the picture itself. */
 enum { PICTURE_LOSSES = 2 };
 
@@ -234,6 +237,14 @@ static rv_status measure(rv_objective *o, const rv_scale *scale, const rv_planar
     return rv_terms_measure(&o->terms, false, -1, &source, &scale->content, 1.0);
 }
 
+/* neural-style's total variation is half a sum, not a mean. */
+static double variation_weight(const rv_objective *o)
+{
+    const double values = (double)rv_shape_count(rv_graph_shape(o->model.graph, o->model.picture));
+    return o->recipe->blend->absolute ? o->options->tv_weight * 0.5 * RANGE * RANGE * values
+                                      : o->options->tv_weight;
+}
+
 /* Adds a loss on the picture itself. */
 static rv_status add_loss(rv_objective *o, rv_value *losses, int *n, const char *op, double weight)
 {
@@ -256,7 +267,7 @@ static rv_status make_plan(rv_objective *o, rv_value *losses, uint64_t reserve)
                                .reserve = reserve};
     int *n = &options.n_outputs;
     RV_TRY(rv_terms_add_losses(&o->terms, o->model.graph, o->recipe->blend->scale, losses, n));
-    RV_TRY(add_loss(o, losses, n, "tv_loss", o->options->tv_weight));
+    RV_TRY(add_loss(o, losses, n, "tv_loss", variation_weight(o)));
     RV_TRY(add_loss(o, losses, n, "range_loss", free_range ? o->recipe->blend->range_weight : 0));
     RV_TRY(rv_plan_create(&o->plan, o->model.graph, o->params, o->device, &options));
     return rv_terms_write(&o->terms, o->device, o->plan);

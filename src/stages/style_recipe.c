@@ -33,21 +33,21 @@ static const rv_blend network = {.match_style = true,
                                  .patches = {0.5, 0.5, 0.3, 0.3, 0.3},
                                  .lightness = {0, 0.3, 0.3, 0.3, 0.3}};
 
-static const rv_blend gatys = {.margin = NETWORK_MARGIN,
-                               .scale = 1,
-                               .range_weight = 1000,
-                               .content_layers = 1,
-                               .style_layers = 1};
+/* Nothing but what Gatys, Ecker and Bethge and neural-style have. */
+static const rv_blend gatys = {
+    .absolute = true, .scale = 1, .content_layers = 1, .style_layers = 1};
 
 /* A fast run spends its iterations where they cost little. */
 static const rv_style_recipe recipes[] = {
-    {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20,
-     false},
-    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false},
-    {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 60, 0.5, 20,
-     false},
-    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false},
-    {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 30, RV_OPTIMIZER_ADAM, 100, 0.5, 10, true},
+    {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20, false,
+     0},
+    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false, 0},
+    {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 60, 0.5, 20, false,
+     0},
+    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false,
+     0},
+    {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 1e-3, RV_OPTIMIZER_LBFGS, 500, 0.5, 20,
+     true, 1},
 };
 
 rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset, const rv_model *model)

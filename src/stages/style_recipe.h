@@ -15,6 +15,11 @@ typedef struct rv_blend {
     int margin;       /**< pixels of mirrored picture around it, at least, cut off at the end */
     int margin_part;  /**< and at least the size divided by it; 0: no matter */
 
+    bool
+        absolute; /**< losses as neural-style has them: each layer's mean square error as it is, Gram matrices divided
+                      by channels and pixels, total variation half the sum of squares of all pixels, values from 0 to
+                      255; else each is the share of its target that is missed */
+
     double scale;                /**< of all losses: one near 1 suits the first steps of L-BFGS */
     double range_weight;         /**< on what leaves 0..1, for L-BFGS, which knows no box */
     double content_layers;       /**< all layers that see the photo, times content_weight */
@@ -38,6 +43,7 @@ typedef struct rv_style_recipe {
     double growth;    /**< share of iterations that each halving of the size adds */
     int history;      /**< of L-BFGS */
     bool plain_steps; /**< L-BFGS without a line search, as Torch's */
+    int scales;       /**< 0: by size */
 } rv_style_recipe;
 
 /** @return RV_ERR_USAGE where the preset is none, or not one for this model. */

@@ -111,6 +111,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
     o->style_loss = o->style_loss != RV_STYLE_LOSS_DEFAULT ? o->style_loss : RV_STYLE_LOSS_GRAM;
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : r->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : r->iterations;
+    o->scales = o->scales > 0 ? o->scales : r->scales;
     if (!(o->learning_rate > 0)) {
         o->learning_rate = o->optimizer == RV_OPTIMIZER_ADAM ? ADAM_RATE : 1.0;
     }

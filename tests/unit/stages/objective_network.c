@@ -40,9 +40,7 @@ static rv_planar planes(rv_device *device, int width, int height, uint32_t seed)
 static rv_status create(rv_objective **out, rv_device *device, const rv_model *model,
                         const rv_stylize_options *options)
 {
-    const rv_style_recipe *recipe;
-    RV_ASSERT_OK(rv_style_recipe_find(&recipe, RV_PRESET_GATYS, model));
-    return rv_objective_create(out, device, model, recipe, options);
+    return rv_objective_create(out, device, model, &relative_recipe, options);
 }
 
 static void set_up(bench *b, double content, double style, double tv)

@@ -80,7 +80,6 @@ static rv_planar planes(rv_device *device, int width, int height, uint32_t seed)
 
 static void set_up(bench *b, double content, double style)
 {
-    const rv_style_recipe *recipe;
     b->device = rv_test_device();
     b->model = small_network();
     b->options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
@@ -93,8 +92,8 @@ static void set_up(bench *b, double content, double style)
     b->content = planes(b->device, WIDTH, HEIGHT, 1);
     b->styles[0] = planes(b->device, 19, 16, 2);
     b->styles[1] = planes(b->device, 15, 24, 3);
-    RV_ASSERT_OK(rv_style_recipe_find(&recipe, RV_PRESET_GATYS, b->model));
-    RV_ASSERT_OK(rv_objective_create(&b->objective, b->device, b->model, recipe, &b->options));
+    RV_ASSERT_OK(
+        rv_objective_create(&b->objective, b->device, b->model, &relative_recipe, &b->options));
     for (int i = 0; i < PIXELS; i++) {
         /* A disc with a soft edge, and the rest of what is seen. */
         const double d = hypot(i % WIDTH - 9.0, i / WIDTH - 8.0);

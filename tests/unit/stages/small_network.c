@@ -8,6 +8,15 @@
 #include <math.h>
 #include <string.h>
 
+static const rv_blend relative = {.scale = 1, .content_layers = 1, .style_layers = 1};
+const rv_style_recipe relative_recipe = {.preset = RV_PRESET_GATYS,
+                                         .kind = RV_MODEL_NETWORK,
+                                         .blend = &relative,
+                                         .content_weight = 5,
+                                         .style_weight = 100,
+                                         .optimizer = RV_OPTIMIZER_ADAM,
+                                         .iterations = 100};
+
 static const char prototxt[] =
     "name: 'small' input: 'data' input_shape { dim: 1 dim: 3 dim: 20 dim: 24 }\n"
     "layer { name: 'conv1' type: 'Convolution' bottom: 'data' top: 'conv1'\n"
