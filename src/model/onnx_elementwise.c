@@ -207,13 +207,15 @@ static rv_status give_bias(rv_onnx_importer *im, const rv_onnx_node *node, const
     return rv_onnx_alias(im, node, x, &x->shape);
 }
 
-static rv_status add_tensors(rv_onnx_importer *im, const rv_onnx_node *node)
+/* Tensors of one shape by operation `op`. @param attr  NULL: it needs none */
+static rv_status combine(rv_onnx_importer *im, const rv_onnx_node *node, const char *op,
+                         const rv_attr_value *attr)
 {
-    const rv_onnx_value *in[RV_MAX_INPUTS];
-    const size_t n = node->inputs.n;
     rv_layer *layer;
-    if (n < 1 || n > RV_MAX_INPUTS) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "%zu inputs; 1 to %d can be added", n, RV_MAX_INPUTS);
+    const rv_onnx_value *in[RV_MAX_INPUTS];
+    const size_t n = node->inputs.n, most = strcmp(op, "add") == 0 ? RV_MAX_INPUTS : 2;
+    if (n < 1 || n > most) {
+        return rv_fail(RV_ERR_UNSUPPORTED, "%zu inputs; 1 to %zu are taken", n, most);
     }
     for (size_t i = 0; i < n; i++) {
         RV_TRY(rv_onnx_data(&in[i], im, node, i));
@@ -232,7 +234,10 @@ static rv_status add_tensors(rv_onnx_importer *im, const rv_onnx_node *node)
     if (n == 1) {
         return rv_onnx_alias(im, node, in[0], &like);
     }
-    RV_TRY(rv_onnx_layer(&layer, im, node, "add", NULL, in, n));
+    RV_TRY(rv_onnx_layer(&layer, im, node, op, NULL, in, n));
+    if (attr != NULL) {
+        rv_layer_set(layer, *attr);
+    }
     return rv_onnx_end(im, node, &like);
 }
 
@@ -242,11 +247,11 @@ static rv_status add_add(rv_onnx_importer *im, const rv_onnx_node *node)
     const rv_onnx_tensor *constant;
     bool first;
     if (node->inputs.n != 2) {
-        return add_tensors(im, node); /* Sum takes any number */
+        return combine(im, node, "add", NULL); /* Sum takes any number */
     }
     RV_TRY(split(im, node, &x, &constant, &first));
     if (constant == NULL) {
-        return add_tensors(im, node);
+        return combine(im, node, "add", NULL);
     }
     if (x->open_dense > 0 && x->n_readers == 1 && is_per_channel(im, constant, x)) {
         return give_bias(im, node, x, constant);
@@ -261,7 +266,7 @@ static rv_status add_sub(rv_onnx_importer *im, const rv_onnx_node *node)
     bool first;
     RV_TRY(split(im, node, &x, &constant, &first));
     if (constant == NULL) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "a difference of two tensors");
+        return combine(im, node, "weighted_add", &RV_SET_FLOAT2("factors", 1, -1));
     }
     const double sign = first ? -1 : 1;
     return add_map(im, node, x,
@@ -275,7 +280,7 @@ static rv_status add_mul(rv_onnx_importer *im, const rv_onnx_node *node)
     bool first;
     RV_TRY(split(im, node, &x, &constant, &first));
     if (constant == NULL) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "a product of two tensors");
+        return combine(im, node, "multiply", NULL);
     }
     return add_map(im, node, x, &(map){.weight = constant, .weight_factor = 1});
 }
@@ -290,6 +295,12 @@ static rv_status add_div(rv_onnx_importer *im, const rv_onnx_node *node)
         return rv_fail(RV_ERR_UNSUPPORTED, "a quotient by a tensor");
     }
     return add_map(im, node, x, &(map){.weight = constant, .weight_factor = 1, .reciprocal = true});
+}
+
+/* Of constants it is folded; with one there is Clip. */
+static rv_status add_max(rv_onnx_importer *im, const rv_onnx_node *node)
+{
+    return combine(im, node, "maximum", NULL);
 }
 
 static rv_status add_neg(rv_onnx_importer *im, const rv_onnx_node *node)
@@ -336,12 +347,12 @@ rv_onnx_add *rv_onnx_find_elementwise(const char *op)
         const char *op;
         rv_onnx_add *add;
     } table[] = {
-        {"Add", add_add},         {"Clip", add_clip}, {"Div", add_div},
-        {"Dropout", add_dropout}, {"Elu", add_elu},   {"LeakyRelu", add_leaky_relu},
-        {"Mul", add_mul},         {"Neg", add_neg},   {"PRelu", add_prelu},
-        {"Pow", add_pow},         {"Relu", add_relu}, {"Selu", add_selu},
-        {"Sigmoid", add_sigmoid}, {"Sqrt", add_sqrt}, {"Sub", add_sub},
-        {"Sum", add_add},         {"Tanh", add_tanh},
+        {"Add", add_add},         {"Clip", add_clip},       {"Div", add_div},
+        {"Dropout", add_dropout}, {"Elu", add_elu},         {"LeakyRelu", add_leaky_relu},
+        {"Max", add_max},         {"Mul", add_mul},         {"Neg", add_neg},
+        {"PRelu", add_prelu},     {"Pow", add_pow},         {"Relu", add_relu},
+        {"Selu", add_selu},       {"Sigmoid", add_sigmoid}, {"Sqrt", add_sqrt},
+        {"Sub", add_sub},         {"Sum", add_add},         {"Tanh", add_tanh},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].op, op) == 0) {

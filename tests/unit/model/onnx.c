@@ -121,6 +121,21 @@ Test(onnx, tensors_are_added_and_joined)
           0.2f, 0.3f);
 }
 
+Test(onnx, two_tensors_are_multiplied_subtracted_or_compared)
+{
+    static const struct {
+        const char *node, *op;
+    } rows[] = {{"Mul", "multiply"}, {"Sub", "weighted_add"}, {"Max", "maximum"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[128];
+        rv_network *network;
+        snprintf(text, sizeof text, HEAD "Relu r x a\n%s m x,a y", rows[i].node);
+        RV_ASSERT_OK(network_of(&network, text));
+        cr_assert_str_eq(network->layers[1].op, rows[i].op);
+        rv_network_destroy(network);
+    }
+}
+
 Test(onnx, clip_is_a_relu_or_has_both_ends)
 {
     GIVES("opset 7\ninput x 1 2 1 2\noutput y\nClip - x y min=0.15 max=0.25", 0.15f, 0.15f, 0.2f,
@@ -495,7 +510,8 @@ Test(onnx, tensors_that_do_not_fit_are_refused)
             RV_ERR_FORMAT, "node 's' (Slice): axis 0 twice");
     refuses(HEAD "Transpose t x y perm=0,1,1,3", RV_ERR_FORMAT,
             "node 't' (Transpose): axis 1 twice");
-    refuses(HEAD "Mul m x,x y", RV_ERR_UNSUPPORTED, "'m' (Mul: a product of two tensors)");
+    refuses(HEAD "GlobalAveragePool g x a\nMul m x,a y", RV_ERR_UNSUPPORTED,
+            "'m' (Mul: 1x3x4x4 and 1x3x1x1)");
     refuses(HEAD "float w 2 3 9 9 = 1\nConv c x,w y", RV_ERR_SHAPE, "'c'");
 }
 

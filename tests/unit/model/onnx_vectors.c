@@ -204,8 +204,7 @@ static tally run_set(const char *set)
 Test(onnx_vectors, nodes_give_what_onnx_says, .timeout = 600)
 {
     const tally t = run_set(DATA "node");
-    cr_assert_eq(t.computed, 116);
-    cr_assert_eq(t.folded, 114);
+    cr_assert(t.computed == 117 && t.folded == 114, "%d computed, %d folded", t.computed, t.folded);
 }
 
 Test(onnx_vectors, networks_of_pytorch_give_what_onnx_says, .timeout = 600)
