@@ -396,6 +396,7 @@ const cli_command cli_stylize = {
                "reverie stylize *.jpg -s a.jpg:2 -s b.jpg:1 -o results/ --size 768\n"
                "reverie stylize holidays/ -s art.jpg -o results/ --output-size photo --resume\n"
                "reverie stylize photo.jpg -s a.jpg -s b.jpg --sheet sheet.jpg\n"
+               "reverie stylize photo.jpg -s night.jpg:mask=sky.png -s scream.jpg\n"
                "reverie stylize photo.jpg -s painting.jpg --model squeezenet.caffemodel",
     .min_words = 0,
     .max_words = SIZE_MAX,

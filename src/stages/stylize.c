@@ -317,7 +317,9 @@ static rv_status find_masks(rv_stylize_job *j)
     for (int i = 0; i < s->n_styles && s->options.style_masks != NULL; i++) {
         look_at_mask(j, s->options.style_masks[i]);
     }
-    return rv_stylize_masks_create(&j->masks, &s->options, j->photo, s->shares, s->n_styles);
+    rv_stylize_options o = s->options;
+    o.events = j->unnoticed ? NULL : o.events;
+    return rv_stylize_masks_create(&j->masks, &o, j->photo, s->shares, s->n_styles);
 }
 
 static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *j)
