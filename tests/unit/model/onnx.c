@@ -123,15 +123,14 @@ Test(onnx, tensors_are_added_and_joined)
 
 Test(onnx, two_tensors_are_multiplied_subtracted_or_compared)
 {
-    static const struct {
-        const char *node, *op;
-    } rows[] = {{"Mul", "multiply"}, {"Sub", "weighted_add"}, {"Max", "maximum"}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    static const char *const nodes[] = {"Mul", "Sub", "Max"};
+    static const char *const ops[] = {"multiply", "weighted_add", "maximum"};
+    for (int i = 0; i < 3; i++) {
         char text[128];
         rv_network *network;
-        snprintf(text, sizeof text, HEAD "Relu r x a\n%s m x,a y", rows[i].node);
+        snprintf(text, sizeof text, HEAD "Relu r x a\n%s m x,a y", nodes[i]);
         RV_ASSERT_OK(network_of(&network, text));
-        cr_assert_str_eq(network->layers[1].op, rows[i].op);
+        cr_assert_str_eq(network->layers[1].op, ops[i]);
         rv_network_destroy(network);
     }
 }
