@@ -62,3 +62,46 @@ quick=(-q --iterations 1 --octaves 2)
     [ -s out/alpha_dream.png ]
     [[ $stderr == *"1 of 3 photos failed"* ]]
 }
+
+@test "a gallery shows what each layer dreams of" {
+    works dream "${quick[@]}" photo.png --gallery --size 48
+    [[ ${lines[-1]} =~ ^photo_gallery.jpg:\ [0-9]+\ x\ [0-9]+, ]]
+    grep -aq ' gallery=1 model=vgg-s strength=1 size=48 octaves=2' photo_gallery.jpg
+    fails 2 "leave out maximize" dream "${quick[@]}" photo.png --gallery -m relu1_1 -o other.jpg
+}
+
+@test "frames of a film are numbered, and a film that was interrupted goes on to the same frames" {
+    mkdir whole parts
+    works dream "${quick[@]}" photo.png --size 64 --frames 3 --zoom 1.1 --rotate 3 -o whole
+    [ "$(ls whole)" = "$(printf 'photo_dream_%04d.png\n' 0 1 2)" ]
+    works dream "${quick[@]}" photo.png --size 64 --frames 1 --zoom 1.1 --rotate 3 -o parts
+    fails 2 "'parts/photo_dream_0000.png' exists" dream "${quick[@]}" photo.png --size 64 --frames 3 -o parts
+    works dream "${quick[@]}" photo.png --size 64 --frames 3 --zoom 1.1 --rotate 3 -o parts --resume
+    cmp whole/photo_dream_0002.png parts/photo_dream_0002.png
+    fails 2 "give --frames N as well" dream photo.png --zoom 2
+    fails 2 "--frames takes one photo, not 2" dream photo.png alpha.png --frames 2
+}
+
+@test "what it would take is said, and nothing written" {
+    works dream photo.png --estimate
+    [[ ${lines[-1]} =~ ^photo.png:\ 96\ x\ 72,\ about\ [0-9]+\ s,\ [0-9]+\ MB\ of\ memory ]]
+    [ ! -e photo_dream.jpg ]
+}
+
+@test "Ctrl-C leaves the dream so far, and --resume goes on to the same file" {
+    works dream -q photo.png --iterations 6 -o whole.png
+    "$REVERIE" dream -q photo.png --iterations 6 --save-every 1 -o part.png 2>said &
+    local pid=$!
+    for _ in $(seq 600); do
+        [ ! -e part.png.state ] || break
+        sleep 0.05
+    done
+    kill -INT $pid
+    wait $pid || true
+    if [ -e part.png.state ]; then # else it was faster than the signal
+        grep -q 'to go on: .* --resume' said
+        works dream -q photo.png --iterations 6 --save-every 1 -o part.png --resume
+    fi
+    cmp whole.png part.png
+    [ ! -e part.png.state ]
+}

@@ -360,6 +360,59 @@ Test(dream, what_it_takes_is_foreseen)
     tear_down(&b);
 }
 
+/* A quarter turn of a square moves samples, counter-clockwise; a zoom of 1 leaves them. */
+Test(dream, a_zoom_turns_about_the_middle)
+{
+    enum { SIDE = 21 };
+    rv_image *picture = waves(SIDE, SIDE, 3, 8, 4), *same, *turned, *larger;
+    RV_ASSERT_OK(rv_dream_zoom(&same, picture, 1, 0));
+    assert_same(same, picture);
+    rv_image_destroy(same);
+    RV_ASSERT_OK(rv_dream_zoom(&turned, picture, 1, 90));
+    RV_ASSERT_OK(rv_dream_zoom(&larger, picture, 2, 0));
+    const uint8_t *was = rv_image_pixels(picture), *is = rv_image_pixels(turned);
+    const uint8_t *twice = rv_image_pixels(larger);
+    for (int y = 0; y < SIDE; y++) {
+        for (int x = 0; x < SIDE; x++) {
+            const int from = y * SIDE + x, to = (SIDE - 1 - x) * SIDE + y;
+            cr_assert_leq(abs(is[3 * to] - was[3 * from]), 1, "%d %d", x, y);
+            if (x % 2 == 0 && y % 2 == 0) {
+                const int half = (y / 2 + 5) * SIDE + x / 2 + 5;
+                cr_assert_eq(twice[3 * (y * SIDE + x)], was[3 * half], "%d %d", x, y);
+            }
+        }
+    }
+    RV_ASSERT_FAILS(rv_dream_zoom(&same, picture, 0, 0), RV_ERR_USAGE, "zoom is 0");
+    rv_image_destroy(picture);
+    rv_image_destroy(turned);
+    rv_image_destroy(larger);
+}
+
+Test(dream, a_gallery_has_a_tile_for_each_layer)
+{
+    bench b;
+    rv_dream_result result;
+    rv_image *photo = waves(60, 45, 4, 16, 5), *out, *again;
+    set_up(&b);
+    b.options.maximize = NULL;
+    b.options.size = 40;
+    b.options.octaves = 1;
+    b.options.iterations = 2;
+    RV_ASSERT_OK(rv_dream_gallery(&out, &result, b.device, b.model, photo, &b.options));
+    cr_assert_eq(result.iterations, 3 * 2); /* relu1, relu2, relu3 */
+    cr_assert(rv_image_width(out) > 2 * 40 && rv_image_height(out) > 30);
+    cr_assert_eq(rv_image_channels(out), 3);
+    RV_ASSERT_OK(rv_dream_gallery(&again, NULL, b.device, b.model, photo, &b.options));
+    assert_same(out, again);
+    rv_image_destroy(again);
+    b.options.maximize = "relu1";
+    RV_ASSERT_FAILS(rv_dream_gallery(&again, NULL, b.device, b.model, photo, &b.options),
+                    RV_ERR_USAGE, "leave out maximize");
+    rv_image_destroy(out);
+    rv_image_destroy(photo);
+    tear_down(&b);
+}
+
 Test(dream, what_is_wrong_is_said)
 {
     bench b;

@@ -3,9 +3,11 @@
 #include "stages/maximize.h"
 #include "base/philox.h"
 #include "small_network.h"
+#include "stages/class_name.h"
 #include "support/assert.h"
 #include "support/device.h"
 #include "support/graph_twin.h"
+#include "support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -282,4 +284,83 @@ Test(maximize, a_guide_is_large_enough)
     RV_ASSERT_FAILS(rv_maximizer_set_guide(b.maximizer, &small), RV_ERR_SHAPE, "30 x 7");
     rv_planar_release(&small);
     tear_down(&b);
+}
+
+/* --- classes --------------------------------------------------------------------------------- */
+
+static const char scores[] =
+    "name: 'scores' input: 'data' input_shape { dim: 1 dim: 3 dim: 20 dim: 24 }\n"
+    "layer { name: 'conv1' type: 'Convolution' bottom: 'data' top: 'conv1'\n"
+    "  convolution_param { num_output: 5 kernel_size: 3 pad: 1 } }\n"
+    "layer { name: 'pool' type: 'Pooling' bottom: 'conv1' top: 'pool'\n"
+    "  pooling_param { pool: AVE global_pooling: true } }\n"
+    "layer { name: 'prob' type: 'Softmax' bottom: 'pool' top: 'prob' }\n";
+static const char labels[] = "tench, Tinca tinca\ncat\nblack cat\nblack dog\nold dog\n";
+
+static rv_model *open_scores(void)
+{
+    const char *path = rv_test_path("scores.prototxt"), *names = rv_test_path("labels.txt");
+    rv_model *model;
+    rv_test_write(path, scores, strlen(scores));
+    rv_test_write(names, labels, strlen(labels));
+    RV_ASSERT_OK(rv_model_open(&model, path, NULL));
+    cr_assert_eq(rv_model_label_count(model), 5);
+    return model;
+}
+
+/* The score before softmax is the mean of its channel. */
+Test(maximize, a_class_is_its_score_before_softmax)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = open_scores();
+    static float picture[VALUES], gradient[2][VALUES];
+    double value[2];
+    const char *const texts[2] = {"-2*class:'black dog'", "-2*conv1:3"};
+    fill(picture, VALUES, 1);
+    for (int i = 0; i < 2; i++) {
+        rv_goals goals;
+        rv_maximizer *m;
+        rv_plan *plan;
+        rv_value input;
+        RV_ASSERT_OK(rv_goals_parse(&goals, texts[i]));
+        RV_ASSERT_OK(rv_maximizer_create(&m, device, model, &goals, NULL));
+        cr_assert_eq(goals.items[0].channels[0], 3);
+        RV_ASSERT_OK(rv_maximizer_begin(
+            m, &plan, &input, &(rv_maximizer_size){.n = 1, .height = HEIGHT, .width = WIDTH}));
+        RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, input), picture));
+        RV_ASSERT_OK(rv_maximizer_run(m));
+        RV_ASSERT_OK(rv_maximizer_value(m, &value[i]));
+        RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, input), gradient[i]));
+        rv_maximizer_destroy(m);
+        rv_goals_release(&goals);
+    }
+    cr_assert_float_eq(value[0], value[1], 1e-5 * fabs(value[1]));
+    cr_assert(fabs(value[0]) > 1e-4);
+    for (int i = 0; i < VALUES; i++) {
+        cr_assert_float_eq(gradient[0][i], gradient[1][i], 1e-7f);
+    }
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
+Test(maximize, classes_have_names)
+{
+    rv_model *model = open_scores();
+    int index;
+#define FINDS(text, expected)                              \
+    RV_ASSERT_OK(rv_class_find(&index, model, 5, (text))); \
+    cr_assert_eq(index, (expected), "%s: %d", (text), index)
+    FINDS("4", 4);
+    FINDS("Tinca Tinca", 0);
+    FINDS("TENCH", 0);
+    FINDS("cat", 1); /* though "black cat" holds it too */
+    FINDS("k c", 2);
+    FINDS("tench, tinca tinca", 0);
+    RV_ASSERT_FAILS(rv_class_find(&index, model, 5, "dog"), RV_ERR_USAGE,
+                    "'dog' may be any of 2 classes of scores: 3 'black dog', 4 'old dog'");
+    RV_ASSERT_FAILS(rv_class_find(&index, model, 5, "5"), RV_ERR_NOT_FOUND,
+                    "5 classes, from 0 to 4");
+    RV_ASSERT_FAILS(rv_class_find(&index, model, 5, "blak dog"), RV_ERR_NOT_FOUND,
+                    "the nearest of its 5 is 3 'black dog'");
+    rv_model_close(model);
 }
