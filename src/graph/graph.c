@@ -501,12 +501,15 @@ rv_status rv_param_lend(rv_param *param, const uint8_t *values, size_t count)
 
 void rv_param_read(float *out, const rv_param *param)
 {
-    const size_t bytes = rv_shape_count(&param->shape) * sizeof *out;
+    const size_t count = rv_shape_count(&param->shape);
     if (param->data != NULL) {
-        memcpy(out, param->data, bytes);
-    } else {
-        memcpy(out, param->lent, bytes);
-        rv_bytes_forget_part(param->lent, bytes);
+        memcpy(out, param->data, count * sizeof *out);
+        return;
+    }
+    for (size_t at = 0; at < count; at += FORGOTTEN) {
+        const size_t n = count - at < FORGOTTEN ? count - at : FORGOTTEN;
+        memcpy(out + at, param->lent + at * sizeof *out, n * sizeof *out);
+        rv_bytes_forget_part(param->lent + at * sizeof *out, n * sizeof *out);
     }
 }
 
