@@ -225,6 +225,43 @@ static rv_status iterate_adam(state *s)
     return s->cancelled ? RV_OK : rv_plan_losses(s->d->plan, NULL, &s->loss);
 }
 
+/* Its memory to or from the host. */
+static rv_status move_memory(const state *s, const rv_memory *memory, bool to_device)
+{
+    float *const host[2] = {s->d->memory->m, s->d->memory->v};
+    for (int i = 0; i < 2; i++) {
+        rv_buffer *there = memory->array[i];
+        const size_t bytes = s->n * sizeof(float);
+        RV_TRY(to_device ? rv_buffer_write(s->d->device, there, 0, host[i], bytes)
+                         : rv_buffer_read(s->d->device, there, 0, host[i], bytes));
+    }
+    return RV_OK;
+}
+
+/* Has Adam go on as at the size before. */
+static rv_status take_memory(state *s)
+{
+    rv_memory memory = {.number = {0}};
+    if (s->d->memory == NULL || !(s->d->memory->steps > 0)) {
+        return RV_OK;
+    }
+    memory.number[memory.n_numbers++] = s->d->memory->steps;
+    RV_TRY(rv_adam_restore(s->adam, &memory));
+    rv_adam_list(s->adam, &memory);
+    return move_memory(s, &memory, true);
+}
+
+static rv_status leave_memory(const state *s)
+{
+    rv_memory memory = {.number = {0}};
+    if (s->d->memory == NULL) {
+        return RV_OK;
+    }
+    rv_adam_list(s->adam, &memory);
+    s->d->memory->steps = memory.number[0];
+    return move_memory(s, &memory, false);
+}
+
 static rv_status run_adam(state *s)
 {
     const rv_adam_options options = {.learning_rate = (float)s->d->learning_rate,
@@ -237,11 +274,14 @@ static rv_status run_adam(state *s)
     if (status == RV_OK) {
         status = rv_average_create(&s->average, s->d->device, s->n, AVERAGE_DECAY);
     }
-    if (status == RV_OK && s->d->from != NULL) {
-        status = restore(s);
+    if (status == RV_OK) {
+        status = s->d->from != NULL ? restore(s) : take_memory(s);
     }
     if (status == RV_OK) {
         status = iterate_adam(s);
+    }
+    if (status == RV_OK) {
+        status = leave_memory(s);
     }
     rv_average_destroy(s->average);
     rv_adam_destroy(s->adam);

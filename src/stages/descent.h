@@ -22,6 +22,12 @@ typedef struct rv_descent_state {
     void *payload;
 } rv_descent_state;
 
+/** What Adam hands on from one size of the picture to the next. */
+typedef struct rv_adam_memory {
+    double steps; /**< that it has taken; 0: none, whatever the moments hold */
+    float *m, *v; /**< moments of the gradient, [N,3,H,W] as the picture */
+} rv_adam_memory;
+
 typedef struct rv_descent {
     rv_device *device;
     rv_plan *plan;    /**< its losses are the objective */
@@ -43,7 +49,10 @@ typedef struct rv_descent {
     rv_status (*keep)(void *payload, const rv_descent_state *state);
     int keep_every;
     const rv_descent_state
-        *from;       /**< to go on there; the picture is taken from `pixels`; NULL: a new one */
+        *from; /**< to go on there; the picture is taken from `pixels`; NULL: a new one */
+    rv_adam_memory
+        *memory; /**< of Adam: where it starts, unless `from` says it, and what it leaves; NULL: it
+                                 starts with nothing, and nobody asks */
     double deadline; /**< rv_clock() by which it ends, but for its first iteration; 0: none */
     void *payload;
     double *work; /**< set in a rehearsal: what an iteration adds to rv_rehearsal_work() */

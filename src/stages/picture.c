@@ -113,6 +113,7 @@ typedef struct source {
     const rv_planar *planar;
     float *light; /* of each sample value, for an image */
     int width, height, channels;
+    const char *filter; /* of the op resize */
 } source;
 
 /* Rows of an image as planes [channels, rows, width]. */
@@ -171,7 +172,7 @@ static rv_status resize_rows(float *out, int width, int height, rv_device *devic
     if (status == RV_OK) {
         status = rv_graph_add(graph, &resized, "resize", "resized", &in, 1,
                               RV_ATTRS(RV_SET_INT("height", height), RV_SET_INT("width", width),
-                                       RV_SET_ENUM("filter", "lanczos3"),
+                                       RV_SET_ENUM("filter", from->filter),
                                        RV_SET_FLOAT4("window", window->top, window->left,
                                                      window->height, window->width)));
     }
@@ -234,17 +235,24 @@ static rv_status resize(float *out, int width, int height, rv_device *device, co
     return status;
 }
 
-rv_status rv_planar_resize(rv_planar *out, rv_device *device, const rv_planar *in, int width,
-                           int height)
+rv_status rv_planar_resize_by(rv_planar *out, rv_device *device, const rv_planar *in, int width,
+                              int height, const char *filter)
 {
-    const source from = {.planar = in, .width = in->width, .height = in->height, .channels = 3};
+    const source from = {
+        .planar = in, .width = in->width, .height = in->height, .channels = 3, .filter = filter};
     const rv_part all = {0, 0, in->width, in->height};
     RV_TRY(rv_planar_create(out, width, height));
     const rv_status status = resize(out->data, width, height, device, &from, &all, STRIP_FLOATS);
     if (status != RV_OK) {
         rv_planar_release(out);
-        return status;
     }
+    return status;
+}
+
+rv_status rv_planar_resize(rv_planar *out, rv_device *device, const rv_planar *in, int width,
+                           int height)
+{
+    RV_TRY(rv_planar_resize_by(out, device, in, width, height, "lanczos3"));
     for (size_t i = 0; i < rv_planar_floats(out); i++) {
         out->data[i] = clamp(out->data[i]);
     }
@@ -298,7 +306,8 @@ static rv_status resize_image(rv_planar *out, float *alpha, rv_device *device,
     source from = {.image = image,
                    .width = rv_image_width(image),
                    .height = rv_image_height(image),
-                   .channels = rv_image_channels(image)};
+                   .channels = rv_image_channels(image),
+                   .filter = "lanczos3"};
     const size_t values = rv_image_bits(image) == 16 ? 65536 : 256;
     const size_t n = (size_t)out->width * (size_t)out->height;
     float *planes = NULL;

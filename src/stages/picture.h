@@ -45,6 +45,9 @@ RV_NODISCARD rv_status rv_picture_image(rv_image **out, const rv_planar *planar,
 /** Planes at another size, without leaving sRGB: for what goes on being optimised. Clamped. */
 RV_NODISCARD rv_status rv_planar_resize(rv_planar *out, rv_device *device, const rv_planar *in,
                                         int width, int height);
+/** The same of any numbers, by a filter of the op resize, not clamped. */
+RV_NODISCARD rv_status rv_planar_resize_by(rv_planar *out, rv_device *device, const rv_planar *in,
+                                           int width, int height, const char *filter);
 /** A plane [height,width] with a border of `margin` pixels that mirrors it. */
 void rv_plane_pad(float *out, const float *in, int width, int height, int margin);
 /** With a border of `margin` pixels that mirrors the picture (as often as it takes), and without. */

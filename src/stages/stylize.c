@@ -189,6 +189,48 @@ static rv_status find_request(rv_stylize_job *j)
     return status;
 }
 
+/* Between scales: what Adam left of the last one. */
+static rv_status read_moments(void *payload, int array, float *out)
+{
+    const rv_planar *from = &((const rv_stylize_job *)payload)->moments[array];
+    memcpy(out, from->data, rv_planar_floats(from) * sizeof(float));
+    return RV_OK;
+}
+
+static rv_descent_state between_scales(rv_stylize_job *j)
+{
+    const size_t n = rv_planar_floats(&j->moments[0]);
+    if (j->moments[0].data == NULL) {
+        return (rv_descent_state){.done = 0};
+    }
+    return (rv_descent_state){.number = {j->steps},
+                              .n_numbers = 1,
+                              .floats = {n, n},
+                              .n_arrays = 2,
+                              .read = read_moments,
+                              .payload = j};
+}
+
+/* Takes them back; j->picture is that of the last scale. */
+static rv_status find_moments(rv_stylize_job *j)
+{
+    const rv_descent_state *from = &j->from.descent;
+    const size_t n = rv_planar_floats(&j->picture);
+    if (from->done > 0 || from->n_arrays == 0) {
+        return RV_OK;
+    }
+    if (from->n_arrays != 2 || from->n_numbers != 1 || from->floats[0] != n ||
+        from->floats[1] != n || !(from->number[0] >= 1)) {
+        return rv_stylize_state_damaged(j->state);
+    }
+    j->steps = from->number[0];
+    for (int i = 0; i < 2; i++) {
+        RV_TRY(rv_planar_create(&j->moments[i], j->picture.width, j->picture.height));
+        RV_TRY(from->read(from->payload, i, j->moments[i].data));
+    }
+    return RV_OK;
+}
+
 void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)
 {
     int width, height;
@@ -202,9 +244,7 @@ void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent)
     if (j->state == NULL) {
         return;
     }
-    if (descent != NULL) {
-        now.descent = *descent;
-    }
+    now.descent = descent != NULL ? *descent : between_scales(j);
     rv_status status = find_request(j);
     if (status == RV_OK) {
         status = rv_stylize_state_write(j->state, &j->request, &now);
@@ -240,6 +280,7 @@ static rv_status find_state(rv_stylize_job *j)
     }
     j->picture = from->base;
     from->base = (rv_planar){0};
+    RV_TRY(find_moments(j));
     rv_log(o->events, RV_LOG_INFO, "going on after %d iterations", j->iterations);
     return RV_OK;
 }
@@ -355,6 +396,8 @@ rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_j
     }
     rv_stylize_masks_release(&j->masks);
     rv_planar_release(&j->picture);
+    rv_planar_release(&j->moments[0]);
+    rv_planar_release(&j->moments[1]);
     rv_planar_release(&j->own);
     rv_stylize_state_release(&j->from);
     rv_stylize_request_release(&j->request);

@@ -26,7 +26,9 @@ typedef struct rv_stylize_job {
     const rv_image *photo;
     bool unnoticed; /**< a try for an estimate: what is said of the picture is for the run itself */
     rv_schedule schedule;
-    rv_planar picture; /**< of the last scale that was run, without margin */
+    rv_planar picture;    /**< of the last scale that was run, without margin */
+    rv_planar moments[2]; /**< that Adam left there, likewise; without data of other optimisers */
+    double steps;         /**< that it has taken so far */
     rv_planar
         own; /**< the photo at the size of the last scale, where its colours are preserved; else no data */
     rv_colour_moments likeness; /**< of it, in light */

@@ -256,6 +256,65 @@ static rv_descent descent_of(rv_stylize_job *j)
                         .work = &j->rehearsed};
 }
 
+/* What Adam remembers of the scale before at the size of this one, with its margin. The first moment has signs, the
+ * second none, which a filter with negative weights could bring. */
+static rv_status start_moments(const rv_stylize_job *j, rv_planar moments[2], const rv_scale *scale)
+{
+    static const char *const filters[2] = {"cubic", "linear"};
+    const int width = scale->content.width - 2 * j->margin;
+    const int height = scale->content.height - 2 * j->margin;
+    for (int i = 0; i < 2; i++) {
+        rv_planar inner;
+        if (j->moments[i].data == NULL) {
+            RV_TRY(rv_planar_create(&moments[i], scale->content.width, scale->content.height));
+            continue;
+        }
+        RV_TRY(
+            rv_planar_resize_by(&inner, j->s->device, &j->moments[i], width, height, filters[i]));
+        const rv_status status = rv_planar_pad(&moments[i], &inner, j->margin);
+        rv_planar_release(&inner);
+        RV_TRY(status);
+    }
+    for (size_t i = 0; i < rv_planar_floats(&moments[1]); i++) {
+        moments[1].data[i] = fmaxf(moments[1].data[i], 0.0f);
+    }
+    return RV_OK;
+}
+
+static rv_status take_moments(rv_stylize_job *j, const rv_planar moments[2], double steps)
+{
+    j->steps = steps;
+    for (int i = 0; i < 2; i++) {
+        rv_planar_release(&j->moments[i]);
+        RV_TRY(rv_planar_crop(&j->moments[i], &moments[i], j->margin));
+    }
+    return RV_OK;
+}
+
+/* Descends from `picture`; Adam goes on with the moments of the scale before. */
+static rv_status run_descent(rv_stylize_job *j, rv_descent *descent, rv_planar *picture,
+                             const rv_scale *scale)
+{
+    rv_planar moments[2] = {{.data = NULL}, {.data = NULL}};
+    rv_adam_memory memory = {.steps = j->steps};
+    rv_status status = RV_OK;
+    if (descent->optimizer == RV_OPTIMIZER_ADAM && !rv_device_rehearses(j->s->device)) {
+        status = start_moments(j, moments, scale);
+        memory.m = moments[0].data;
+        memory.v = moments[1].data;
+        descent->memory = &memory;
+    }
+    if (status == RV_OK) {
+        status = rv_descend(descent, picture->data, &j->loss);
+    }
+    if (status == RV_OK && descent->memory != NULL) {
+        status = take_moments(j, moments, memory.steps);
+    }
+    rv_planar_release(&moments[0]);
+    rv_planar_release(&moments[1]);
+    return status;
+}
+
 static rv_status descend(rv_stylize_job *j, rv_scale *scale, rv_planar *picture)
 {
     const rv_stylizer *s = j->s;
@@ -266,7 +325,7 @@ static rv_status descend(rv_stylize_job *j, rv_scale *scale, rv_planar *picture)
         RV_TRY(start_picture(j, picture, scale));
     }
     if (status == RV_OK) {
-        status = rv_descend(&descent, picture->data, &j->loss);
+        status = run_descent(j, &descent, picture, scale);
     }
     if (status == RV_ERR_CANCELLED && j->done[j->scale] == 0 && j->picture.data != NULL) {
         rv_stylize_keep(j, NULL);
