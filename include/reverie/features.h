@@ -67,6 +67,51 @@ RV_API RV_NODISCARD rv_status rv_classify(rv_prediction *out, size_t *n,
 RV_API RV_NODISCARD rv_status rv_extract(const rv_features *features, size_t index,
                                          const char *path, bool overwrite);
 
+/** What a table keeps of a layer of rank 4. */
+typedef enum rv_feature_pool {
+    RV_FEATURE_POOL_NONE,    /**< all values */
+    RV_FEATURE_POOL_AVERAGE, /**< the mean of each channel */
+    RV_FEATURE_POOL_MAX      /**< its largest value */
+} rv_feature_pool;
+
+/** A file that takes the values of layers, run after run: a row per picture, [N,C,H,W] or, pooled, [N,C]. Rows go to
+ *  the disk as they come; the file appears whole or not at all. By the ending of its name it is
+ *  .npy: one layer, float32;
+ *  .safetensors: a tensor F32 per layer, of its name;
+ *  .csv: one layer; a line per picture, which starts with the name of its file, below a line of headings. */
+typedef struct rv_feature_table rv_feature_table;
+
+typedef struct rv_feature_table_options {
+    rv_feature_pool pool;
+    bool overwrite;    /**< replace files that exist */
+    const char *names; /**< a .csv file "row,file" that says where the rows come from; NULL: none */
+} rv_feature_table_options;
+
+/** Whether a file of that name takes that many layers: RV_ERR_USAGE, and why not. */
+RV_API RV_NODISCARD rv_status rv_feature_table_check_name(const char *path, size_t n_layers);
+
+/** @param layers   indices in the rv_features whose runs are added; copied.
+ *  @param options  NULL: all values, nothing is replaced.
+ *  @return RV_ERR_USAGE, RV_ERR_IO: it cannot be written there. */
+RV_API RV_NODISCARD rv_status rv_feature_table_create(rv_feature_table **out, const char *path,
+                                                      const size_t *layers, size_t n_layers,
+                                                      const rv_feature_table_options *options);
+/** Whether the last run can be added: its shapes but for the batch are those of the first.
+ *  @return RV_ERR_SHAPE names both */
+RV_API RV_NODISCARD rv_status rv_feature_table_check(const rv_feature_table *table,
+                                                     const rv_features *features);
+/** Adds each picture of the last run as a row, having checked it.
+ *  @param file  what was run over, for the names.
+ *  @return RV_ERR_IO: it cannot be written; the table is of no more use. */
+RV_API RV_NODISCARD rv_status rv_feature_table_add(rv_feature_table *table,
+                                                   const rv_features *features, const char *file);
+/** Shape of the rows of layer `k` of those of the table so far, without data. Rank 0 before the first. */
+RV_API rv_feature_map rv_feature_table_map(const rv_feature_table *table, size_t k);
+/** Completes the file, of one row at least, and frees the table in any case. */
+RV_API RV_NODISCARD rv_status rv_feature_table_finish(rv_feature_table *table);
+/** Frees a table and leaves no file; NULL is fine. */
+RV_API void rv_feature_table_discard(rv_feature_table *table);
+
 #ifdef __cplusplus
 }
 #endif

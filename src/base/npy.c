@@ -188,7 +188,7 @@ rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK
 }
 
 /* Magic, version 1.0, length and dictionary, padded so that the elements are aligned. */
-static void append_header(rv_text *text, int rank, const size_t *dim)
+void rv_npy_header(rv_text *text, int rank, const size_t *dim, size_t length)
 {
     rv_text dictionary = {0};
     rv_text_append(&dictionary, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
@@ -198,7 +198,8 @@ static void append_header(rv_text *text, int rank, const size_t *dim)
     }
     rv_text_append(&dictionary, "), }");
     const size_t used = sizeof magic + 4 + dictionary.length + 1;
-    const size_t pad = (ALIGNMENT - used % ALIGNMENT) % ALIGNMENT;
+    const size_t least = used > length ? used : length;
+    const size_t pad = (least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - used;
     rv_text_append(&dictionary, "%*s\n", (int)pad, "");
     const uint8_t rest[4] = {1, 0, (uint8_t)(dictionary.length & 255),
                              (uint8_t)(dictionary.length >> 8)};
@@ -218,7 +219,7 @@ rv_status rv_npy_write(const char *path, const float *data, int rank, const size
     }
     rv_output *output = NULL;
     rv_text text = {0};
-    append_header(&text, rank, dim);
+    rv_npy_header(&text, rank, dim, 0);
     rv_status status = rv_text_status(&text);
     if (status == RV_OK) {
         status = rv_output_open(&output, path, overwrite);

@@ -3,6 +3,8 @@
 #ifndef RV_BASE_NPY_H
 #define RV_BASE_NPY_H
 
+#include "base/text.h"
+
 #include <reverie/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,5 +17,8 @@ RV_NODISCARD rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV
                                    const char *path);
 RV_NODISCARD rv_status rv_npy_write(const char *path, const float *data, int rank,
                                     const size_t *dim, bool overwrite);
+/** Appends what stands before the elements, padded to `length` bytes where it is shorter: room for a count that grows.
+ *  A multiple of 64 bytes is kept so. */
+void rv_npy_header(rv_text *text, int rank, const size_t *dim, size_t length);
 
 #endif

@@ -1,7 +1,7 @@
-/* reverie extract: the values of layers, as .npy files. */
+/* reverie extract: the values of layers, in files of arrays and tables. */
 /* SPDX-License-Identifier: MIT */
 #include "base/signal.h"
-#include "cli/cli.h"
+#include "cli/inputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,18 +11,34 @@ typedef struct settings {
     char *layers;
     char *output;
     bool overwrite;
+    int pool; /* an rv_feature_pool */
+    cli_input_settings inputs;
     cli_model_files files;
     cli_reading reading;
 } settings;
 
+/* One file for some layers: of all inputs, or a pattern for the file of each. */
+typedef struct target {
+    char *path;
+    char *names;    /* the file with the names of the inputs; NULL: none */
+    size_t *layers; /* indices */
+    size_t n_layers;
+    rv_feature_map *maps;    /* shapes that were written */
+    rv_feature_table *table; /* open now; NULL: none is */
+} target;
+
 typedef struct extraction {
     cli *c;
     const settings *s;
+    cli_inputs inputs;
     cli_list layers;
-    const cli_list *words; /* the model, unless it goes without saying, then the inputs */
-    size_t first;          /* index of the first input */
-    char **outputs;        /* of input i and layer k at i * layers.n + k */
-    size_t n_outputs;
+    target *targets;
+    size_t n_targets;
+    bool each;  /* a file for each input */
+    char **own; /* then of input i and target k at i * n_targets + k */
+    size_t n_own;
+    bool broken; /* a file of all inputs cannot be written */
+    json_t *outputs;
 } extraction;
 
 /* Replaces every `mark` in *text by `value`, in which "/" becomes "_". */
@@ -46,45 +62,133 @@ static int fill_in(char **text, const char *mark, const char *value)
     return CLI_DONE;
 }
 
-/* A folder, or none, gets the usual pattern; all else is a file or a pattern itself. */
-static int name_output(char **out, const settings *s, const char *input, const char *layer)
+/* --- names of files --------------------------------------------------------------------------- */
+
+/* Where the values of a layer go. A folder, or none, gets the usual pattern; all else is a file or a pattern itself. */
+static int name_output(char **out, const settings *s, const char *layer)
 {
-    char *stem = NULL;
     int code = cli_status(rv_output_name(out, s->output, "{stem}_{layer}", NULL, ".npy"));
-    if (code == CLI_DONE) {
-        code = cli_status(rv_output_name(&stem, NULL, input, NULL, ""));
+    return code == CLI_DONE ? fill_in(out, "{layer}", layer) : code;
+}
+
+/* "x.npy" gives "x.files.csv". */
+static int name_names(char **out, const char *path)
+{
+    *out = cli_format("%.*s.files.csv", (int)(strrchr(path, '.') - path), path);
+    return *out != NULL ? CLI_DONE : cli_out_of_memory();
+}
+
+static int add_layer(extraction *x, size_t layer)
+{
+    char *path = NULL;
+    size_t k = 0;
+    const char *name = x->layers.items[layer];
+    for (size_t i = 0; i < layer; i++) {
+        if (strcmp(x->layers.items[i], name) == 0) {
+            return cli_usage("--layers names '%s' twice", name);
+        }
+    }
+    int code = name_output(&path, x->s, name);
+    while (code == CLI_DONE && k < x->n_targets && strcmp(x->targets[k].path, path) != 0) {
+        k++;
+    }
+    if (code != CLI_DONE || k < x->n_targets) {
+        free(path);
+    } else {
+        x->targets[k].path = path;
+        x->n_targets++;
+        x->targets[k].layers = calloc(x->layers.n, sizeof *x->targets[k].layers);
+        x->targets[k].maps = calloc(x->layers.n, sizeof *x->targets[k].maps);
+    }
+    if (code == CLI_DONE && (x->targets[k].layers == NULL || x->targets[k].maps == NULL)) {
+        code = cli_out_of_memory();
     }
     if (code == CLI_DONE) {
-        code = fill_in(out, "{layer}", layer);
+        target *t = &x->targets[k];
+        t->layers[t->n_layers++] = layer;
+        code = cli_status(rv_feature_table_check_name(t->path, t->n_layers));
     }
-    if (code == CLI_DONE) {
-        code = fill_in(out, "{stem}", stem);
-    }
-    free(stem);
     return code;
 }
 
-static int check_output(const extraction *x, size_t index)
+static int check_output(const extraction *x, const char *path)
 {
-    const char *path = x->outputs[index];
-    const size_t n = strlen(path);
-    if (n < 4 || strcmp(path + n - 4, ".npy") != 0) {
-        return cli_usage("'%s': values are written as .npy", path);
+    return cli_status(rv_output_check(path, (const char *const *)x->inputs.files.items,
+                                      x->inputs.files.n, x->s->overwrite));
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int check_distinct(const extraction *x)
+{
+    int code = CLI_DONE;
+    char **sorted = calloc(x->n_own + 1, sizeof *sorted);
+    if (sorted == NULL) {
+        return cli_out_of_memory();
     }
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(x->outputs[i], path) == 0) {
-            return cli_usage("'%s' would hold more than one layer or input; name a folder, or use "
-                             "{stem} and {layer} in the name",
-                             path);
+    for (size_t i = 0; i < x->n_own; i++) {
+        sorted[i] = x->own[i];
+    }
+    qsort(sorted, x->n_own, sizeof *sorted, compare_names);
+    for (size_t i = 1; i < x->n_own && code == CLI_DONE; i++) {
+        if (strcmp(sorted[i - 1], sorted[i]) == 0) {
+            code = cli_usage("'%s' would hold more than one input, as they have the same name in "
+                             "different folders; leave {stem} out for one file of all",
+                             sorted[i]);
         }
     }
-    return cli_status(
-        rv_output_check(path, (const char *const *)x->words->items, x->words->n, x->s->overwrite));
+    free(sorted);
+    return code;
+}
+
+/* Names of the files of each input. */
+static int name_own(extraction *x)
+{
+    int code = CLI_DONE;
+    const size_t n = x->inputs.files.n * x->n_targets;
+    x->own = calloc(n + 1, sizeof *x->own);
+    if (x->own == NULL) {
+        return cli_out_of_memory();
+    }
+    x->n_own = n;
+    for (size_t i = 0; i < n && code == CLI_DONE; i++) {
+        char *stem = NULL;
+        const char *input = x->inputs.files.items[i / x->n_targets];
+        x->own[i] = cli_format("%s", x->targets[i % x->n_targets].path);
+        code = x->own[i] == NULL ? cli_out_of_memory()
+                                 : cli_status(rv_output_name(&stem, NULL, input, NULL, ""));
+        if (code == CLI_DONE) {
+            code = fill_in(&x->own[i], "{stem}", stem);
+        }
+        free(stem);
+        if (code == CLI_DONE) {
+            code = check_output(x, x->own[i]);
+        }
+    }
+    return code == CLI_DONE ? check_distinct(x) : code;
+}
+
+static int check_targets(extraction *x)
+{
+    int code = CLI_DONE;
+    for (size_t k = 0; k < x->n_targets && code == CLI_DONE; k++) {
+        target *t = &x->targets[k];
+        code = check_output(x, t->path);
+        if (code == CLI_DONE && x->inputs.many && strcmp(strrchr(t->path, '.'), ".csv") != 0) {
+            code = name_names(&t->names, t->path);
+        }
+        if (code == CLI_DONE && t->names != NULL) {
+            code = check_output(x, t->names);
+        }
+    }
+    return code;
 }
 
 static int plan(extraction *x)
 {
-    const size_t n_inputs = x->words->n - x->first;
     int code = cli_list_split(&x->layers, x->s->layers);
     if (code == CLI_DONE && x->layers.n == 0) {
         code = cli_usage("--layers names no layer");
@@ -92,83 +196,186 @@ static int plan(extraction *x)
     if (code != CLI_DONE) {
         return code;
     }
-    x->n_outputs = n_inputs * x->layers.n;
-    x->outputs = calloc(x->n_outputs + 1, sizeof *x->outputs); /* NULL at the end */
-    if (x->outputs == NULL) {
-        x->n_outputs = 0;
+    x->targets = calloc(x->layers.n, sizeof *x->targets);
+    if (x->targets == NULL) {
         return cli_out_of_memory();
     }
-    for (size_t i = 0; i < x->n_outputs && code == CLI_DONE; i++) {
-        code = name_output(&x->outputs[i], x->s, x->words->items[x->first + i / x->layers.n],
-                           x->layers.items[i % x->layers.n]);
-        if (code == CLI_DONE) {
-            code = check_output(x, i);
+    for (size_t k = 0; k < x->layers.n && code == CLI_DONE; k++) {
+        code = add_layer(x, k);
+    }
+    if (code != CLI_DONE) {
+        return code;
+    }
+    x->each = strstr(x->targets[0].path, "{stem}") != NULL;
+    return x->each ? name_own(x) : check_targets(x);
+}
+
+/* --- work ------------------------------------------------------------------------------------ */
+
+/* Says what a file holds; input NULL: rows of several. */
+static void add_output(const extraction *x, const target *t, const char *file, const char *input)
+{
+    for (size_t k = 0; k < t->n_layers; k++) {
+        const rv_feature_map *map = &t->maps[k];
+        const char *layer = x->layers.items[t->layers[k]];
+        json_t *shape = json_array();
+        for (int i = 0; i < map->rank; i++) {
+            json_array_append_new(shape, json_integer((json_int_t)map->dim[i]));
+        }
+        if (!x->c->globals.json) {
+            printf("%s%s%s:", file, t->n_layers > 1 ? ", " : "", t->n_layers > 1 ? layer : "");
+            for (int i = 0; i < map->rank; i++) {
+                printf("%s%zu", i > 0 ? " x " : " ", map->dim[i]);
+            }
+            putchar('\n');
+        }
+        json_t *output = json_pack("{s:o, s:o, s:o}", "layer", cli_json_text(layer), "file",
+                                   cli_json_text(file), "shape", shape);
+        if (input != NULL) {
+            json_object_set_new(output, "input", cli_json_text(input));
+        }
+        if (t->names != NULL) {
+            json_object_set_new(output, "names", cli_json_text(t->names));
+        }
+        json_array_append_new(x->outputs, output);
+    }
+}
+
+static rv_status open_table(const extraction *x, target *t, const char *path)
+{
+    const rv_feature_table_options options = {
+        .pool = (rv_feature_pool)x->s->pool, .overwrite = x->s->overwrite, .names = t->names};
+    return rv_feature_table_create(&t->table, path, t->layers, t->n_layers, &options);
+}
+
+static rv_status finish(const extraction *x, target *t, const char *path, const char *input)
+{
+    for (size_t k = 0; k < t->n_layers; k++) {
+        t->maps[k] = rv_feature_table_map(t->table, k);
+    }
+    const rv_status status = rv_feature_table_finish(t->table);
+    t->table = NULL;
+    if (status == RV_OK) {
+        add_output(x, t, path, input);
+    }
+    return status;
+}
+
+/* Writes the last run to the files of its own input. */
+static rv_status write_own(const extraction *x, const rv_features *features, size_t input)
+{
+    const char *name = x->inputs.files.items[input];
+    rv_status status = RV_OK;
+    for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
+        target *t = &x->targets[k];
+        const char *path = x->own[input * x->n_targets + k];
+        status = open_table(x, t, path);
+        if (status == RV_OK) {
+            status = rv_feature_table_add(t->table, features, name);
+        }
+        if (status == RV_OK) {
+            status = finish(x, t, path, name);
+        }
+        rv_feature_table_discard(t->table); /* where something failed */
+        t->table = NULL;
+    }
+    return status;
+}
+
+/* Adds the last run to all files, or to none of them. */
+static rv_status add_rows(extraction *x, const rv_features *features, const char *name)
+{
+    rv_status status = RV_OK;
+    for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
+        status = rv_feature_table_check(x->targets[k].table, features);
+    }
+    for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
+        status = rv_feature_table_add(x->targets[k].table, features, name);
+        x->broken = status != RV_OK;
+    }
+    return status;
+}
+
+static rv_status extract(extraction *x, rv_features *features, size_t input)
+{
+    const rv_image_read_options read = cli_read_options(x->c, &x->s->reading);
+    const char *path = x->inputs.files.items[input];
+    rv_status status = rv_features_run_file(features, path, &read);
+    if (status == RV_OK) {
+        status = x->each ? write_own(x, features, input) : add_rows(x, features, path);
+    }
+    return status;
+}
+
+/* Of all inputs, once there is a row; else nothing is left. */
+static int finish_all(extraction *x, int code)
+{
+    for (size_t k = 0; k < x->n_targets && !x->each; k++) {
+        target *t = &x->targets[k];
+        const bool usable =
+            code != CLI_INTERRUPTED && !x->broken && rv_feature_table_map(t->table, 0).dim[0] > 0;
+        if (usable) {
+            const char *only = x->inputs.many ? NULL : x->inputs.files.items[0];
+            const int own = cli_status(finish(x, t, t->path, only));
+            code = own != CLI_DONE ? own : code;
         }
     }
     return code;
 }
 
-static void add_output(const extraction *x, const char *file, const char *input,
-                       const rv_feature_map *map, json_t *outputs)
+static int extract_all(extraction *x, rv_features *features)
 {
-    json_t *shape = json_array();
-    for (int i = 0; i < map->rank; i++) {
-        json_array_append_new(shape, json_integer((json_int_t)map->dim[i]));
+    x->outputs = json_array();
+    cli_json_set(x->c, "outputs", x->outputs);
+    int code = CLI_DONE;
+    for (size_t k = 0; k < x->n_targets && !x->each && code == CLI_DONE; k++) {
+        code = cli_status(open_table(x, &x->targets[k], x->targets[k].path));
     }
-    if (!x->c->globals.json) {
-        printf("%s:", file);
-        for (int i = 0; i < map->rank; i++) {
-            printf("%s%zu", i > 0 ? " x " : " ", map->dim[i]);
-        }
-        putchar('\n');
+    if (code != CLI_DONE) {
+        return code;
     }
-    json_array_append_new(outputs, json_pack("{s:o, s:o, s:o, s:o}", "layer",
-                                             cli_json_text(map->layer), "file", cli_json_text(file),
-                                             "input", cli_json_text(input), "shape", shape));
-}
-
-static rv_status extract(const extraction *x, rv_features *features, size_t input, json_t *outputs)
-{
-    const rv_image_read_options read = cli_read_options(x->c, &x->s->reading);
-    const char *path = x->words->items[x->first + input];
-    rv_status status = rv_features_run_file(features, path, &read);
-    for (size_t k = 0; k < x->layers.n && status == RV_OK; k++) {
-        const char *file = x->outputs[input * x->layers.n + k];
-        const rv_feature_map map = rv_features_map(features, k);
-        status = rv_extract(features, k, file, x->s->overwrite);
-        if (status == RV_OK) {
-            add_output(x, file, path, &map, outputs);
-        }
+    cli_files files = {.n = x->inputs.files.n, .failed = json_array()};
+    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED && !x->broken; i++) {
+        const rv_status status = rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i);
+        cli_files_count(&files, x->inputs.files.items[i], status);
     }
-    return status;
-}
-
-static int extract_all(const extraction *x, rv_features *features)
-{
-    json_t *outputs = json_array();
-    cli_files files = {.n = x->words->n - x->first, .failed = json_array()};
-    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
-        const rv_status status =
-            rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i, outputs);
-        cli_files_count(&files, x->words->items[x->first + i], status);
-    }
-    cli_json_set(x->c, "outputs", outputs);
+    files.code = finish_all(x, files.code);
     return cli_files_end(x->c, &files);
+}
+
+static void release(extraction *x)
+{
+    for (size_t k = 0; k < x->n_targets; k++) {
+        rv_feature_table_discard(x->targets[k].table);
+        free(x->targets[k].path);
+        free(x->targets[k].names);
+        free(x->targets[k].layers);
+        free(x->targets[k].maps);
+    }
+    free(x->targets);
+    for (size_t i = 0; i < x->n_own; i++) {
+        free(x->own[i]);
+    }
+    free(x->own);
+    cli_list_release(&x->layers);
+    cli_inputs_release(&x->inputs);
 }
 
 static int run(cli *c, const void *given, const cli_list *words)
 {
     const settings *s = given;
-    extraction x = {.c = c, .s = s, .words = words};
+    extraction x = {.c = c, .s = s};
     rv_model *model = NULL;
     rv_features *features = NULL;
     if (s->layers == NULL) {
         return cli_usage("extract needs --layers L,...; `reverie models info MODEL` lists them");
     }
-    const char *name = cli_model_of(words, &x.first);
-    int code = x.first < words->n ? plan(&x) : CLI_USAGE;
+    int code = cli_inputs_find(&x.inputs, "extract", &s->inputs, words);
     if (code == CLI_DONE) {
-        code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+        code = plan(&x);
+    }
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &model, x.inputs.model, &s->files, RV_POOLING_AS_MADE);
     }
     if (code == CLI_DONE) {
         code = cli_open_device(c);
@@ -182,13 +389,11 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     rv_features_destroy(features);
     rv_model_close(model);
-    for (size_t i = 0; i < x.n_outputs; i++) {
-        free(x.outputs[i]);
-    }
-    free(x.outputs);
-    cli_list_release(&x.layers);
+    release(&x);
     return code;
 }
+
+static const char *const pools[] = {"none", "avg", "max", NULL};
 
 static const cli_option options[] = {
     {.name = "layers",
@@ -202,11 +407,21 @@ static const cli_option options[] = {
      .offset = offsetof(settings, output),
      .argument = "OUT",
      .otherwise = "{stem}_{layer}.npy in the current folder",
-     .help = "a .npy file, a folder, or a name with {stem} and {layer} in it"},
+     .help =
+         "a .npy, .csv or .safetensors file for a row of each picture; with {stem} in its name, "
+         "or a folder, a file of each"},
+    {.name = "pool",
+     .kind = CLI_CHOICE,
+     .offset = offsetof(settings, pool),
+     .argument = "none|avg|max",
+     .initial = "none",
+     .choices = pools,
+     .help = "write all values of a layer, or the mean or the largest of each channel"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
      .help = "replace results that exist; an input never is"},
+    CLI_INPUT_OPTIONS(settings, inputs),
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),
 };
@@ -214,20 +429,22 @@ static const cli_option options[] = {
 const cli_command cli_extract = {
     .name = "extract",
     .summary = "write the values of a network's layers",
-    .arguments = "[MODEL] IN... --layers L,... [-o OUT.npy]",
+    .arguments = "[MODEL] IN... --layers L,... [-o OUT]",
     .description =
-        "Runs a network over the middle of each picture and writes the values of the named "
-        "layers as .npy files: float32, batch x channels x height x width. A .npy file as input "
-        "is taken as the network's own input, as it is. In names of files the / of a layer "
-        "becomes _. MODEL is a file or a name that `reverie models list` shows; where the first "
-        "word "
-        "is named like a picture, the network that comes with Reverie is used.",
+        "Runs a network over the middle of each picture and writes the values of the named layers: "
+        "float32, batch x channels x height x width, or with --pool batch x channels. One OUT "
+        "takes "
+        "a row of each picture, in their order, on the disk as they come; a picture that cannot be "
+        "read is named and has no row. OUT.files.csv says which file is in which row; a .csv file "
+        "says so itself. A .safetensors file takes several layers. A .npy file as input is taken "
+        "as the network's own input, as it is. In names of files the / of a layer becomes _. MODEL "
+        "is a file or a name that `reverie models list` shows; where the first word is a folder or "
+        "named like a picture, the network that comes with Reverie is used.",
     .example = "reverie extract cat.jpg --layers pool5 -o vector.npy\n"
+               "reverie extract photos/ --layers pool5 --pool avg -o vectors.csv\n"
                "reverie extract squeezenet.caffemodel cat.jpg --layers pool10 -o scores.npy\n"
                "reverie extract vgg19.caffemodel *.jpg --layers relu4_2,relu5_2 -o values/",
-    .min_words = 1,
     .max_words = SIZE_MAX,
-    .missing = "pictures",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

@@ -60,10 +60,16 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
     return cli_status(rv_model_open(out, name, &options));
 }
 
+bool cli_is_input(const char *word)
+{
+    const char *dot = strrchr(word, '.');
+    return rv_image_has_name(word) || (dot != NULL && strcmp(dot, ".npy") == 0);
+}
+
 const char *cli_model_of(const cli_list *words, size_t *first)
 {
-    const char *word = words->items[0], *dot = strrchr(word, '.');
-    const bool is_input = rv_image_has_name(word) || (dot != NULL && strcmp(dot, ".npy") == 0);
+    const char *word = words->items[0];
+    const bool is_input = cli_is_input(word);
     *first = is_input ? 0 : 1;
     if (*first == words->n) {
         (void)cli_usage(

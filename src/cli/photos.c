@@ -30,7 +30,7 @@ static int list_others(cli_list *out, const cli_photo_settings *s, const cli_mak
         const char *input = maker->inputs[i];
         code = input != NULL ? cli_list_add(out, input, strlen(input)) : CLI_DONE;
     }
-    for (size_t i = 0; i < 2 * n && code == CLI_DONE; i++) {
+    for (size_t i = 0; i < 2 * n && maker->suffix != NULL && code == CLI_DONE; i++) {
         char *name = NULL;
         struct stat info;
         code = cli_status(

@@ -43,8 +43,8 @@ typedef struct cli_made {
 typedef struct cli_maker {
     const char *command; /**< "stylize" */
     const char *verb;    /**< "style", for messages */
-    const char
-        *suffix; /**< of the names of results: a name or a path, of which the stem is taken */
+    const char *
+        suffix; /**< of the names of results: a name or a path, of which the stem is taken; NULL: they are no pictures */
     const char *const *inputs; /**< files that are read beside the photos; NULL among them: none */
     size_t n_inputs;
     void *payload;

@@ -384,7 +384,8 @@ static json_t *entry_of(const rv_stored_tensor *t, size_t start, size_t bytes, b
                      "data_offsets", (json_int_t)start, (json_int_t)end);
 }
 
-/* The header, padded with spaces so that values lie at a multiple of ALIGNMENT; freed with free(). */
+/* The header, padded with spaces so that values lie at a multiple of ALIGNMENT; freed with free().
+ * @param[in,out] length  at least what it is */
 static rv_status make_header(char **out, size_t *length, const rv_stored_tensor *tensors,
                              size_t n_tensors, const rv_stored_text *texts, size_t n_texts,
                              bool half)
@@ -409,7 +410,8 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
     rv_status status = complete ? RV_OK : rv_fail(RV_ERR_MEMORY, "no memory for a header");
     if (status == RV_OK) {
         const size_t n = strlen(text);
-        *length = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        const size_t least = n > *length ? n : *length;
+        *length = (least + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         status = rv_alloc(out, *length + 1, 1, "a header");
         if (status == RV_OK) {
             memset(*out, ' ', *length);
@@ -418,6 +420,27 @@ static rv_status make_header(char **out, size_t *length, const rv_stored_tensor 
     }
     free(text);
     return status;
+}
+
+static void write_length(uint8_t out[LENGTH_BYTES], size_t length)
+{
+    for (int i = 0; i < LENGTH_BYTES; i++) {
+        out[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    }
+}
+
+rv_status rv_safetensors_header(rv_text *text, const rv_stored_tensor *tensors, size_t n_tensors,
+                                size_t length)
+{
+    char *header;
+    uint8_t prefix[LENGTH_BYTES];
+    size_t n = length > LENGTH_BYTES ? length - LENGTH_BYTES : 0;
+    RV_TRY(make_header(&header, &n, tensors, n_tensors, NULL, 0, false));
+    write_length(prefix, n);
+    rv_text_append_bytes(text, prefix, sizeof prefix);
+    rv_text_append_bytes(text, header, n);
+    free(header);
+    return rv_text_status(text);
 }
 
 /* What cannot be written is noticed by the commit. */
@@ -474,9 +497,7 @@ rv_status rv_safetensors_write(const char *path, const rv_stored_tensor *tensors
         free(header);
         return status;
     }
-    for (int i = 0; i < LENGTH_BYTES; i++) {
-        prefix[i] = (uint8_t)((uint64_t)length >> (8 * i));
-    }
+    write_length(prefix, length);
     if (options->unsynced) {
         rv_output_leave_unsynced(output);
     }

@@ -3,6 +3,7 @@
 #ifndef RV_MODEL_SAFETENSORS_H
 #define RV_MODEL_SAFETENSORS_H
 
+#include "base/text.h"
 #include "tensor/tensor.h"
 
 /** An open file; its values stay in it. */
@@ -54,6 +55,11 @@ typedef struct rv_store_options {
     rv_status (*fetch)(void *payload, size_t tensor, float *values);
     void *payload;
 } rv_store_options;
+
+/** Appends what stands before the values of F32 tensors, padded to `length` bytes where it is shorter: room for shapes
+ *  that grow. A multiple of 8 bytes is kept so. */
+RV_NODISCARD rv_status rv_safetensors_header(rv_text *text, const rv_stored_tensor *tensors,
+                                             size_t n_tensors, size_t length);
 
 /** Writes a file, complete or not at all.
  *  @return RV_ERR_UNSUPPORTED: a value beyond what F16 holds, with its tensor */

@@ -274,8 +274,73 @@ END
     [ -s good.p.npy ] && [ -s other.p.npy ]
     [[ $output == *'"outputs"'*'"layer": "prob"'*'"file": "good.p.npy"'*'"shape"'* ]]
     fails 2 "more than one" extract tiny.prototxt good.png --layers conv1,relu2 -o x.npy
-    fails 2 "more than one" extract tiny.prototxt good.png other.png --layers conv1 -o x.npy
+    fails 2 "more than one" extract tiny.prototxt good.png --layers conv1,relu2 -o x.csv
+    mkdir more
+    cp good.png more
+    fails 2 "more than one input" extract tiny.prototxt good.png more/good.png --layers mean -o values
+    fails 2 "names 'conv1' twice" extract tiny.prototxt good.png --layers conv1,conv1 -o x.safetensors
     [ ! -e x.npy ]
+}
+
+@test "extract writes a row for each picture, and which is whose" {
+    mkdir photos
+    cp good.png photos/a.png
+    cp other.png photos/b.png
+    printf '%s\n' "$PWD/good.png" '' photos >list
+    works -q extract tiny.prototxt --list list --layers mean -o all.npy --json
+    [[ $output == *'"names": "all.files.csv"'* ]]
+    [ "$(cat all.files.csv)" = "$(printf '%s\n' row,file "0,$PWD/good.png" 1,photos/a.png 2,photos/b.png)" ]
+    [ "$(wc -c <all.npy)" -eq $((128 + 4 * 3 * 10)) ]
+    [[ $(head -c 128 all.npy | tr -d '\0') == *"'shape': (3, 10, 1, 1), }"* ]]
+    # the first two are the same picture, the third is that of a run of its own
+    works -q extract tiny.prototxt other.png --layers mean -o one.npy
+    [ ! -e one.files.csv ]
+    cmp <(tail -c +129 all.npy | head -c 40) <(tail -c +169 all.npy | head -c 40)
+    cmp <(tail -c 40 all.npy) <(tail -c 40 one.npy)
+    works -q extract tiny.prototxt photos --layers mean -o share.npy --shard 2/2
+    [ "$output" = "share.npy: 1 x 10 x 1 x 1" ]
+    cmp <(tail -c 40 share.npy) <(tail -c 40 one.npy)
+}
+
+@test "extract pools, into tables that a spreadsheet reads" {
+    cp good.png 'a, "b".png'
+    works -q extract tiny.prototxt 'a, "b".png' other.png --layers pool1 --pool avg -o avg.csv
+    [ "$output" = "avg.csv: 2 x 8" ]
+    [ ! -e avg.files.csv ]
+    works -q extract tiny.prototxt 'a, "b".png' other.png --layers pool1 --pool max -o max.csv
+    works -q extract tiny.prototxt 'a, "b".png' other.png --layers pool1 -o raw.csv
+    [ "$(head -n 1 avg.csv)" = file,v0,v1,v2,v3,v4,v5,v6,v7 ]
+    [ "$(sed -n 's/,[-0-9.e,]*$//p' raw.csv)" = "$(printf '%s\n' '"a, ""b"".png"' other.png)" ]
+    # 8 maps of 16 x 16 in raw.csv; with numbers only, means and maxima can be taken again
+    for file in raw avg max; do
+        sed -e 1d -e 's/^"a, ""b"".png"/0/' -e 's/^other.png/1/' $file.csv >$file
+    done
+    awk -F, -v OFS=, '
+        FILENAME != "raw" { for (i = 2; i <= NF; i++) found[FILENAME, $1, i - 2] = $i; next }
+        NF != 2049 { exit 3 }
+        { for (c = 0; c < 8; c++) {
+            sum = 0; most = $(2 + c * 256)
+            for (i = 0; i < 256; i++) { v = $(2 + c * 256 + i); sum += v; if (v > most) most = v }
+            d = sum / 256 - found["avg", $1, c]; e = most - found["max", $1, c]
+            if (d * d > 1e-12 * sum * sum / 65536 || e != 0) exit 4
+            n++
+        } }
+        END { if (n != 16) exit 5 }' avg max raw
+}
+
+@test "a bad picture of many has no row, and nothing is left where all are bad" {
+    needs_device
+    echo no picture >bad.png
+    run --separate-stderr "$REVERIE" -q extract tiny.prototxt good.png bad.png other.png --layers mean -o x.npy --json
+    [ "$status" -eq 1 ]
+    [[ $stderr == *bad.png*"1 of 3 files failed" ]]
+    [[ $output == *'"failed"'*bad.png* ]]
+    [ "$(cat x.files.csv)" = "$(printf '%s\n' row,file 0,good.png 1,other.png)" ]
+    [[ $(head -c 128 x.npy | tr -d '\0') == *"(2, 10, 1, 1)"* ]]
+    run "$REVERIE" -q extract tiny.prototxt bad.png none.png --layers mean -o y.npy
+    [ "$status" -eq 1 ]
+    [ ! -e y.npy ] && [ ! -e y.files.csv ]
+    [ -z "$(find . -name '.reverie-*')" ]
 }
 
 @test "extract checks its outputs first" {
