@@ -53,6 +53,48 @@ Test(objective_regions, follow_windows_through_a_network)
     rv_model_close(model);
 }
 
+/* Half the size without a window that is named, branches of unlike windows, all of a map; a vector has no place. */
+Test(objective_regions, follow_pools_and_branches)
+{
+    enum { W = 16, H = 6 };
+    rv_graph *graph;
+    rv_coverage c;
+    rv_value picture, half, one, three, both, whole, vector;
+    float region[H * W];
+    for (int i = 0; i < H * W; i++) {
+        region[i] = i % W < 6 ? 1.0f : 0.0f;
+    }
+    RV_ASSERT_OK(rv_graph_create(&graph));
+    RV_ASSERT_OK(rv_graph_input(graph, &picture, "picture", rv_shape_4(1, 3, H, W)));
+    RV_ASSERT_OK(rv_graph_add(graph, &half, "binomial_pool", "half", &picture, 1, RV_NO_ATTRS));
+    RV_ASSERT_OK(rv_graph_add(graph, &one, "conv", "one", &half, 1,
+                              RV_ATTRS(RV_SET_INT("num_output", 5), RV_SET_INT("kernel", 1))));
+    RV_ASSERT_OK(rv_graph_add(
+        graph, &three, "conv", "three", &half, 1,
+        RV_ATTRS(RV_SET_INT("num_output", 5), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1))));
+    RV_ASSERT_OK(
+        rv_graph_add(graph, &both, "concat", "both", (rv_value[]){one, three}, 2, RV_NO_ATTRS));
+    RV_ASSERT_OK(rv_graph_add(graph, &whole, "average_pool", "whole", &both, 1,
+                              RV_ATTRS(RV_SET_INT("global", 1))));
+    RV_ASSERT_OK(rv_graph_add(graph, &vector, "dense", "vector", &both, 1,
+                              RV_ATTRS(RV_SET_INT("num_output", 4))));
+    RV_ASSERT_OK(rv_coverage_find(&c, graph, picture, region));
+    /* Pixel x of the half sees columns 2x - 1 to 2x + 1 of which those below 6 count: 1 1 1 | 1/3 0 ... */
+    const double halves[8] = {1, 1, 1, 1.0 / 3}, threes[8] = {1, 1, 7.0 / 9, 4.0 / 9, 1.0 / 9};
+    double sum = 0;
+    cr_assert_eq(rv_coverage_of(&c, one), rv_coverage_of(&c, half), "a window of one pixel");
+    for (int x = 0; x < W / 2; x++) {
+        cr_assert_float_eq(rv_coverage_of(&c, half)[W / 2 + x], halves[x], 1e-6, "column %d", x);
+        cr_assert_float_eq(rv_coverage_of(&c, three)[W / 2 + x], threes[x], 1e-6, "column %d", x);
+        cr_assert_float_eq(rv_coverage_of(&c, both)[W / 2 + x], (halves[x] + threes[x]) / 2, 1e-6);
+        sum += (halves[x] + threes[x]) / W;
+    }
+    cr_assert_float_eq(rv_coverage_of(&c, whole)[0], sum, 1e-6);
+    cr_assert_null(rv_coverage_of(&c, vector));
+    rv_coverage_release(&c);
+    rv_graph_destroy(graph);
+}
+
 /* --- losses ---------------------------------------------------------------------------------- */
 
 typedef struct bench {
