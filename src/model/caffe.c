@@ -1,6 +1,7 @@
 /* Reads a Caffe network from its prototxt: `layer` and the older `layers`, in the test phase. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
+#include "base/text.h"
 #include "model/caffe_import.h"
 
 #include <string.h>
@@ -52,24 +53,73 @@ static rv_status import_layer(rv_caffe_importer *im, size_t message, bool v1)
     return rv_caffe_layer(im, message, name, v1);
 }
 
-static rv_status import(rv_caffe_importer *im)
+/* Layers that cannot be run: the first with its reason, the others by name, so that all are known at once. */
+typedef struct refused {
+    rv_error first;
+    rv_text others;
+    int n;
+} refused;
+
+enum { MOST_NAMED = 8 };
+
+static void add_refused(refused *r, const rv_caffe_importer *im, size_t message)
+{
+    if (r->n == 0) {
+        rv_error_save(&r->first, RV_ERR_UNSUPPORTED);
+    } else if (r->n <= MOST_NAMED) {
+        rv_text_append(&r->others, "%s'%.60s' (%.40s)", r->n > 1 ? ", " : "",
+                       rv_prototxt_text(im->doc, message, "name", ""),
+                       rv_prototxt_text(im->doc, message, "type", "?"));
+    }
+    r->n++;
+}
+
+static rv_status fail_refused(const refused *r)
+{
+    const int more = r->n - 1 - MOST_NAMED;
+    if (r->n == 1 || r->others.data == NULL) {
+        return rv_error_restore(&r->first);
+    }
+    return more > 0 ? rv_fail(RV_ERR_UNSUPPORTED, "%.600s; nor these: %s and %d more",
+                              r->first.message, r->others.data, more)
+                    : rv_fail(RV_ERR_UNSUPPORTED, "%.600s; nor %s: %s", r->first.message,
+                              r->n == 2 ? "this one" : "these", r->others.data);
+}
+
+static rv_status import_layers(rv_caffe_importer *im)
 {
     const rv_prototxt *doc = im->doc;
-    RV_TRY(rv_caffe_read_input(im));
-    for (size_t i = RV_PROTOTXT_FILE + 1; i < doc->n; i = doc->fields[i].end) {
+    refused r = {.n = 0};
+    rv_status status = RV_OK;
+    for (size_t i = RV_PROTOTXT_FILE + 1; i < doc->n && status == RV_OK; i = doc->fields[i].end) {
         const bool v1 = strcmp(doc->fields[i].name, "layers") == 0;
         if (v1 || strcmp(doc->fields[i].name, "layer") == 0) {
-            RV_TRY(import_layer(im, i, v1));
+            status = import_layer(im, i, v1);
+        }
+        if (status == RV_ERR_UNSUPPORTED) {
+            add_refused(&r, im, i);
+            status = RV_OK;
         }
     }
+    if (status == RV_OK && r.n > 0) {
+        status = fail_refused(&r);
+    }
+    rv_text_release(&r.others);
+    return status;
+}
+
+static rv_status import(rv_caffe_importer *im)
+{
+    RV_TRY(rv_caffe_read_input(im));
+    RV_TRY(import_layers(im));
     if (im->network->n_layers == 0) {
-        return rv_fail(RV_ERR_FORMAT, "%s describes no layers", doc->file);
+        return rv_fail(RV_ERR_FORMAT, "%s describes no layers", im->doc->file);
     }
     if (im->network->input == NULL) {
         return rv_fail(RV_ERR_FORMAT,
                        "%s has no input: it needs input and input_shape, or a layer "
                        "of type Input",
-                       doc->file);
+                       im->doc->file);
     }
     return RV_OK;
 }

@@ -345,6 +345,27 @@ Test(caffe, graphs_that_do_not_hang_together_are_refused)
                     RV_ERR_SHAPE, "a.prototxt:2: 's': scale takes 1 input, not 2");
 }
 
+#define UNKNOWN(name, type) \
+    "layer { name: '" name "' type: '" type "' bottom: 'data' top: '" name "' }\n"
+
+Test(caffe, all_layers_that_cannot_be_run_are_named_at_once)
+{
+    refuses(INPUT UNKNOWN("a", "Slice") RELU("r", "data", "r") UNKNOWN("b", "Crop"),
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: layer 'a' is of type 'Slice', which Reverie does not run; the nearest "
+            "it knows is 'Scale'; nor this one: 'b' (Crop)");
+    rv_network *network;
+    char text[2048] = INPUT;
+    for (int i = 0; i < 12; i++) {
+        sprintf(text + strlen(text), UNKNOWN("u%d", "Crop"), i, i);
+    }
+    cr_assert_eq(rv_caffe_parse(&network, text, strlen(text), "a"), RV_ERR_UNSUPPORTED);
+    cr_assert_not_null(strstr(rv_error_message(), "nor these: 'u1' (Crop), 'u2' (Crop)"), "%s",
+                       rv_error_message());
+    cr_assert_not_null(strstr(rv_error_message(), "'u8' (Crop) and 3 more"), "%s",
+                       rv_error_message());
+}
+
 Test(caffe, what_is_missing_is_named)
 {
     refuses(INPUT "layer { name: 'x' type: 'Convolution' bottom: 'data' top: 'x' convolution_param "
