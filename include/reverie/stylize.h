@@ -27,8 +27,9 @@ typedef enum rv_optimizer {
 /** A table of defaults; each option that is given takes the place of one. */
 typedef enum rv_preset {
     RV_PRESET_DEFAULT,
-    RV_PRESET_FAST, /**< the same in about a quarter of the time */
-    RV_PRESET_GATYS /**< the recipe of Gatys, Ecker and Bethge 2016, of a network only */
+    RV_PRESET_FAST,  /**< the same in about a quarter of the time */
+    RV_PRESET_GATYS, /**< the recipe of Gatys, Ecker and Bethge 2016, of a network only */
+    RV_PRESET_BEST   /**< the default with more steps, for patient people */
 } rv_preset;
 
 /** What becomes of the photo's colours. */
@@ -50,6 +51,8 @@ typedef enum rv_style_loss {
 
 /** The pooling that goes with a preset: for rv_model_options.pooling. */
 RV_API rv_pooling rv_preset_pooling(rv_preset preset);
+/** The longest side that goes with it, for options.size: 512, of the best preset 1024. */
+RV_API int rv_preset_size(rv_preset preset);
 
 /** Settings; a negative number or NULL where so said stands for the default of preset and model. */
 typedef struct rv_stylize_options {

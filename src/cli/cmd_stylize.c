@@ -10,10 +10,10 @@ static const char *const init_names[] = {"content", "style", "noise", NULL};
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
 static const char *const colour_names[] = {"none", "luminance", "match", NULL};
 static const char *const loss_names[] = {"gram", "mean-variance", "wasserstein", NULL};
-static const char *const preset_names[] = {"default", "fast", "gatys", NULL};
+static const char *const preset_names[] = {"default", "fast", "gatys", "best", NULL};
 
 /* Longest side where none is given. */
-enum { USUAL_SIZE = 512, SHEET_SIZE = 256 };
+enum { SHEET_SIZE = 256 };
 
 /* @param[out] mask  its path, or NULL; freed with free() */
 static int read_style(cli_stylize_inputs *in, char **mask, const rv_image_read_options *read,
@@ -109,7 +109,6 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.tv_weight = s->tv_weight;
     in->options.content_layers = s->content_layers;
     in->options.style_layers = s->style_layers;
-    in->options.size = s->size > 0 ? s->size : s->sheet != NULL ? SHEET_SIZE : USUAL_SIZE;
     in->options.style_loss = (rv_style_loss)(s->style_loss + 1);
     in->options.detail = s->detail;
     in->options.strength = s->strength;
@@ -122,6 +121,9 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
     in->options.scales = s->scales;
     in->options.seed = (uint32_t)c->globals.seed;
     in->options.preset = s->fast ? RV_PRESET_FAST : (rv_preset)s->preset;
+    in->options.size = s->size > 0        ? s->size
+                       : s->sheet != NULL ? SHEET_SIZE
+                                          : rv_preset_size(in->options.preset);
     in->pooling =
         s->pooling >= 0 ? (rv_pooling)(s->pooling + 1) : rv_preset_pooling(in->options.preset);
     in->options.time_limit = s->time_limit;
@@ -131,9 +133,14 @@ static void set_options(cli_stylize_inputs *in, const cli *c, const cli_stylize_
 }
 
 /* What compares the pictures where --model names nothing. */
-static const char *usual_model(void)
+static const char *usual_model(rv_preset preset)
 {
+    static const char finest[] = "vgg19";
     char *path = NULL;
+    if (preset == RV_PRESET_BEST && rv_zoo_find(&path, finest) == RV_OK) {
+        free(path);
+        return finest;
+    }
     const bool found = rv_model_find_builtin(&path) == RV_OK;
     free(path);
     return found ? "builtin" : "patches";
@@ -171,8 +178,9 @@ static int run(cli *c, const void *given, const cli_list *words)
         code = read_init(c, &in, s);
     }
     if (code == CLI_DONE) {
-        code = cli_open_model(c, &in.model, s->model != NULL ? s->model : usual_model(), &s->files,
-                              in.pooling);
+        code = cli_open_model(c, &in.model,
+                              s->model != NULL ? s->model : usual_model(in.options.preset),
+                              &s->files, in.pooling);
     }
     if (code == CLI_DONE) {
         code = cli_stylize_photos(c, s, &in, words);
@@ -210,17 +218,17 @@ static const cli_option options[] = {
      .kind = CLI_FILE,
      .offset = AT(model),
      .argument = "MODEL",
-     .otherwise = "builtin, without it patches",
+     .otherwise = "builtin, without it patches; of preset best vgg19 where it was fetched",
      .help = "what compares the pictures: a name that `reverie models list` shows, or a file"},
     {.name = "preset",
      .kind = CLI_CHOICE,
      .offset = AT(preset),
-     .argument = "default|fast|gatys",
+     .argument = "default|fast|gatys|best",
      .initial = "default",
      .choices = preset_names,
-     .help =
-         "the options that are not given: fast takes a quarter of the time, gatys is the classic "
-         "recipe for networks"},
+     .help = "the options that are not given: fast takes a quarter of the time, best many times as "
+             "long, "
+             "gatys is the classic recipe for networks"},
     {.name = "fast", .kind = CLI_FLAG, .offset = AT(fast), .help = "--preset fast"},
     CLI_MODEL_OPTIONS(cli_stylize_settings, files),
     {.name = "strength",
@@ -297,7 +305,7 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .offset = AT(size),
      .argument = "PIXELS",
-     .otherwise = "512, of a --sheet 256",
+     .otherwise = "512, of preset best 1024, of a --sheet 256",
      .min = 16,
      .max = 65535,
      .help =

@@ -3,7 +3,7 @@
 #include "stages/style_recipe.h"
 #include "base/error.h"
 
-static const char *const names[] = {"default", "fast", "gatys"};
+static const char *const names[] = {"default", "fast", "gatys", "best"};
 enum { N_PRESETS = sizeof names / sizeof names[0] };
 
 /* Zeros around a network's maps, and windows that end before the edge, show in what comes out within about
@@ -48,6 +48,10 @@ static const rv_style_recipe recipes[] = {
      0},
     {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 1e-3, RV_OPTIMIZER_LBFGS, 500, 0.5, 20,
      true, 1},
+    {RV_PRESET_BEST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 120, 0.5, 20, false,
+     0},
+    {RV_PRESET_BEST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 150, 0.5, 20, false,
+     0},
 };
 
 rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset, const rv_model *model)
@@ -70,6 +74,11 @@ rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset, co
 const char *rv_preset_name(rv_preset preset)
 {
     return names[preset];
+}
+
+int rv_preset_size(rv_preset preset)
+{
+    return preset == RV_PRESET_BEST ? 1024 : 512;
 }
 
 /* Max pooling draws a grid of two pixels where the photo is plain, and blurs its edges. */

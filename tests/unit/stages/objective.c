@@ -201,14 +201,14 @@ Test(objective, each_preset_has_a_recipe_and_a_margin)
     work w;
     const rv_style_recipe *r;
     set_up(&w);
-    for (int preset = RV_PRESET_DEFAULT; preset <= RV_PRESET_GATYS; preset++) {
+    for (int preset = RV_PRESET_DEFAULT; preset <= RV_PRESET_BEST; preset++) {
         RV_ASSERT_OK(rv_style_recipe_find(&r, (rv_preset)preset, w.model));
         cr_assert_eq((int)r->preset, preset);
         cr_assert_eq(rv_style_recipe_margin(r, 128), preset == RV_PRESET_GATYS ? 0 : 16);
     }
-    cr_assert_eq(rv_style_recipe_margin(r, 1024), 0);
     RV_ASSERT_OK(rv_style_recipe_find(&r, RV_PRESET_FAST, w.model));
     cr_assert_eq(rv_style_recipe_margin(r, 1024), 32);
+    cr_assert(rv_preset_size(RV_PRESET_DEFAULT) == 512 && rv_preset_size(RV_PRESET_BEST) == 1024);
     cr_assert_eq(rv_preset_pooling(RV_PRESET_FAST), RV_POOLING_BINOMIAL);
     cr_assert_eq(rv_preset_pooling(RV_PRESET_GATYS), RV_POOLING_AS_MADE);
     tear_down(&w);
