@@ -246,6 +246,16 @@ static inline void do_tile(__global floatB *y, __global const float *x,
     }
 }
 
+/* Asks for the pixels of a unit that the next tile reads, while the one from `a` on is multiplied. */
+static inline void fetch_next(__global const float *a)
+{
+    enum { PIXELS = PX * STEP * LANES };
+#pragma unroll
+    for (int i = 0; i < PIXELS; i += 16) {
+        rv_prefetch(a + PIXELS + i);
+    }
+}
+
 /* A tile of pixels side by side that all lie so that every tap meets the source: nothing is gathered. 0: it is not
  * such a tile. */
 static inline int do_inner_tile(__global floatB *y, __global const float *x,
@@ -282,6 +292,9 @@ static inline int do_inner_tile(__global floatB *y, __global const float *x,
         for (int u = j->first_unit; u < j->last_unit; u++) {
             const int lanes = min(LANES, j->last_channel - u * LANES);
             (void)lanes;
+            if (set == j->first_set) {
+                fetch_next(x + from + (u - j->first_unit) * plane * LANES);
+            }
             for (int r = 0; r < j->window.x; r++) {
                 __global const float *a =
                     x + from +

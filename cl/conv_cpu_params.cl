@@ -157,8 +157,11 @@ static inline void sum_chunk(__global floatB *sums, const job *j)
 
 #else
 
-/* TERMS lanes from `lane` on, of one tap. sums[TERMS][KV] */
-static inline void sum_tap(__global floatB *sums, int r, int s, int lane, const job *j)
+/* Pixels ahead of those that are multiplied, to be asked for. */
+#define AHEAD 32
+
+/* TERMS lanes from `lane` on, of one tap; fresh: nothing of these rows has been read yet. sums[TERMS][KV] */
+static inline void sum_tap(__global floatB *sums, int r, int s, int lane, int fresh, const job *j)
 {
     const int2 whole = whole_columns(s, j);
     const int begin = whole.x, end = max(whole.x, whole.y), step = j->step.y * B;
@@ -182,6 +185,13 @@ static inline void sum_tap(__global floatB *sums, int r, int s, int lane, const 
         __global const floatB *d = j->dy + n * j->picture_dy + row * j->target.w;
         __global const float *a = from + (begin * j->step.y - j->place.y + s * j->step.w) * B;
         for (int column = begin; column < end; column++) {
+            if (fresh) {
+                rv_prefetch(a + AHEAD * step);
+#pragma unroll
+                for (int v = 0; v < KV; v++) {
+                    rv_prefetch(d + j->block[v] + column + AHEAD);
+                }
+            }
             MULTIPLY(sum, d + column, a[i])
             a += step;
         }
@@ -200,10 +210,14 @@ static inline void sum_tap(__global floatB *sums, int r, int s, int lane, const 
 
 static inline void sum_chunk(__global floatB *sums, const job *j)
 {
+    /* What 16 MB of cache keep needs no asking; nor do strides, which leave out lines. */
+    const float pixels = (float)j->target.x * (float)j->target.z * (float)j->target.w;
+    const int large = (j->step.x & j->step.y) == 1 &&
+                      rv_is_large(pixels / 4 * (float)max(j->source.y, j->target.y));
     for (int r = 0; r < j->window.x; r++) {
         for (int s = 0; s < j->window.y; s++) {
             for (int lane = 0; lane < B; lane += TERMS) {
-                sum_tap(sums, r, s, lane, j);
+                sum_tap(sums, r, s, lane, large && (r | s | lane) == 0, j);
                 sums += TERMS * KV;
             }
         }
