@@ -77,6 +77,8 @@ only() {
     run ! grep -aq 'pooling=' gatys.png
     works stylize photo.png -s style.png "${quick[@]}" -o usual.png
     grep -aq ' preset=default .*optimizer=lbfgs .*pooling=binomial' usual.png
+    works stylize photo.png -s style.png "${quick[@]}" --preset best --style-loss wasserstein -o best.png
+    grep -aq ' preset=best .*style_loss=wasserstein ' best.png
     works stylize photo.png -s style.png --model patches --size 32 --fast -o fast.png
     grep -aq ' preset=fast .*iterations=8 ' fast.png
     fails 2 "--fast is --preset fast: leave out --preset gatys" stylize photo.png -s style.png --fast --preset gatys

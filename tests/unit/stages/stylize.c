@@ -192,6 +192,29 @@ Test(stylize, writes_down_what_shaped_the_picture)
     tear_down(&w);
 }
 
+Test(stylize, compares_what_of_the_style_it_is_told)
+{
+    static const char *const names[] = {"", "gram", "mean-variance", "wasserstein"};
+    work w;
+    double loss[4];
+    set_up(&w, 32, 24, 3, 8);
+    for (int i = RV_STYLE_LOSS_GRAM; i <= RV_STYLE_LOSS_WASSERSTEIN; i++) {
+        char expected[64];
+        snprintf(expected, sizeof expected, " style_loss=%s ", names[i]);
+        w.options.style_loss = (rv_style_loss)i;
+        w.options.iterations = 1;
+        cr_assert_eq(stylize(&w), RV_OK, "%s", rv_error_message());
+        cr_assert_not_null(strstr(w.result.settings, expected), "%s", w.result.settings);
+        loss[i] = w.result.loss;
+        w.options.iterations = 20;
+        cr_assert_eq(stylize(&w), RV_OK);
+        cr_assert_lt(w.result.loss, 0.9 * loss[i], "%s: %g, then %g", names[i], loss[i],
+                     w.result.loss);
+    }
+    cr_assert(loss[1] != loss[2] && loss[2] != loss[3]);
+    tear_down(&w);
+}
+
 Test(stylize, fast_takes_a_quarter_of_the_work)
 {
     static const char *const models[2] = {"patches", NULL};
@@ -357,11 +380,15 @@ Test(stylize, names_the_option_that_is_wrong)
     w.options.optimizer = (rv_optimizer)7;
     refuses(&w, "optimizer is 7, must be from 0 to 2");
     w.options.preset = (rv_preset)9;
-    refuses(&w, "preset is 9, must be from 0 to 2");
+    refuses(&w, "preset is 9, must be from 0 to 3");
     rv_model_close(w.model);
     cr_assert_eq(rv_model_open(&w.model, "patches", NULL), RV_OK);
     w.options.style_layers = "relu1";
     refuses(&w, "style_layers: 'patches' has no layers to choose from");
+    w.options.style_layers = NULL;
+    w.options.style_loss = RV_STYLE_LOSS_WASSERSTEIN;
+    refuses(&w, "style_loss: 'patches' has no layers to compare");
+    w.options.style_loss = RV_STYLE_LOSS_DEFAULT;
     w.options.preset = RV_PRESET_GATYS;
     refuses(&w, "preset gatys compares layers of a network: 'patches' has none");
     tear_down(&w);
