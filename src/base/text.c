@@ -88,6 +88,19 @@ void rv_text_append_bytes(rv_text *text, const void *bytes, size_t n)
     }
 }
 
+void rv_text_append_cell(rv_text *text, const char *cell)
+{
+    if (strpbrk(cell, ",\"\r\n") == NULL) {
+        rv_text_append_bytes(text, cell, strlen(cell));
+        return;
+    }
+    rv_text_append_bytes(text, "\"", 1);
+    for (const char *p = cell; *p != '\0'; p++) {
+        rv_text_append_bytes(text, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
+    }
+    rv_text_append_bytes(text, "\"", 1);
+}
+
 rv_status rv_text_status(const rv_text *text)
 {
     return text->failed ? rv_fail(RV_ERR_MEMORY,

@@ -19,6 +19,8 @@ typedef struct rv_text {
 
 void rv_text_append(rv_text *text, const char *format, ...) RV_PRINTF(2, 3);
 void rv_text_append_bytes(rv_text *text, const void *bytes, size_t n);
+/** A cell of a .csv table: in quotes where it has a comma, a quote or an end of a line. */
+void rv_text_append_cell(rv_text *text, const char *cell);
 RV_NODISCARD rv_status rv_text_status(const rv_text *text);
 void rv_text_release(rv_text *text);
 

@@ -1,13 +1,15 @@
 /* reverie classify: the likeliest classes of pictures. */
 /* SPDX-License-Identifier: MIT */
 #include "base/signal.h"
-#include "cli/cli.h"
+#include "cli/inputs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct settings {
     int top;
+    bool csv;
+    cli_input_settings inputs;
     cli_model_files files;
     cli_reading reading;
 } settings;
@@ -32,8 +34,29 @@ static void print(const job *j, const rv_prediction *p)
     }
 }
 
+/* A cell of the table of --csv, in quotes, in which a quote is written twice. */
+static void print_cell(const char *text)
+{
+    putchar('"');
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '"') {
+            putchar('"');
+        }
+        putchar(*p);
+    }
+    putchar('"');
+}
+
+static void print_line(const char *path, size_t picture, size_t rank, const rv_prediction *p)
+{
+    print_cell(path);
+    printf(",%zu,%zu,%d,", picture, rank, p->index);
+    print_cell(p->label != NULL ? p->label : "");
+    printf(",%.9g\n", (double)p->probability);
+}
+
 /* One picture of the last run. */
-static rv_status add_picture(const job *j, size_t picture, json_t *entry)
+static rv_status add_picture(const job *j, const char *path, size_t picture, json_t *entry)
 {
     size_t n;
     const rv_status status = rv_classify(j->best, &n, j->features, picture, (size_t)j->s->top);
@@ -44,7 +67,9 @@ static rv_status add_picture(const job *j, size_t picture, json_t *entry)
         json_array_append_new(predictions, json_pack("{s:i, s:o, s:o}", "index", p->index, "label",
                                                      label, j->values ? "value" : "probability",
                                                      cli_json_real(p->probability)));
-        if (!j->c->globals.json) {
+        if (j->s->csv) {
+            print_line(path, picture, i + 1, p);
+        } else if (!j->c->globals.json) {
             print(j, p);
         }
     }
@@ -63,25 +88,32 @@ static rv_status classify(const job *j, const char *path)
         if (n > 1) {
             json_object_set_new(entry, "picture", json_integer((json_int_t)i));
         }
-        if (!j->c->globals.json) {
+        if (!j->c->globals.json && !j->s->csv) {
             n > 1 ? printf("%s, picture %zu\n", path, i) : printf("%s\n", path);
         }
-        status = add_picture(j, i, entry);
-        json_array_append_new(j->images, entry);
+        status = add_picture(j, path, i, entry);
+        if (j->c->globals.json) {
+            json_array_append_new(j->images, entry);
+        } else {
+            json_decref(entry);
+        }
     }
     return status;
 }
 
-static int classify_all(job *j, const cli_list *words, size_t first)
+static int classify_all(job *j, const cli_list *paths)
 {
     j->best = calloc((size_t)j->s->top, sizeof *j->best);
     if (j->best == NULL) {
         return cli_out_of_memory();
     }
+    if (j->s->csv) {
+        printf("file,picture,rank,index,label,%s\n", j->values ? "value" : "probability");
+    }
     j->images = json_array();
-    cli_files files = {.n = words->n - first, .failed = json_array()};
+    cli_files files = {.n = paths->n, .failed = json_array()};
     for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
-        const char *path = words->items[first + i];
+        const char *path = paths->items[i];
         cli_files_count(&files, path, rv_signal_caught() ? RV_ERR_CANCELLED : classify(j, path));
     }
     free(j->best);
@@ -92,11 +124,15 @@ static int classify_all(job *j, const cli_list *words, size_t first)
 static int run(cli *c, const void *given, const cli_list *words)
 {
     job j = {.c = c, .s = given};
+    cli_inputs inputs = {0};
     rv_model *model = NULL;
-    size_t first;
-    const char *name = cli_model_of(words, &first);
-    int code = first < words->n ? cli_open_model(c, &model, name, &j.s->files, RV_POOLING_AS_MADE)
-                                : CLI_USAGE;
+    if (j.s->csv && c->globals.json) {
+        return cli_usage("--csv and --json both say how results are printed; take one");
+    }
+    int code = cli_inputs_find(&inputs, "classify", &j.s->inputs, words);
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &model, inputs.model, &j.s->files, RV_POOLING_AS_MADE);
+    }
     if (code == CLI_DONE) {
         code = cli_open_device(c);
     }
@@ -105,15 +141,21 @@ static int run(cli *c, const void *given, const cli_list *words)
     }
     if (code == CLI_DONE) {
         j.values = rv_model_task(model) == RV_TASK_VALUES;
-        code = classify_all(&j, words, first);
+        code = classify_all(&j, &inputs.files);
     }
     rv_features_destroy(j.features);
     rv_model_close(model);
+    cli_inputs_release(&inputs);
     return code;
 }
 
 static const cli_option options[] = {
     CLI_TOP_OPTION(settings, top, "how many classes to print"),
+    {.name = "csv",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, csv),
+     .help = "print a table: a line per class, with the file and its rank"},
+    CLI_INPUT_OPTIONS(settings, inputs),
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),
 };
@@ -121,21 +163,19 @@ static const cli_option options[] = {
 const cli_command cli_classify = {
     .name = "classify",
     .summary = "print the likeliest classes of pictures",
-    .arguments = "[MODEL] IMAGE...",
+    .arguments = "[MODEL] IN...",
     .description =
         "Runs a network over the middle of each picture and prints probability, number and name "
         "of the likeliest classes. A .npy file (float32, batch x channels x height x width) is "
         "taken as the network's own input, as it is. Class names come from labels.txt or "
         "synset_words.txt beside the model. MODEL is a file or a name that `reverie models list` "
-        "shows; without one, that is where the first word is named like a picture, the network "
-        "that "
-        "comes with Reverie is used: 200 classes, pictures of 64 pixels.",
+        "shows; without one, that is where the first word is a folder or named like a picture, the "
+        "network that comes with Reverie is used: 200 classes, pictures of 64 pixels.",
     .example = "reverie classify cat.jpg\n"
+               "reverie classify photos/ --top 1 --csv\n"
                "reverie classify squeezenet.caffemodel cat.jpg\n"
                "reverie classify squeezenet.caffemodel *.jpg --top 1 --json",
-    .min_words = 1,
     .max_words = SIZE_MAX,
-    .missing = "pictures",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(settings),

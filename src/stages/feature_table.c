@@ -298,31 +298,30 @@ static const float *row_of(rv_feature_table *t, const rv_feature_map *map, size_
     return t->pooled;
 }
 
-/* A cell, in quotes where it must be. */
-static void write_cell(FILE *stream, const char *text)
-{
-    const bool plain = strpbrk(text, ",\"\r\n") == NULL;
-    if (plain) {
-        fputs(text, stream);
-        return;
-    }
-    fputc('"', stream);
-    for (const char *p = text; *p != '\0'; p++) {
-        fputs(*p == '"' ? "\"\"" : (char[]){*p, '\0'}, stream);
-    }
-    fputc('"', stream);
-}
-
 static rv_status write_line(FILE *stream, const char *file, const float *values, size_t n)
 {
     rv_text text = {0};
+    rv_text_append_cell(&text, file);
     for (size_t i = 0; i < n; i++) {
         rv_text_append(&text, ",%.9g", (double)values[i]);
     }
     rv_text_append(&text, "\n");
     const rv_status status = rv_text_status(&text);
     if (status == RV_OK) {
-        write_cell(stream, file);
+        fwrite(text.data, 1, text.length, stream);
+    }
+    rv_text_release(&text);
+    return status;
+}
+
+static rv_status write_name(FILE *stream, size_t row, const char *file)
+{
+    rv_text text = {0};
+    rv_text_append(&text, "%zu,", row);
+    rv_text_append_cell(&text, file);
+    rv_text_append(&text, "\n");
+    const rv_status status = rv_text_status(&text);
+    if (status == RV_OK) {
         fwrite(text.data, 1, text.length, stream);
     }
     rv_text_release(&text);
@@ -347,13 +346,8 @@ static rv_status add_row(rv_feature_table *t, const rv_features *features, size_
         }
         p->dim[0]++;
     }
-    if (t->names != NULL) {
-        FILE *stream = rv_output_stream(t->names);
-        fprintf(stream, "%zu,", t->parts[0].dim[0] - 1);
-        write_cell(stream, file);
-        fputc('\n', stream);
-    }
-    return RV_OK;
+    return t->names != NULL ? write_name(rv_output_stream(t->names), t->parts[0].dim[0] - 1, file)
+                            : RV_OK;
 }
 
 rv_status rv_feature_table_add(rv_feature_table *table, const rv_features *features,

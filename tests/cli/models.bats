@@ -214,6 +214,32 @@ END
     fails 2 "'tiny.prototxt' is taken for a model" classify tiny.prototxt
 }
 
+@test "classify works through folders and lists, into a table too" {
+    mkdir photos
+    cp good.png photos/a.png
+    cp other.png 'photos/b, c.png'
+    echo photos >list
+    works -q classify tiny.prototxt good.png other.png --top 2 --json
+    found=$(printf '%s\n' "$output" | sed -n 's/.*"index": \([0-9]*\),*/\1/p')
+    works -q classify tiny.prototxt --list list --top 2 --csv
+    [ ${#lines[@]} -eq 5 ]
+    [ "${lines[0]}" = file,picture,rank,index,label,probability ]
+    [[ ${lines[1]} =~ ^\"photos/a\.png\",0,1,[0-9],\"class\ [0-9]\",[-0-9.e]+$ ]]
+    [[ ${lines[4]} =~ ^\"photos/b,\ c\.png\",0,2,[0-9],\"class\ [0-9]\",[-0-9.e]+$ ]]
+    [ "$(printf '%s\n' "${lines[@]:1}" | sed 's/"photos[^"]*"/b/' | cut -d, -f4)" = "$found" ]
+    table=$output
+    works -q classify tiny.prototxt photos --top 2 --csv
+    [ "$output" = "$table" ]
+    works -q classify tiny.prototxt photos --top 2 --csv --shard 2/2
+    [ ${#lines[@]} -eq 3 ]
+    run --separate-stderr "$REVERIE" classify tiny.prototxt good.png --csv --json
+    [ "$status" -eq 2 ]
+    [[ $stderr == *"take one"* ]]
+    mkdir empty
+    fails 1 "there is no photo in the folder 'empty'" classify tiny.prototxt empty
+    fails 2 "classify needs a photo, a folder of them, or --list" classify
+}
+
 @test "without a model classify and extract take the one that comes with the program" {
     mkdir data
     works -q models convert tiny.prototxt -o data/vgg-s.safetensors

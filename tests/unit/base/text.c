@@ -119,3 +119,14 @@ Test(text, numbers)
     cr_assert_eq(rv_parse_double(&x, "1e999", 0, INFINITY, "weight"), RV_ERR_USAGE);
     cr_assert_eq(x, -0.5);
 }
+
+Test(text, cells_are_quoted_where_they_must_be)
+{
+    rv_text text = {0};
+    rv_text_append_cell(&text, "a b");
+    rv_text_append_cell(&text, "");
+    rv_text_append_cell(&text, "c,\"d\"\n");
+    cr_assert_eq(rv_text_status(&text), RV_OK);
+    cr_assert_str_eq(text.data, "a b\"c,\"\"d\"\"\n\"");
+    rv_text_release(&text);
+}
