@@ -170,10 +170,12 @@ resize_planes(__global float *y, __global const float *x, __global float *worksp
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    for (int r = first_row; r < min(first_row + PART, rows); r++) {
-        if (left + lane <= end && group < across * down * planes) {
-            __global float *out = y + (plane * size.x + top + r) * size.y + left + lane;
-            *out = rv_accumulate(out, sum[r - first_row], accumulate);
+#pragma unroll
+    for (int r = 0; r < PART; r++) {
+        const int row = first_row + r;
+        if (row < rows && left + lane <= end && group < across * down * planes) {
+            __global float *out = y + (plane * size.x + top + row) * size.y + left + lane;
+            *out = rv_accumulate(out, sum[r], accumulate);
         }
     }
 }
