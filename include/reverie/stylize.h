@@ -104,7 +104,8 @@ typedef struct rv_stylize_options {
     const rv_image *const *
         style_masks; /**< of each style, where it goes; NULL: where the others leave room; styles with
                                              one and the same mask are mixed there; NULL: none has one; default NULL */
-    rv_style_loss style_loss; /**< of a network's layers, not of patches; default: Gram */
+    rv_style_loss
+        style_loss; /**< of a network's layers, not of patches; default: Gram; best Wasserstein */
     double
         feather; /**< width of the edges of masks in pixels of the photo, which are softened for that; 0 to 10000; 0: as
                          they are; default 0 */

@@ -40,18 +40,19 @@ static const rv_blend gatys = {
 /* A fast run spends its iterations where they cost little. */
 static const rv_style_recipe recipes[] = {
     {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20, false,
-     0},
-    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false, 0},
+     0, RV_STYLE_LOSS_GRAM},
+    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false, 0,
+     RV_STYLE_LOSS_GRAM},
     {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 60, 0.5, 20, false,
-     0},
-    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false,
-     0},
+     0, RV_STYLE_LOSS_GRAM},
+    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false, 0,
+     RV_STYLE_LOSS_GRAM},
     {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 1e-3, RV_OPTIMIZER_LBFGS, 500, 0.5, 20,
-     true, 1},
+     true, 1, RV_STYLE_LOSS_GRAM},
     {RV_PRESET_BEST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 120, 0.5, 20, false,
-     0},
+     0, RV_STYLE_LOSS_GRAM},
     {RV_PRESET_BEST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 150, 0.5, 20, false,
-     0},
+     0, RV_STYLE_LOSS_WASSERSTEIN},
 };
 
 rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset, const rv_model *model)

@@ -40,10 +40,11 @@ typedef struct rv_style_recipe {
     rv_optimizer optimizer;
     int iterations; /**< of the last scale */
 
-    double growth;    /**< share of iterations that each halving of the size adds */
-    int history;      /**< of L-BFGS */
-    bool plain_steps; /**< L-BFGS without a line search, as Torch's */
-    int scales;       /**< 0: by size */
+    double growth;            /**< share of iterations that each halving of the size adds */
+    int history;              /**< of L-BFGS */
+    bool plain_steps;         /**< L-BFGS without a line search, as Torch's */
+    int scales;               /**< 0: by size */
+    rv_style_loss style_loss; /**< of a network */
 } rv_style_recipe;
 
 /** @return RV_ERR_USAGE where the preset is none, or not one for this model. */

@@ -108,7 +108,7 @@ static rv_status take_numbers(rv_stylize_options *o, const rv_style_recipe *r)
                        o->time_limit >= 0 ? o->preview_seconds : o->time_limit);
     }
     RV_TRY(check_int("save_every", o->save_every, 0, MAX_ITERATIONS));
-    o->style_loss = o->style_loss != RV_STYLE_LOSS_DEFAULT ? o->style_loss : RV_STYLE_LOSS_GRAM;
+    o->style_loss = o->style_loss != RV_STYLE_LOSS_DEFAULT ? o->style_loss : r->style_loss;
     o->optimizer = o->optimizer != RV_OPTIMIZER_DEFAULT ? o->optimizer : r->optimizer;
     o->iterations = o->iterations > 0 ? o->iterations : r->iterations;
     o->scales = o->scales > 0 ? o->scales : r->scales;
