@@ -137,7 +137,8 @@ static const char *usual_model(rv_preset preset)
 {
     static const char finest[] = "vgg19";
     char *path = NULL;
-    if (preset == RV_PRESET_BEST && rv_zoo_find(&path, finest) == RV_OK) {
+    const bool wanted = preset == RV_PRESET_BEST || preset == RV_PRESET_GATYS;
+    if (wanted && rv_zoo_find(&path, finest) == RV_OK) {
         free(path);
         return finest;
     }
@@ -218,7 +219,8 @@ static const cli_option options[] = {
      .kind = CLI_FILE,
      .offset = AT(model),
      .argument = "MODEL",
-     .otherwise = "builtin, without it patches; of preset best vgg19 where it was fetched",
+     .otherwise =
+         "builtin, without it patches; of presets best and gatys vgg19 where it was fetched",
      .help = "what compares the pictures: a name that `reverie models list` shows, or a file"},
     {.name = "preset",
      .kind = CLI_CHOICE,
