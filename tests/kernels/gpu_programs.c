@@ -34,5 +34,6 @@ int main(void)
     printf("conv_gpu_winograd 16 -DOUT=4\n");
     printf("conv_gpu_winograd 16 -DOUT=2\n");
     with_tiles("gram_gpu", 0, true, "");
+    printf("matrix_gpu 16\n");
     return 0;
 }
