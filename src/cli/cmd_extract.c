@@ -441,7 +441,7 @@ const cli_command cli_extract = {
         "is a file or a name that `reverie models list` shows; where the first word is a folder or "
         "named like a picture, the network that comes with Reverie is used.",
     .example = "reverie extract cat.jpg --layers pool5 -o vector.npy\n"
-               "reverie extract photos/ --layers pool5 --pool avg -o vectors.csv\n"
+               "reverie extract photos/ --layers relu5_1 --pool avg -o vectors.csv\n"
                "reverie extract squeezenet.caffemodel cat.jpg --layers pool10 -o scores.npy\n"
                "reverie extract vgg19.caffemodel *.jpg --layers relu4_2,relu5_2 -o values/",
     .max_words = SIZE_MAX,
