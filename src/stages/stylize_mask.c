@@ -228,15 +228,21 @@ static rv_status find_styled(float *out, float *scratch, const rv_stylize_masks 
     return multiply(out, scratch, &m->whole, width, height, first, rows);
 }
 
-/* What the other regions leave. */
-static void leave_rest(const rv_stylize_masks *m, float **planes, size_t n)
+/* Where masks lie over each other their regions share the place, so that none is styled more than once; what they
+ * leave is of the rest. */
+static void share_places(const rv_stylize_masks *m, float **planes, size_t n)
 {
-    for (size_t i = 0; i < n && m->rest >= 0; i++) {
-        float rest = 1;
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
         for (int r = 0; r < m->n; r++) {
-            rest -= r != m->rest ? planes[r][i] : 0;
+            sum += r != m->rest ? planes[r][i] : 0;
         }
-        planes[m->rest][i] = fmaxf(rest, 0.0f);
+        for (int r = 0; r < m->n && sum > 1; r++) {
+            planes[r][i] /= sum;
+        }
+        if (m->rest >= 0) {
+            planes[m->rest][i] = fmaxf(1 - sum, 0.0f);
+        }
     }
 }
 
@@ -261,7 +267,7 @@ static rv_status find_planes(rv_stylize_regions *out, const rv_stylize_masks *m,
         RV_TRY(rv_alloc(&out->planes[r], n, sizeof(float), "regions"));
         RV_TRY(rv_mask_rows(out->planes[r], &m->region[r], width, height, 0, height));
     }
-    leave_rest(m, out->planes, n);
+    share_places(m, out->planes, n);
     for (int r = 0; r < m->n; r++) {
         RV_TRY(multiply(out->planes[r], scratch, &m->whole, width, height, 0, height));
         RV_TRY(multiply(out->planes[r], scratch, &m->visible, width, height, 0, height));

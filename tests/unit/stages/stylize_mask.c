@@ -396,6 +396,46 @@ static void tint(rv_image *image, int channel, double factor)
     }
 }
 
+/* Shares of a pixel where masks lie over each other. */
+static void shares_are(const rv_stylize_masks *masks, int x, double first, double second)
+{
+    rv_stylize_regions r;
+    RV_ASSERT_OK(rv_stylize_regions_find(&r, masks, WIDTH, HEIGHT, 0));
+    const int i = 3 * WIDTH + x;
+    cr_assert_float_eq(r.planes[0][i], first, 1e-6, "column %d: %g", x, (double)r.planes[0][i]);
+    cr_assert_float_eq(r.planes[1][i], second, 1e-6, "column %d: %g", x, (double)r.planes[1][i]);
+    cr_assert(masks->n < 3 || fabs((double)r.planes[2][i] - fmax(1 - first - second, 0)) < 1e-6);
+    rv_stylize_regions_release(&r);
+}
+
+static void shares_places(int n_styles)
+{
+    const double shares[3] = {0.4, 0.3, 0.3};
+    rv_image *photo = bars_mask(WIDTH, HEIGHT, 0, WIDTH, -1);
+    rv_image *left = bars_mask(WIDTH, HEIGHT, 0, 24, -1);
+    rv_image *right = bars_mask(WIDTH, HEIGHT, 16, 36, 15);
+    const rv_image *const style_masks[3] = {left, right, NULL};
+    rv_stylize_options options = RV_STYLIZE_OPTIONS_INIT;
+    rv_stylize_masks masks;
+    options.style_masks = style_masks;
+    RV_ASSERT_OK(rv_stylize_masks_create(&masks, &options, photo, shares, n_styles));
+    shares_are(&masks, 10, 1, 0);
+    shares_are(&masks, 15, 255.0 / 355, 100.0 / 355);
+    shares_are(&masks, 20, 0.5, 0.5);
+    shares_are(&masks, 30, 0, 1);
+    shares_are(&masks, 38, 0, 0);
+    rv_stylize_masks_release(&masks);
+    rv_image_destroy(photo);
+    rv_image_destroy(left);
+    rv_image_destroy(right);
+}
+
+Test(stylize_mask, shares_a_place_that_several_have)
+{
+    shares_places(2);
+    shares_places(3);
+}
+
 static void takes_its_own_style(bool second_has_mask)
 {
     work w;
