@@ -111,7 +111,7 @@ static void blur_line(uint16_t *values, uint16_t *line, int n, size_t step, int 
 /* Radius for edges as wide as that: both sides of three means. */
 static int radius_of(double width)
 {
-    return (int)fmax(1.0, round(width / (2 * MEANS)));
+    return (int)round(width / (2 * MEANS));
 }
 
 rv_status rv_mask_feather(rv_mask *mask, double across, double down)

@@ -107,6 +107,22 @@ Test(stylize_mask, has_edges_as_wide_as_they_are_wanted)
     rv_image_destroy(image);
 }
 
+/* Edges narrower than a pixel of the mask are as they were. */
+Test(stylize_mask, has_no_edges_wider_than_they_are_wanted)
+{
+    float rows[WIDTH * HEIGHT];
+    rv_image *image = bars_mask(WIDTH, HEIGHT, 20, WIDTH, -1);
+    rv_mask mask;
+    RV_ASSERT_OK(rv_mask_create(&mask, image));
+    RV_ASSERT_OK(rv_mask_feather(&mask, 1, 2.9));
+    RV_ASSERT_OK(rv_mask_rows(rows, &mask, WIDTH, HEIGHT, 0, HEIGHT));
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        cr_assert_eq(rows[i] > 0, i % WIDTH >= 20, "column %d: %g", i % WIDTH, (double)rows[i]);
+    }
+    rv_mask_release(&mask);
+    rv_image_destroy(image);
+}
+
 Test(stylize_mask, is_the_alpha_where_there_is_transparency_else_lightness)
 {
     rv_image *image;
