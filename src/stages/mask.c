@@ -12,17 +12,10 @@ enum { WHITE = 65535 };
 /* Lightness of a pixel in 65536ths, whose sum makes white white. */
 static const uint32_t lightness[3] = {13933, 46871, 4732};
 
-static uint32_t sample(const rv_image *image, size_t at)
-{
-    const uint8_t *small = rv_image_pixels_const(image);
-    const uint16_t *large = rv_image_pixels_const(image);
-    return rv_image_bits(image) == 16 ? large[at] : 257u * small[at];
-}
-
 static bool is_transparent(const rv_image *image, size_t pixels)
 {
     for (size_t i = 0; rv_image_channels(image) == 4 && i < pixels; i++) {
-        if (sample(image, 4 * i + 3) < WHITE) {
+        if (rv_sample_of(image, 4 * i + 3) < WHITE) {
             return true;
         }
     }
@@ -39,9 +32,9 @@ static rv_status create(rv_mask *out, const rv_image *image, bool alpha)
     for (size_t i = 0; i < pixels; i++) {
         uint64_t sum = 0;
         for (size_t c = 0; c < 3 && !alpha; c++) {
-            sum += (uint64_t)lightness[c] * sample(image, channels * i + c);
+            sum += (uint64_t)lightness[c] * rv_sample_of(image, channels * i + c);
         }
-        out->values[i] = (uint16_t)(alpha ? sample(image, 4 * i + 3) : sum >> 16);
+        out->values[i] = (uint16_t)(alpha ? rv_sample_of(image, 4 * i + 3) : sum >> 16);
     }
     return RV_OK;
 }

@@ -5,6 +5,14 @@
 
 #include <reverie/image.h>
 
+/** A sample of either depth, in 65535ths. */
+static inline uint32_t rv_sample_of(const rv_image *image, size_t at)
+{
+    const uint8_t *small = rv_image_pixels_const(image);
+    const uint16_t *large = rv_image_pixels_const(image);
+    return rv_image_bits(image) == 16 ? large[at] : 257u * small[at];
+}
+
 /** White is 1, black 0. Starts from {0}. */
 typedef struct rv_mask {
     int width, height;

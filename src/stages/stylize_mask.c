@@ -342,14 +342,6 @@ typedef struct restoring {
     int first, rows, from; /* `from`: the row of `photo` that is row `first` of the picture */
 } restoring;
 
-/* In 65535ths. */
-static uint32_t sample(const rv_image *image, size_t at)
-{
-    const uint8_t *small = rv_image_pixels_const(image);
-    const uint16_t *large = rv_image_pixels_const(image);
-    return rv_image_bits(image) == 16 ? large[at] : 257u * small[at];
-}
-
 static void set_sample(rv_image *image, size_t at, float value)
 {
     if (rv_image_bits(image) == 16) {
@@ -367,11 +359,12 @@ static void restore_row(const restoring *w, const float *styled, int y)
     for (size_t x = 0; x < width; x++) {
         const size_t to = ((size_t)y * width + x) * channels;
         const size_t from = ((size_t)(y - w->first + w->from) * width + x) * photo_channels;
-        const bool clear = photo_channels == 4 && sample(w->photo, from + 3) == 0;
+        const bool clear = photo_channels == 4 && rv_sample_of(w->photo, from + 3) == 0;
         const float share = clear ? 0.0f : styled[x];
         for (size_t c = 0; c < 3 && share < 1; c++) {
-            const float own = (float)sample(w->photo, from + c);
-            set_sample(w->picture, to + c, own + share * ((float)sample(w->picture, to + c) - own));
+            const float own = (float)rv_sample_of(w->photo, from + c);
+            set_sample(w->picture, to + c,
+                       own + share * ((float)rv_sample_of(w->picture, to + c) - own));
         }
     }
 }
