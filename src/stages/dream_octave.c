@@ -60,6 +60,9 @@ static rv_status start_picture(rv_dream_job *j)
     const int width = j->width[j->octave], height = j->height[j->octave];
     rv_planar base, detail = {0};
     if (j->picture.data != NULL) {
+        if (j->picture.width == width && j->picture.height == height) {
+            return RV_OK; /* an earlier run had begun it */
+        }
         RV_TRY(carry_detail(j, &detail));
     }
     rv_planar_release(&j->picture);
@@ -281,8 +284,8 @@ rv_status rv_dream_run_octave(rv_dream_job *j, int index)
     if (status == RV_OK) {
         status = run_steps(&o);
     }
-    if (status == RV_ERR_CANCELLED && j->done > 0) {
-        rv_dream_keep(j, true);
+    if (status == RV_ERR_CANCELLED && (j->done > 0 || index > 0) && j->picture.data != NULL) {
+        rv_dream_keep(j, j->done > 0);
     }
     rv_planar_release(&o.gradient);
     free(o.share);

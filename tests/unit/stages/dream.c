@@ -96,6 +96,7 @@ typedef struct bench {
     rv_dream_options options;
     int stop_after; /* steps; 0: never */
     int steps;
+    int patience; /* how often it may be asked after that before it stops */
     char log[512];
 } bench;
 
@@ -107,8 +108,8 @@ static void on_progress(void *payload, const rv_progress *progress)
 
 static bool on_cancelled(void *payload)
 {
-    const bench *b = payload;
-    return b->stop_after > 0 && b->steps >= b->stop_after;
+    bench *b = payload;
+    return b->stop_after > 0 && b->steps >= b->stop_after && b->patience-- <= 0;
 }
 
 static void on_log(void *payload, rv_log_level level, const char *text)
@@ -262,6 +263,40 @@ Test(dream, a_run_that_is_cancelled_goes_on_to_the_same_picture)
     b.options.strength = 2;
     RV_ASSERT_FAILS(dream(&out, NULL, &b, photo, state), RV_ERR_USAGE, "another run");
     cr_assert_null(out);
+    rv_image_destroy(whole);
+    rv_image_destroy(photo);
+    tear_down(&b);
+}
+
+/* Between two octaves, as far as the first step of the second: what was dreamed is neither lost nor carried twice. */
+Test(dream, an_octave_that_is_cancelled_before_its_first_step_begins_anew)
+{
+    bench b;
+    rv_image *photo = waves(61, 47, 3, 8, 1), *whole, *out;
+    const char *state = rv_test_path("dream.state");
+    int tried = 0;
+    set_up(&b);
+    b.options.stretch = 1;
+    RV_ASSERT_OK(dream(&whole, NULL, &b, photo, NULL));
+    b.options.resume = true;
+    for (int patience = 0;; patience++, tried++) {
+        rv_dream_result result;
+        b.stop_after = 3;
+        b.patience = patience;
+        cr_assert_eq(dream(&out, &result, &b, photo, state), RV_ERR_CANCELLED);
+        rv_image_destroy(out);
+        if (result.iterations > 3) {
+            break;
+        }
+        cr_assert_eq(access(state, F_OK), 0, "asked %d times", patience + 1);
+        b.stop_after = 0;
+        RV_ASSERT_OK(dream(&out, &result, &b, photo, state));
+        cr_assert_eq(b.steps, 6);
+        assert_same(out, whole);
+        rv_image_destroy(out);
+        unlink(state);
+    }
+    cr_assert_gt(tried, 1);
     rv_image_destroy(whole);
     rv_image_destroy(photo);
     tear_down(&b);
