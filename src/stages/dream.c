@@ -75,7 +75,7 @@ rv_status rv_dream_image(rv_image **out, const rv_dream_job *j)
     float *alpha = NULL;
     *out = NULL;
     const bool small = j->picture.width != width || j->picture.height != height;
-    RV_TRY(small ? rv_planar_resize(&full, j->d->device, &j->picture, width, height)
+    RV_TRY(small ? rv_planar_resize_by(&full, j->d->device, &j->picture, width, height, "lanczos3")
                  : rv_planar_pad(&full, &j->picture, 0));
     rv_status status = j->options.stretch > 0 ? stretch(&full, j->options.stretch) : RV_OK;
     if (status == RV_OK && rv_image_channels(j->photo) == 4) {

@@ -18,10 +18,6 @@ enum { STREAM_SHIFT = 2 };
 /* Levels of the pyramid in which bands of the gradient become equally strong. */
 enum { BANDS = 4 };
 
-/* A difference of pictures, which leaves 0..1, as something that a picture can hold. */
-#define HALF  0.5f
-#define RANGE 0.25f
-
 /* What a step works with. */
 typedef struct octave {
     rv_dream_job *j;
@@ -41,10 +37,10 @@ static rv_status carry_detail(const rv_dream_job *j, rv_planar *out)
     rv_planar base;
     RV_TRY(rv_picture_planes(&base, NULL, j->d->device, j->photo, NULL, last->width, last->height));
     for (size_t i = 0; i < rv_planar_floats(&base); i++) {
-        base.data[i] = HALF + RANGE * (last->data[i] - base.data[i]);
+        base.data[i] = last->data[i] - base.data[i];
     }
-    const rv_status status =
-        rv_planar_resize(out, j->d->device, &base, j->width[j->octave], j->height[j->octave]);
+    const rv_status status = rv_planar_resize_by(out, j->d->device, &base, j->width[j->octave],
+                                                 j->height[j->octave], "lanczos3");
     rv_planar_release(&base);
     return status;
 }
@@ -69,7 +65,7 @@ static rv_status start_picture(rv_dream_job *j)
     rv_status status = rv_picture_planes(&base, NULL, j->d->device, j->photo, NULL, width, height);
     if (status == RV_OK) {
         for (size_t i = 0; detail.data != NULL && i < rv_planar_floats(&base); i++) {
-            base.data[i] = in_range(j, base.data[i] + (detail.data[i] - HALF) / RANGE);
+            base.data[i] = in_range(j, base.data[i] + detail.data[i]);
         }
         j->picture = base;
     }

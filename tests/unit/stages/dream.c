@@ -354,6 +354,27 @@ Test(dream, stretching_keeps_order_where_clipping_cuts_off)
     tear_down(&b);
 }
 
+/* Between two octaves, what there is is enlarged. */
+Test(dream, a_stretched_dream_that_is_cancelled_is_not_clipped)
+{
+    bench b;
+    rv_image *photo = waves(40, 40, 3, 8, 3), *out;
+    int ends = 0;
+    set_up(&b);
+    b.options.strength = 20;
+    b.options.stretch = 0.5;
+    b.stop_after = 3;
+    cr_assert_eq(dream(&out, NULL, &b, photo, NULL), RV_ERR_CANCELLED);
+    const uint8_t *is = rv_image_pixels(out);
+    for (int k = 0; k < 4800; k++) {
+        ends += is[k] == 0 || is[k] == 255;
+    }
+    cr_assert_lt(ends, 100);
+    rv_image_destroy(out);
+    rv_image_destroy(photo);
+    tear_down(&b);
+}
+
 Test(dream, octaves_that_are_too_small_are_left_out_and_that_is_said_once)
 {
     bench b;
