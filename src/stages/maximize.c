@@ -307,14 +307,15 @@ static rv_status add_losses(rv_maximizer *m)
 
 /* --- targets --------------------------------------------------------------------------------- */
 
-/* The values that belong to a goal, in a layer of zeros: 1 divided by their number. */
-static void mark(float *t, const rv_maximizer *m, const rv_goal *goal, const rv_shape *s, int row,
-                 int column)
+/* The values that belong to a goal, in a layer of zeros: `weight` divided by their number. */
+static void mark(float *t, const rv_maximizer *m, const rv_goal *goal, const rv_shape *s,
+                 double weight, int row, int column)
 {
     const size_t height = (size_t)s->dim[2], width = (size_t)s->dim[3], plane = height * width;
     const bool apart = m->size.apart && goal->n_channels > 1;
     const bool all = row < 0;
-    const float share = (float)(1.0 / (double)((apart ? 1 : goal->n_channels) * (all ? plane : 1)));
+    const float share =
+        (float)(weight / (double)((apart ? 1 : goal->n_channels) * (all ? plane : 1)));
     for (size_t n = 0; n < (size_t)s->dim[0]; n++) {
         for (size_t c = 0; c < goal->n_channels; c++) {
             if (apart && c != n) {
@@ -342,15 +343,17 @@ static bool find_unit(const rv_goal *goal, const rv_part *part, const rv_shape *
     return x >= 0 && x < 1 && y >= 0 && y < 1;
 }
 
+/* The gradient of a part counts as much as its area, which is right for means: a unit's value is divided by that. */
 static rv_status write_target(rv_maximizer *m, const rv_goal *goal, const aim *a,
                               const rv_part *part)
 {
+    const double weight = goal->kind == RV_GOAL_UNIT ? 1 / (part->width * part->height) : 1;
     rv_tensor *tensor = rv_plan_tensor(m->plan, a->target);
     float *t;
     int row = -1, column = -1;
     RV_TRY(rv_alloc(&t, rv_shape_count(&tensor->shape), sizeof *t, "goals"));
     if (goal->kind != RV_GOAL_UNIT || find_unit(goal, part, &tensor->shape, &row, &column)) {
-        mark(t, m, goal, &tensor->shape, row, column);
+        mark(t, m, goal, &tensor->shape, weight, row, column);
     }
     const rv_status status = rv_tensor_write(m->device, tensor, t);
     free(t);

@@ -49,7 +49,8 @@ RV_NODISCARD rv_status rv_maximizer_begin(rv_maximizer *maximizer, rv_plan **pla
 void rv_maximizer_rest(rv_maximizer *maximizer);
 /** Whether the network takes pictures of the size: nothing is planned. */
 bool rv_maximizer_fits(rv_maximizer *maximizer, int height, int width);
-/** Says which part of a larger picture the next runs see, in shares of it: units are sought there. */
+/** Says which part of a larger picture the next runs see, in shares of it: units are sought there,
+ *  and their values divided by its area, by which the caller multiplies the gradient of a part. */
 RV_NODISCARD rv_status rv_maximizer_place(rv_maximizer *maximizer, const rv_part *part);
 /** Forward and backward. Between them each place of a guided layer chooses what of the guide suits it best. */
 RV_NODISCARD rv_status rv_maximizer_run(rv_maximizer *maximizer);

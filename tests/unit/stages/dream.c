@@ -46,14 +46,14 @@ static void gradient(rv_planar *out, rv_maximizer *m, rv_device *device, const r
     cr_assert(isfinite(value));
 }
 
-Test(dream, tiles_give_the_gradient_of_the_whole)
+static void compare_tiles(const char *expression)
 {
     rv_device *device = rv_test_device();
     rv_model *model = small_network();
     rv_goals goals;
     rv_maximizer *m;
     rv_planar picture, whole, parts;
-    RV_ASSERT_OK(rv_goals_parse(&goals, "relu3 + 2*conv2:5 - 3*tv"));
+    RV_ASSERT_OK(rv_goals_parse(&goals, expression));
     RV_ASSERT_OK(rv_maximizer_create(&m, device, model, &goals, NULL));
     RV_ASSERT_OK(rv_planar_create(&picture, 140, 96));
     for (size_t i = 0; i < rv_planar_floats(&picture); i++) {
@@ -67,6 +67,7 @@ Test(dream, tiles_give_the_gradient_of_the_whole)
     for (size_t i = 0; i < rv_planar_floats(&whole); i++) {
         largest = fmax(largest, fabs((double)whole.data[i]));
     }
+    cr_assert_gt(largest, 0);
     /* Beyond the edges of the picture the tiles see its mirror, where the whole sees zeros. */
     const int edge = rv_maximizer_reach(m);
     for (int c = 0; c < 3; c++) {
@@ -86,6 +87,18 @@ Test(dream, tiles_give_the_gradient_of_the_whole)
     rv_goals_release(&goals);
     rv_model_close(model);
     rv_device_close(device);
+}
+
+Test(dream, tiles_give_the_gradient_of_the_whole)
+{
+    compare_tiles("relu3 + 2*conv2:5 - 3*tv");
+}
+
+/* A unit is in one place, however many tiles there are. */
+Test(dream, tiles_give_the_gradient_of_a_unit)
+{
+    compare_tiles("conv2:5@0.4,0.5");
+    compare_tiles("conv3:2@0.4,0.5 + relu3");
 }
 
 /* --- dreams ---------------------------------------------------------------------------------- */
