@@ -228,6 +228,9 @@ static void count_flops(octave *o)
     j->step_flops = pixel * pixels;
     j->all_flops = 0;
     for (int i = 0; i < j->n; i++) {
+        if (i == j->octave && j->flops <= 0) {
+            j->flops = j->all_flops + j->step_flops * j->done; /* by an earlier run */
+        }
         j->all_flops += pixel * j->width[i] * j->height[i] * j->options.iterations;
     }
     j->step_device = tile * t->columns * t->rows;
