@@ -126,18 +126,30 @@ static int make_frame(film *f, const char *name)
 static int check_names(const film *f)
 {
     const cli_dream_settings *s = f->in->s;
+    const char **inputs = calloc(f->in->n_files + 1, sizeof *inputs);
+    size_t n = 0;
     int code = CLI_DONE;
+    if (inputs == NULL) {
+        return cli_out_of_memory();
+    }
+    inputs[n++] = f->photo;
+    for (size_t i = 0; i < f->in->n_files; i++) {
+        if (f->in->files[i] != NULL) {
+            inputs[n++] = f->in->files[i];
+        }
+    }
     for (int i = 0; i < s->frames && code == CLI_DONE; i++) {
         char *name = name_frame(f, i, &code);
         if (code == CLI_DONE) {
             code = cli_status(
-                rv_output_check(name, &f->photo, 1, s->photos.overwrite || s->photos.resume));
+                rv_output_check(name, inputs, n, s->photos.overwrite || s->photos.resume));
         }
         if (code == CLI_DONE && s->photos.dry_run && !f->c->globals.json) {
             printf("%s -> %s\n", f->photo, name);
         }
         free(name);
     }
+    free(inputs);
     return code;
 }
 

@@ -79,6 +79,9 @@ quick=(-q --iterations 1 --octaves 2)
     works dream "${quick[@]}" photo.png --size 64 --frames 3 --zoom 1.1 --rotate 3 -o parts --resume
     cmp whole/photo_dream_0002.png parts/photo_dream_0002.png
     fails 2 "give --frames N as well" dream photo.png --zoom 2
+    cp grey.png photo_dream_0001.png
+    fails 2 "'photo_dream_0001.png' is an input" dream "${quick[@]}" photo.png --mask photo_dream_0001.png --frames 2 --overwrite
+    cmp grey.png photo_dream_0001.png
     fails 2 "--frames takes one photo, not 2" dream photo.png alpha.png --frames 2
 }
 
