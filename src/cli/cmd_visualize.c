@@ -53,8 +53,21 @@ int cli_visualize_beside(char **out, const settings *s, const char *input, const
     return code;
 }
 
+/* Two inputs of one stem would give one sheet. */
+static int check_earlier(const cli_list *outputs, const char *path, const cli_list *inputs)
+{
+    for (size_t i = 0; i < outputs->n; i++) {
+        if (strcmp(outputs->items[i], path) == 0) {
+            return cli_usage("'%s' would come from both %s and %s; visualize them apart", path,
+                             inputs->items[i], inputs->items[outputs->n]);
+        }
+    }
+    return CLI_DONE;
+}
+
 int cli_visualize_check(const settings *s, const char *what, const cli_list *inputs)
 {
+    cli_list outputs = {0};
     int code = CLI_DONE;
     if (inputs->n > 1 && s->output != NULL && !cli_visualize_to_folder(s)) {
         return cli_usage("-o %s would hold the sheets of %zu pictures; name a folder", s->output,
@@ -63,8 +76,15 @@ int cli_visualize_check(const settings *s, const char *what, const cli_list *inp
     for (size_t i = 0; i < inputs->n && code == CLI_DONE; i++) {
         char *path = NULL;
         code = cli_visualize_output(&path, s, inputs->items[i], what, ".png", inputs);
+        if (code == CLI_DONE) {
+            code = check_earlier(&outputs, path, inputs);
+        }
+        if (code == CLI_DONE) {
+            code = cli_list_add(&outputs, path, strlen(path));
+        }
         free(path);
     }
+    cli_list_release(&outputs);
     return code;
 }
 

@@ -40,6 +40,12 @@ is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
         -q visualize activations tiny.prototxt photo.png photo.png -o out.png
     fails 2 "'photo.png' is an input" \
         -q visualize activations tiny.prototxt photo.png -o photo.png --overwrite
+    mkdir a maps
+    cp photo.png a
+    fails 2 "'maps/photo_data.png' would come from both photo.png and a/photo.png" \
+        -q visualize activations tiny.prototxt photo.png a/photo.png -o maps --overwrite
+    fails 2 "'photo_heatmap.png' would come from both photo.png and a/photo.png" \
+        -q visualize heatmap tiny.prototxt photo.png a/photo.png
     fails 1 "nosuch.png" -q visualize activations tiny.prototxt nosuch.png
     [ ! -e nosuch_activations.png ]
 }
