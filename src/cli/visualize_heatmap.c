@@ -211,13 +211,33 @@ static rv_status look(const job *j, const char *input)
     return status;
 }
 
+/* Of all methods, those that have nothing to go by in the network are left out, which is said once; what is wrong with
+ * occlusion is its --window or --stride. */
+static int compute(job *j)
+{
+    const bool all = strcmp(j->s->method, "all") == 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < j->n_methods; i++) {
+        const rv_heat_method method = j->methods[i];
+        const rv_status status = rv_heatmaps_compute(j->heatmaps, method, j->classes, j->n_classes);
+        if (status == RV_ERR_USAGE && all && method != RV_HEAT_OCCLUSION) {
+            cli_note(j->c, "left out: %s", rv_error_message());
+        } else if (status != RV_OK) {
+            return cli_status(status);
+        } else {
+            j->methods[kept++] = method;
+        }
+    }
+    j->n_methods = kept;
+    return CLI_DONE;
+}
+
 /* The maps of the picture that was looked at. */
 static int draw(job *j, const char *input)
 {
     int code = list_classes(j);
-    for (size_t i = 0; i < j->n_methods && code == CLI_DONE; i++) {
-        code =
-            cli_status(rv_heatmaps_compute(j->heatmaps, j->methods[i], j->classes, j->n_classes));
+    if (code == CLI_DONE) {
+        code = compute(j);
     }
     if (code == CLI_DONE) {
         describe(j, input);

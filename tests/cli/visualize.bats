@@ -74,6 +74,23 @@ classes() { printf '%s\n' "tabby cat" "tiger cat" dog fox cup car boat tree sky 
     is_png all.png
 }
 
+@test "visualize heatmap leaves out of all methods those that a network has nothing for" {
+    cat >plain.prototxt <<'END'
+name: "plain"
+input: "data" input_shape { dim: 1 dim: 3 dim: 24 dim: 24 }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc" inner_product_param { num_output: 4 } }
+layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
+END
+    mkdir maps
+    works visualize heatmap plain.prototxt photo.png --method all --top 1 --steps 4 --samples 2 -o maps --npy
+    [[ $stderr == *"left out: plain has no layer with maps"* && $stderr == *"left out: plain has no rectifiers"* ]]
+    [[ $stderr == *"maps/photo_heatmap.png: 4 heat maps"* ]]
+    [ "$(cd maps && echo *.npy)" = "photo_integrated.npy photo_occlusion.npy photo_saliency.npy photo_smoothgrad.npy" ]
+    fails 2 "has no rectifiers" -q visualize heatmap plain.prototxt photo.png --method guided -o other.png
+    fails 2 "a window of 33 pixels is larger" \
+        -q visualize heatmap plain.prototxt photo.png --method all --window 33 -o other.png
+}
+
 @test "visualize heatmap goes on behind a picture that cannot be read" {
     make png other.png 33 44
     fails_some() {
