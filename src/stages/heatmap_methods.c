@@ -199,7 +199,8 @@ static double incomplete(const rv_heat *heat)
     for (size_t i = 0; i < (size_t)heat->map.width * (size_t)heat->map.height; i++) {
         sum += (double)heat->values[i];
     }
-    return fabs(sum - heat->map.difference) / fabs(heat->map.difference);
+    const double off = fabs(sum - heat->map.difference);
+    return off <= 0 ? 0 : off / fabs(heat->map.difference); /* of a black picture both are 0 */
 }
 
 /* Class `index` of n, in ever smaller steps where their number is left to us. */

@@ -366,6 +366,23 @@ Test(heatmap, an_older_caller_knows_fewer_options)
     cr_assert_eq(maps->options.samples, 32);
 }
 
+Test(heatmap, a_black_picture_has_nothing_to_integrate)
+{
+    char warning[256] = "";
+    const rv_events events = {.payload = warning, .log = note_warning};
+    rv_heatmaps_options options = RV_HEATMAPS_OPTIONS_INIT;
+    rv_planar black;
+    options.events = &events;
+    create(&options);
+    RV_ASSERT_OK(rv_planar_create(&black, SIDE, SIDE));
+    for (size_t i = 0; i < rv_planar_floats(&black); i++) {
+        black.data[i] = 0;
+    }
+    RV_ASSERT_OK(rv_heatmaps_see(maps, &black));
+    RV_ASSERT_OK(rv_heatmaps_compute(maps, RV_HEAT_INTEGRATED, wanted, 1));
+    cr_assert_str_eq(warning, "");
+}
+
 /* Neither maps nor rectifiers, and random weights, which a warning says. */
 Test(heatmap, a_linear_network_has_gradients_only)
 {
