@@ -193,16 +193,18 @@ static rv_status check(const rv_features *features, size_t first, size_t n,
 rv_status rv_visualize_activations(rv_image **out, const rv_features *features, size_t first,
                                    size_t n, const rv_activations_options *options)
 {
-    const rv_activations_options usual = RV_ACTIVATIONS_OPTIONS_INIT;
-    const rv_activations_options *o = options != NULL ? options : &usual;
+    rv_activations_options o = RV_ACTIVATIONS_OPTIONS_INIT;
     rv_image **sheets;
     *out = NULL;
-    RV_TRY(check(features, first, n, o));
+    if (options != NULL) {
+        memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    }
+    RV_TRY(check(features, first, n, &o));
     RV_TRY(rv_alloc(&sheets, n, sizeof(rv_image *), "sheets"));
     rv_status status = RV_OK;
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         const rv_feature_map map = rv_features_map(features, first + i);
-        status = draw_layer(&sheets[i], &map, o);
+        status = draw_layer(&sheets[i], &map, &o);
     }
     if (status == RV_OK) {
         status = rv_sheet_stack(out, sheets, n);

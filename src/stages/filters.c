@@ -231,10 +231,12 @@ rv_status rv_visualize_filters(rv_image **out, const rv_model *model, rv_device 
                                const char *layer, const int *channels, size_t n_channels,
                                const rv_filters_options *options)
 {
-    const rv_filters_options usual = RV_FILTERS_OPTIONS_INIT;
-    gallery g = {
-        .model = model, .layer_name = layer, .options = options != NULL ? options : &usual};
+    rv_filters_options o = RV_FILTERS_OPTIONS_INIT;
+    gallery g = {.model = model, .layer_name = layer, .options = &o};
     *out = NULL;
+    if (options != NULL) {
+        memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    }
     const rv_status status = make(&g, out, device, channels, n_channels);
     for (int i = 0; g.tiles != NULL && i < g.n; i++) {
         rv_image_destroy((rv_image *)g.tiles[i].picture);

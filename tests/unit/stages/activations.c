@@ -140,6 +140,19 @@ Test(activations, layers_stand_one_below_the_other_the_same_each_time)
     end();
 }
 
+/* What a caller of an older library does not know of is as usual. */
+Test(activations, an_older_caller_knows_fewer_options)
+{
+    rv_image *sheet;
+    rv_activations_options o = RV_ACTIVATIONS_OPTIONS_INIT;
+    run();
+    o.struct_size = offsetof(rv_activations_options, tile);
+    o.tile = 2000;
+    RV_ASSERT_OK(rv_visualize_activations(&sheet, features, 0, 1, &o));
+    rv_image_destroy(sheet);
+    end();
+}
+
 Test(activations, what_is_not_there_is_refused)
 {
     rv_image *sheet;

@@ -258,6 +258,21 @@ Test(filters, untrained_networks_are_refused)
     rv_device_close(device);
 }
 
+/* What a caller of an older library does not know of is as usual: here it is the network that is refused. */
+Test(filters, an_older_caller_knows_fewer_options)
+{
+    rv_device *device = rv_test_device();
+    rv_model *model = small_network();
+    rv_image *sheet;
+    rv_filters_options o = RV_FILTERS_OPTIONS_INIT;
+    o.struct_size = offsetof(rv_filters_options, steps);
+    o.steps = -1;
+    RV_ASSERT_FAILS(rv_visualize_filters(&sheet, model, device, "conv2", NULL, 4, &o), RV_ERR_USAGE,
+                    "take builtin");
+    rv_model_close(model);
+    rv_device_close(device);
+}
+
 /* The largest weight of a kernel is as far from grey as can be, in its own colour. */
 Test(filters, kernels_are_drawn_as_they_are)
 {
