@@ -85,12 +85,25 @@ static rv_status make_gallery(void *payload, rv_image **out, cli_made *made, con
     return status;
 }
 
+/* What a gallery has no use for; NULL: nothing that was given. */
+static const char *useless(const cli_photo_settings *photos)
+{
+    return photos->preview != NULL  ? "--preview"
+           : photos->save_every > 0 ? "--save-every"
+           : photos->resume         ? "--resume"
+                                    : NULL;
+}
+
 int cli_dream_photos(cli *c, const cli_dream_inputs *in, const cli_list *words)
 {
     const bool gallery = in->s->gallery;
+    const char *other = gallery ? useless(&in->s->photos) : NULL;
     work w = {.in = in, .options = in->options};
     if (gallery && in->s->photos.estimate) {
         return cli_usage("--estimate is for dreams, not for a --gallery");
+    }
+    if (other != NULL) {
+        return cli_usage("--gallery makes a sheet and no dream: leave out %s", other);
     }
     const cli_maker maker = {.command = "dream",
                              .verb = "dream",
@@ -98,6 +111,7 @@ int cli_dream_photos(cli *c, const cli_dream_inputs *in, const cli_list *words)
                              .inputs = in->files,
                              .n_inputs = in->n_files,
                              .payload = &w,
+                             .sheet = gallery,
                              .make = gallery ? make_gallery : make,
                              .foresee = foresee};
     const int code = cli_photos_run(c, &in->s->photos, &maker, words);

@@ -94,10 +94,26 @@ static void check_output(const cli_batch *b, cli_job *j)
     }
 }
 
+/* Wrong formats are found before the work rather than when it is written. */
+static rv_status check_format(const cli_batch *b, const cli_job *j)
+{
+    const rv_image_write_options write = write_options(b, j);
+    rv_image *opaque = NULL;
+    rv_status status = RV_OK;
+    if (b->maker->sheet) {
+        status = rv_image_create(&opaque, 1, 1, 3, 8);
+    }
+    if (status == RV_OK) {
+        status = rv_image_check_write(opaque != NULL ? opaque : j->image, j->output, &write);
+    }
+    rv_image_destroy(opaque);
+    return status;
+}
+
 static rv_status name_output(const cli_batch *b, cli_job *j)
 {
-    const bool needs_png = rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16;
-    const rv_image_write_options write = write_options(b, j);
+    const bool needs_png =
+        !b->maker->sheet && (rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16);
     const rv_status status = rv_output_name(&j->output, b->s->output, j->photo, b->maker->suffix,
                                             needs_png ? ".png" : ".jpg");
     if (status != RV_OK) {
@@ -105,8 +121,7 @@ static rv_status name_output(const cli_batch *b, cli_job *j)
     }
     j->state = cli_format("%s.state", j->output);
     j->goes_on = j->state != NULL && b->s->resume && access(j->state, F_OK) == 0;
-    /* Wrong formats are found before the work rather than when it is written. */
-    return rv_image_check_write(j->image, j->output, &write);
+    return check_format(b, j);
 }
 
 /* Reads the photo to see what it is, and finds out whether its result can be written. */

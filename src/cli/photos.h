@@ -48,6 +48,7 @@ typedef struct cli_maker {
     const char *const *inputs; /**< files that are read beside the photos; NULL among them: none */
     size_t n_inputs;
     void *payload;
+    bool sheet; /**< results are sheets: opaque, of 8 bits, whatever the photo is */
     /** Looks for what a photo needs beside it; may be NULL. Returns an exit code; *reason, freed with free(), says what
      *  is wrong with this photo. */
     int (*check)(void *payload, const char *path, const char *output, char **reason);

@@ -231,6 +231,7 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs
     int code = CLI_DONE;
     if (s->sheet != NULL) {
         maker.suffix = "sheet";
+        maker.sheet = true;
         maker.make = make_sheet;
         maker.foresee = foresee_sheet;
         maker.remark = NULL;

@@ -68,6 +68,12 @@ quick=(-q --iterations 1 --octaves 2)
     [[ ${lines[-1]} =~ ^photo_gallery.jpg:\ [0-9]+\ x\ [0-9]+, ]]
     grep -aq ' gallery=1 model=vgg-s strength=1 size=48 octaves=2' photo_gallery.jpg
     fails 2 "leave out maximize" dream "${quick[@]}" photo.png --gallery -m relu1_1 -o other.jpg
+    fails 2 "makes a sheet and no dream: leave out --resume" dream photo.png --gallery --resume
+    fails 2 "leave out --save-every" dream photo.png --gallery --save-every 5
+    fails 2 "leave out --preview" dream photo.png --gallery --preview p.jpg
+    works dream "${quick[@]}" alpha.png --gallery --dry-run
+    [ "${lines[-1]}" = "alpha.png (48 x 40) -> alpha_gallery.jpg" ]
+    works dream "${quick[@]}" alpha.png --gallery --size 32 -o alpha.jpg
 }
 
 @test "frames of a film are numbered, and a film that was interrupted goes on to the same frames" {

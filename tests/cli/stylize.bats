@@ -190,6 +190,7 @@ only() {
     [[ $output =~ ^photo\.png:\ [0-9]+\ x\ [0-9]+,\ about ]]
     works stylize photo.png -s style.png "${quick[@]}" --sheet other.png --dry-run
     [ "${lines[0]}" = "photo.png (48 x 36) -> other.png" ]
+    works stylize alpha.png -s style.png "${quick[@]}" --sheet alpha.jpg --dry-run
     fails 2 "--sheet other.png takes one photo, not 2" stylize photo.png deep.png -s style.png --sheet other.png
     fails 2 "shows four strengths: leave out --strength" stylize photo.png -s style.png --sheet other.png --strength 0.2
     fails 2 "makes a sheet and no result: leave out -o" stylize photo.png -s style.png --sheet other.png -o out.png
