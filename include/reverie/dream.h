@@ -104,7 +104,7 @@ RV_API RV_NODISCARD rv_status rv_dream_gallery(rv_image **out, rv_dream_result *
 
 /** A picture of the same size that shows its middle enlarged and turned, for the next frame of a film; beyond its edges
  *  it is mirrored. Alpha goes along, metadata do not.
- *  @param zoom     above 0, 1: as it is
+ *  @param zoom     0.001 to 1000, 1: as it is
  *  @param degrees  counter-clockwise */
 RV_API RV_NODISCARD rv_status rv_dream_zoom(rv_image **out, const rv_image *picture, double zoom,
                                             double degrees);

@@ -88,11 +88,10 @@ static rv_status turn_row(void *payload, size_t row)
 rv_status rv_dream_zoom(rv_image **out, const rv_image *picture, double zoom, double degrees)
 {
     *out = NULL;
-    if (!(zoom > 0 && zoom <= 1000) || !isfinite(degrees)) {
+    if (!(zoom >= 0.001 && zoom <= 1000) || !isfinite(degrees)) {
         return rv_fail(RV_ERR_USAGE,
-                       "zoom is %g, must be above 0 and at most 1000, and degrees %g "
-                       "a number",
-                       zoom, degrees);
+                       "zoom is %g, must be from 0.001 to 1000, and degrees %g a number", zoom,
+                       degrees);
     }
     const double angle = degrees * PI / 180;
     turn t = {.from = picture, .cosine = cos(angle) / zoom, .sine = sin(angle) / zoom};

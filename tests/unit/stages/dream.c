@@ -458,6 +458,7 @@ Test(dream, a_zoom_turns_about_the_middle)
         }
     }
     RV_ASSERT_FAILS(rv_dream_zoom(&same, picture, 0, 0), RV_ERR_USAGE, "zoom is 0");
+    RV_ASSERT_FAILS(rv_dream_zoom(&same, picture, 1e-9, 0), RV_ERR_USAGE, "from 0.001 to 1000");
     rv_image_destroy(picture);
     rv_image_destroy(turned);
     rv_image_destroy(larger);
