@@ -53,7 +53,7 @@ static rv_status ready(work *w, const cli_photo *photo)
 static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
 {
     work *w = payload;
-    rv_dream_result result;
+    rv_dream_result result = {0}; /* there may be a picture without */
     *out = NULL;
     rv_status status = ready(w, photo);
     if (status == RV_OK) {
@@ -75,7 +75,7 @@ static rv_status foresee(void *payload, rv_stylize_estimate *out, const cli_phot
 static rv_status make_gallery(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
 {
     work *w = payload;
-    rv_dream_result result;
+    rv_dream_result result = {0};
     take_events(w, photo);
     const rv_status status =
         rv_dream_gallery(out, &result, photo->c->device, w->in->model, photo->image, &w->options);

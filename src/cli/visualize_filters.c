@@ -193,10 +193,11 @@ static int draw_layers(job *j)
 
 int cli_visualize_filters(cli *c, const cli_visualize_settings *s, const cli_list *words)
 {
-    job j = {.c = c, .s = s, .outputs = json_array()};
+    job j = {.c = c, .s = s};
     if (words->n > 1) {
         return cli_usage("visualize filters has no use for '%s'", words->items[1]);
     }
+    j.outputs = json_array();
     j.name = words->n > 0 ? words->items[0] : "builtin";
     int code = cli_open_model(c, &j.model, j.name, &s->files, RV_POOLING_AS_MADE);
     if (code == CLI_DONE) {
