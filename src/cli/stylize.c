@@ -235,7 +235,11 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs
         maker.make = make_sheet;
         maker.foresee = foresee_sheet;
         maker.remark = NULL;
-        code = take_sheet(&photos, s, words);
+        maker.single = "--sheet";
+        code = take_sheet(&photos, s, inputs, words);
+    }
+    if (code == CLI_DONE) {
+        code = cli_masks_check_preview(&inputs->masks, photos.preview);
     }
     if (code == CLI_DONE) {
         code = cli_photos_run(c, &photos, &maker, words);

@@ -155,6 +155,26 @@ static int find_file(cli_mask *m, const char *photo, char **reason)
     return CLI_DONE;
 }
 
+int cli_masks_check_preview(const cli_masks *masks, const char *preview)
+{
+    const char *slash = preview != NULL ? strrchr(preview, '/') : NULL;
+    const int length = slash != NULL ? (int)(slash - preview) + 1 : 0;
+    char *folder = cli_format("%.*s.", length, preview != NULL ? preview : "");
+    const char *path = NULL;
+    if (folder == NULL) {
+        return cli_out_of_memory();
+    }
+    for (size_t i = 0; i < masks->n && preview != NULL && path == NULL; i++) {
+        const cli_mask *m = &masks->items[i];
+        path = m->is_folder && cli_is_same_file(m->path, folder) ? m->path : NULL;
+    }
+    free(folder);
+    return path == NULL ? CLI_DONE
+                        : cli_usage("--preview %s would lie among the masks in '%s'; choose "
+                                    "another folder",
+                                    preview, path);
+}
+
 int cli_masks_find(cli_masks *masks, const rv_image_read_options *read, const char *photo,
                    const char *output, char **reason)
 {

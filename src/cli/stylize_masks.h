@@ -34,6 +34,8 @@ int cli_mask_split(char **style, char **mask, double *weight, const char *text);
  *  @return exit code */
 int cli_masks_read(cli_masks *out, const rv_image_read_options *read, const char *whole,
                    char *const *of_style, size_t n_styles);
+/** A preview may lie in no folder of masks, where it could replace one, or become one. @return exit code */
+int cli_masks_check_preview(const cli_masks *masks, const char *preview);
 /** Reads those of a photo from folders.
  *  @param output       of the photo, which must not replace one.
  *  @param[out] reason  what is wrong; freed with free().
