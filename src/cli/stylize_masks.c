@@ -42,7 +42,7 @@ static int add(const cli_mask **out, cli_masks *m, const char *path)
 {
     *out = NULL;
     for (size_t i = 0; i < m->n && path != NULL; i++) {
-        if (strcmp(m->items[i].path, path) == 0) {
+        if (strcmp(m->items[i].path, path) == 0 || cli_is_same_file(m->items[i].path, path)) {
             *out = &m->items[i];
             return CLI_DONE;
         }

@@ -565,6 +565,27 @@ compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
     [[ $stderr == *"masks/second.png: the mask is black all over"* ]]
 }
 
+@test "one mask is one by whatever name" {
+    make png left.png 48 36 3 8 left
+    works stylize photo.png "${quick[@]}" -s style.png:mask=left.png -s second.png:mask=left.png -o one.png
+    works stylize photo.png "${quick[@]}" -s style.png:mask=left.png -s second.png:mask=./left.png -o two.png
+    cmp one.png two.png
+}
+
+@test "a preview lies in no folder of masks" {
+    mkdir masks
+    make png masks/photo.png 48 36 3 8 left
+    make png masks/second.png 40 40 3 8 left
+    cp -r masks kept
+    for preview in masks/second.png ./masks/new.png; do
+        fails 2 "--preview $preview would lie among the masks in 'masks'" \
+            stylize photo.png second.png -s style.png "${quick[@]}" --mask masks --preview "$preview"
+    done
+    diff -r masks kept
+    works stylize photo.png -s style.png "${quick[@]}" --mask masks --preview preview.png
+    [ -s preview.png ]
+}
+
 @test "masks that are none are refused" {
     make png black.png 8 8 3 8 black
     fails 1 "black.png: the mask is black all over" stylize photo.png -s style.png "${quick[@]}" --mask black.png
