@@ -175,6 +175,10 @@ static int run(cli *c, const void *given, const cli_list *words)
     if (code == CLI_DONE) {
         code = read_styles(c, &in, s);
     }
+    if (code == CLI_DONE && s->feather > 0 && in.masks.n == 0) {
+        code =
+            cli_usage("--feather softens the edges of masks, and there is none: add --mask FILE");
+    }
     if (code == CLI_DONE) {
         code = read_init(c, &in, s);
     }

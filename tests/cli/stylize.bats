@@ -540,6 +540,7 @@ compiled() { find cache -type f ! -name 'tempfile_*' | wc -l; }
     grep -aq ' feather=9' soft.png
     run ! cmp -s soft.png masked.png
     works stylize photo.png -s style.png --size 32 --iterations 2 --mask left.png --estimate
+    fails 2 "--feather softens the edges of masks, and there is none" stylize photo.png -s style.png "${quick[@]}" --feather 9 -o none.png
     fails 2 "--feather takes 0 to 10000, not -1" stylize photo.png -s style.png --mask left.png --feather -1
 }
 
