@@ -448,6 +448,9 @@ static int check_folder(const cli_batch *b)
     if (b->n < 2 || b->s->output == NULL) {
         return CLI_DONE;
     }
+    if (b->maker->single != NULL) {
+        return cli_usage("%s %s takes one photo, not %zu", b->maker->single, b->s->output, b->n);
+    }
     int code = cli_status(rv_output_name(&name, b->s->output, "name", NULL, ".jpg"));
     if (code == CLI_DONE && strcmp(name, b->s->output) == 0) {
         code = cli_usage("-o %s is no folder, but there are %zu photos", b->s->output, b->n);

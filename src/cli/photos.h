@@ -47,6 +47,8 @@ typedef struct cli_maker {
         suffix; /**< of the names of results: a name or a path, of which the stem is taken; NULL: they are no pictures */
     const char *const *inputs; /**< files that are read beside the photos; NULL among them: none */
     size_t n_inputs;
+    const char *
+        single; /**< the option that names the output where that is of one photo; NULL: there is none */
     void *payload;
     bool sheet; /**< results are sheets: opaque, of 8 bits, whatever the photo is */
     /** Looks for what a photo needs beside it; may be NULL. Returns an exit code; *reason, freed with free(), says what

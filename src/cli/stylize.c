@@ -179,7 +179,7 @@ static rv_status foresee_sheet(void *payload, rv_stylize_estimate *out, const cl
 
 /* What a sheet has no use for, and where it goes. */
 static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
-                      const cli_list *words)
+                      const cli_stylize_inputs *in, const cli_list *words)
 {
     const char *other = photos->output != NULL    ? "-o"
                         : s->output_size != NULL  ? "--output-size"
@@ -193,6 +193,12 @@ static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
     }
     if (fabs(s->strength - 0.5) > 0) {
         return cli_usage("--sheet %s shows four strengths: leave out --strength", s->sheet);
+    }
+    for (size_t i = 0; i < in->paths.n; i++) {
+        if (fabs(in->weights[i] - 1) > 0) {
+            return cli_usage("--sheet %s shows each style alone: leave out the weight of %s",
+                             s->sheet, in->paths.items[i]);
+        }
     }
     return words->n <= 1 ? CLI_DONE
                          : cli_usage("--sheet %s takes one photo, not %zu", s->sheet, words->n);
