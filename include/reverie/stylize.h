@@ -172,8 +172,8 @@ RV_API void rv_stylizer_destroy(rv_stylizer *stylizer); /**< NULL is fine */
 /** Styles one photo as rv_stylize() does.
  *  @param state  a file that keeps where the run is, so that another one, with options.resume, goes on there and gives
  *                the same picture to the byte, as if there had been one run. It is written when the call is cancelled,
- *                and with options.save_every; whoever has written the picture removes it. That other run may have other
- *                weights of content, style and variation, output_size and detail. NULL: none.
+ *                and with options.save_every; whoever has written the picture removes it. That other run may have
+ *                another strength, other weights of content, style and variation, output_size and detail. NULL: none.
  *  @return also RV_ERR_USAGE: the state was left by a run with other options or pictures; RV_ERR_FORMAT: it is
  *          damaged. That it cannot be written is a warning. */
 RV_API RV_NODISCARD rv_status rv_stylizer_run(rv_image **out, rv_stylize_result *result,
