@@ -304,6 +304,16 @@ static rv_status take_colours(rv_stylize_job *j)
     return status;
 }
 
+/* What previews show of the photo, resized once for all of them. */
+static rv_status take_small(rv_stylize_job *j)
+{
+    int width, height;
+    rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
+    return width == rv_image_width(j->photo) && height == rv_image_height(j->photo)
+               ? RV_OK
+               : rv_picture_resized(&j->small, j->s->device, j->photo, width, height);
+}
+
 /* Strokes are never made larger than a style has the pixels for without a word. */
 static void say_scale(const rv_stylize_job *j)
 {
@@ -327,6 +337,10 @@ static rv_status run_scales(rv_stylize_job *j)
     say_scale(j);
     RV_TRY(find_state(j));
     RV_TRY(take_colours(j));
+    if (j->s->options.preview != NULL && j->masks.any && take_small(j) != RV_OK) {
+        rv_stylize_miss_preview(j);
+        j->s->options.preview = NULL;
+    }
     rv_status status = RV_OK;
     for (int i = j->from.scale; i < j->schedule.n && status == RV_OK; i++) {
         status = rv_stylize_run_scale(j, i);
@@ -399,6 +413,8 @@ rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_j
     rv_planar_release(&j->moments[0]);
     rv_planar_release(&j->moments[1]);
     rv_planar_release(&j->own);
+    rv_image_destroy(j->small);
+    j->small = NULL;
     rv_stylize_state_release(&j->from);
     rv_stylize_request_release(&j->request);
     return status;

@@ -32,7 +32,10 @@ typedef struct rv_stylize_job {
     rv_planar
         own; /**< the photo at the size of the last scale, where its colours are preserved; else no data */
     rv_colour_moments likeness; /**< of it, in light */
-    double start;               /**< rv_clock(), less what earlier runs took */
+    rv_image *
+        small; /**< the photo at the size of previews, where some of it stays; NULL: it has that size */
+    bool unseen;  /**< it was said that there is no preview */
+    double start; /**< rv_clock(), less what earlier runs took */
     double loss;
     int done[RV_MAX_SCALES]; /**< iterations of each scale */
 
@@ -60,6 +63,8 @@ void rv_stylize_colour(const rv_stylize_job *j, rv_planar *picture);
 /** Moves j->picture through one scale. RV_ERR_CANCELLED: it is the picture so far. */
 RV_NODISCARD rv_status rv_stylize_run_scale(rv_stylize_job *j, int index);
 
+/** Says once that there is no preview, by the last error: no reason to stop. */
+void rv_stylize_miss_preview(rv_stylize_job *j);
 /** Keeps a state; a failure is said, but no reason to stop. */
 void rv_stylize_keep(rv_stylize_job *j, const rv_descent_state *descent);
 

@@ -199,16 +199,13 @@ static rv_status take_result(rv_stylize_job *j, const rv_planar *padded)
 }
 
 /* The picture so far at the size of the last scale, for whoever looks on. */
-static rv_status show(void *payload, const float *pixels)
+static rv_status make_preview(const rv_stylize_job *j, const rv_planar *padded)
 {
-    const rv_stylize_job *j = payload;
     const rv_stylize_options *o = &j->s->options;
     int width, height;
     rv_planar inner, full = {0};
     rv_image *image = NULL;
-    rv_stylize_fit(j, j->scale, &width, &height);
-    const rv_planar padded = {width + 2 * j->margin, height + 2 * j->margin, (float *)pixels};
-    RV_TRY(inner_picture(&inner, &padded, j->margin));
+    RV_TRY(inner_picture(&inner, padded, j->margin));
     rv_stylize_fit(j, j->schedule.n - 1, &width, &height);
     rv_status status = rv_planar_resize(&full, j->s->device, &inner, width, height);
     if (status == RV_OK) {
@@ -216,7 +213,8 @@ static rv_status show(void *payload, const float *pixels)
         status = rv_picture_image(&image, &full, NULL, 8);
     }
     if (status == RV_OK) {
-        status = rv_stylize_masks_restore(&j->masks, image, j->s->device, j->photo);
+        status = rv_stylize_masks_restore(&j->masks, image, j->s->device,
+                                          j->small != NULL ? j->small : j->photo);
     }
     if (status == RV_OK) {
         o->preview(o->preview_payload, image);
@@ -225,6 +223,26 @@ static rv_status show(void *payload, const float *pixels)
     rv_planar_release(&full);
     rv_planar_release(&inner);
     return status;
+}
+
+void rv_stylize_miss_preview(rv_stylize_job *j)
+{
+    if (!j->unseen) {
+        j->unseen = true;
+        rv_log(j->s->options.events, RV_LOG_WARNING, "there is no preview: %s", rv_error_message());
+    }
+}
+
+static rv_status show(void *payload, const float *pixels)
+{
+    rv_stylize_job *j = payload;
+    int width, height;
+    rv_stylize_fit(j, j->scale, &width, &height);
+    const rv_planar padded = {width + 2 * j->margin, height + 2 * j->margin, (float *)pixels};
+    if (make_preview(j, &padded) != RV_OK) {
+        rv_stylize_miss_preview(j);
+    }
+    return RV_OK;
 }
 
 static rv_status keep(void *payload, const rv_descent_state *state)

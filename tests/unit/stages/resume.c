@@ -346,6 +346,66 @@ Test(resume, shows_the_picture_on_the_way_without_changing_it)
     }
 }
 
+/* A device without room for anything more: room that is taken in a rehearsal is not there. */
+typedef struct full_device {
+    work w;
+    rv_buffer *taken[256];
+    int n;
+} full_device;
+
+static void fill_up(full_device *f)
+{
+    rv_rehearsal_begin(f->w.device);
+    while (rv_device_memory_left(f->w.device) > 0 && f->n < 256) {
+        const uint64_t left = rv_device_memory_left(f->w.device);
+        const size_t most = rv_device_max_alloc(f->w.device);
+        cr_assert_eq(rv_buffer_create(&f->taken[f->n++], f->w.device, left < most ? left : most),
+                     RV_OK);
+    }
+    rv_rehearsal rehearsal;
+    rv_rehearsal_end(f->w.device, &rehearsal);
+}
+
+static void on_preview_fill(void *payload, const rv_image *picture)
+{
+    full_device *f = payload;
+    on_preview(&f->w, picture);
+    if (f->w.previews == 1) {
+        fill_up(f);
+    }
+}
+
+static void on_log_empty(void *payload, rv_log_level level, const char *text)
+{
+    full_device *f = payload;
+    on_log(&f->w, level, text);
+    for (; f->n > 0; f->n--) {
+        rv_buffer_destroy(f->taken[f->n - 1]);
+    }
+}
+
+Test(resume, does_not_end_by_a_preview_that_has_no_room)
+{
+    full_device f = {.n = 0};
+    int asked;
+    set_up(&f.w, false, RV_OPTIMIZER_ADAM);
+    void *want = whole_run(&f.w, &asked);
+    f.w.events.payload = &f;
+    f.w.events.log = on_log_empty;
+    f.w.events.cancelled = NULL;
+    f.w.events.progress = NULL;
+    f.w.options.preview = on_preview_fill;
+    f.w.options.preview_payload = &f;
+    f.w.options.preview_seconds = 0;
+    cr_assert_eq(stylize(&f.w, 0), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(f.w.warnings, 1);
+    cr_assert_not_null(strstr(f.w.text, "there is no preview: "), "%s", f.w.text);
+    cr_assert_eq(f.w.previews, f.w.all - 1);
+    cr_assert_eq(memcmp(rv_image_pixels(f.w.out), want, bytes), 0);
+    free(want);
+    tear_down(&f.w);
+}
+
 Test(resume, ends_in_time_with_some_iterations_of_each_scale)
 {
     work w;

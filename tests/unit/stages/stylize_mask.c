@@ -264,6 +264,33 @@ Test(stylize_mask, keeps_the_photo_outside)
     keeps_the_photo_outside(8, RV_INIT_FROM_CONTENT, 2 * WIDTH);
 }
 
+static void on_preview(void *payload, const rv_image *picture)
+{
+    const rv_image *const *photo = payload;
+    is_restored(picture, *photo, 9, 12);
+}
+
+/* Of a photo that is larger, and that has the size of the last scale. */
+Test(stylize_mask, keeps_the_photo_outside_in_previews)
+{
+    for (int size = WIDTH / 2; size <= WIDTH; size += WIDTH / 2) {
+        work w;
+        set_up(&w, 3, 8);
+        rv_image *mask = bars_mask(WIDTH, HEIGHT, size == WIDTH ? 9 : 20, WIDTH, -1), *photo;
+        RV_ASSERT_OK(
+            rv_picture_resized(&photo, w.device, w.photo, size, size == WIDTH ? HEIGHT : 15));
+        w.options.mask = mask;
+        w.options.size = size;
+        w.options.preview = on_preview;
+        w.options.preview_payload = &photo;
+        w.options.preview_seconds = 0;
+        RV_ASSERT_OK(stylize(&w));
+        rv_image_destroy(photo);
+        rv_image_destroy(mask);
+        tear_down(&w);
+    }
+}
+
 Test(stylize_mask, may_be_feathered)
 {
     work w;
