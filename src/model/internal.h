@@ -192,9 +192,10 @@ struct rv_model {
     rv_onnx *onnx;
     char *file; /**< of the weights; NULL: drawn at random */
     uint32_t seed;
-    bool new_head;    /**< its last layers were put on by the options: no weights are anywhere */
-    rv_names classes; /**< as data sets name them, "n01440764"; none: no names are known */
-    rv_names labels;  /**< the same for people, "tench"; none: as `classes` */
+    rv_pooling pooling; /**< that was asked for */
+    bool new_head;      /**< its last layers were put on by the options: no weights are anywhere */
+    rv_names classes;   /**< as data sets name them, "n01440764"; none: no names are known */
+    rv_names labels;    /**< the same for people, "tench"; none: as `classes` */
     rv_model_graph graph; /**< of all layers, without values */
 };
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "model/internal.h"
 #include "model/own.h"
 #include "model/pins.h"
@@ -357,6 +358,7 @@ rv_status rv_model_open(rv_model **out, const char *name, const rv_model_options
     RV_TRY(rv_alloc(&model, 1, sizeof *model, "model"));
     options = options != NULL ? options : &defaults;
     model->seed = options->seed;
+    model->pooling = options->pooling;
     const rv_status status = open_model(model, name, options);
     if (status != RV_OK) {
         rv_model_close(model);
@@ -441,6 +443,29 @@ rv_status rv_model_hash(const rv_model *model, char out[65], const rv_events *ev
     out[0] = '\0';
     return model->file != NULL ? rv_zoo_hash(out, model->file, "hashing, MB", events)
                                : rv_fail(RV_ERR_USAGE, "%s has no file of weights", model->name);
+}
+
+rv_pooling rv_model_pooling(const rv_model *model)
+{
+    return model->kind == RV_MODEL_NETWORK ? model->pooling : RV_POOLING_AS_MADE;
+}
+
+rv_status rv_model_fingerprint(uint64_t *out, const rv_model *model)
+{
+    static const size_t step = (size_t)64 << 10, part = (size_t)4 << 10;
+    rv_bytes bytes;
+    *out = rv_hash(RV_HASH_START, &model->seed, sizeof model->seed);
+    if (model->file == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_bytes_open(&bytes, model->file, 0));
+    *out = rv_hash(*out, &bytes.size, sizeof bytes.size);
+    for (size_t at = 0; at < bytes.size; at += step) {
+        const size_t left = bytes.size - at;
+        *out = rv_hash(*out, bytes.data + at, left < part ? left : part);
+    }
+    rv_bytes_close(&bytes);
+    return RV_OK;
 }
 
 int rv_model_width(const rv_model *model)

@@ -166,15 +166,18 @@ static uint64_t hash_pictures(const rv_stylize_job *j)
     return hash;
 }
 
-/* Made when it is first needed: it reads every sample. */
+/* Made when it is first needed: it reads every sample, and parts of the model. */
 static rv_status find_request(rv_stylize_job *j)
 {
     rv_stylize_options o = j->s->options;
     const rv_device_info *device = rv_device_get_info(j->s->device);
+    static const char *const poolings[] = {"as-made", "max", "average", "binomial"};
     char *settings;
+    uint64_t weights;
     if (j->request.settings != NULL) {
         return RV_OK;
     }
+    RV_TRY(rv_model_fingerprint(&weights, j->s->model));
     RV_TRY(rv_format(&j->request.weights,
                      "content_weight=%.6g style_weight=%.6g tv_weight=%.6g strength=%.6g",
                      o.content_weight, o.style_weight, o.tv_weight, o.strength));
@@ -183,8 +186,10 @@ static rv_status find_request(rv_stylize_job *j)
     o.output_size = 0;
     RV_TRY(settings_of(&settings, j, &o));
     const rv_status status =
-        rv_format(&j->request.settings, "reverie=" RV_VERSION " pictures=%016llx %s",
-                  (unsigned long long)hash_pictures(j), settings);
+        rv_format(&j->request.settings,
+                  "reverie=" RV_VERSION " pictures=%016llx weights=%016llx pooling=%s %s",
+                  (unsigned long long)hash_pictures(j), (unsigned long long)weights,
+                  poolings[rv_model_pooling(j->s->model)], settings);
     free(settings);
     return status;
 }

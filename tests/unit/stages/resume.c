@@ -4,6 +4,7 @@
 
 #include "small_network.h"
 #include "support/device.h"
+#include "support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -238,6 +239,44 @@ Test(resume, takes_other_weights_but_no_other_settings)
         cr_assert_eq(stylize(&w, 0), RV_ERR_USAGE);
         tear_down(&w);
     }
+}
+
+/* Two trainings of a network are told apart by their weights, whose files have one size. */
+static rv_model *saved_network(const char *name, uint32_t seed, rv_pooling pooling)
+{
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    rv_model_save_options save = RV_MODEL_SAVE_OPTIONS_INIT;
+    const char *path = rv_test_path(name);
+    rv_model *first = small_network(), *model;
+    rv_model_close(first);
+    options.seed = seed;
+    cr_assert_eq(rv_model_open(&model, rv_test_path("small.prototxt"), &options), RV_OK);
+    save.overwrite = true;
+    cr_assert_eq(rv_model_save(model, path, &save), RV_OK, "%s", rv_error_message());
+    rv_model_close(model);
+    options.seed = 0;
+    options.pooling = pooling;
+    cr_assert_eq(rv_model_open(&model, path, &options), RV_OK, "%s", rv_error_message());
+    return model;
+}
+
+Test(resume, tells_runs_apart_by_weights_and_pooling)
+{
+    work w;
+    set_up(&w, false, RV_OPTIMIZER_ADAM);
+    rv_model_close(w.model);
+    w.model = saved_network("one.safetensors", 1, RV_POOLING_AS_MADE);
+    w.options.save_every = 4;
+    cr_assert_eq(stylize(&w, 0), RV_OK, "%s", rv_error_message());
+    cr_assert(is_there(&w));
+    w.options.resume = true;
+    for (int i = 0; i < 3; i++) {
+        rv_model_close(w.model);
+        w.model = saved_network("two.safetensors", i == 0 ? 2 : 1,
+                                i == 1 ? RV_POOLING_AVERAGE : RV_POOLING_AS_MADE);
+        cr_assert_eq(stylize(&w, 0), i < 2 ? RV_ERR_USAGE : RV_OK, "%d: %s", i, rv_error_message());
+    }
+    tear_down(&w);
 }
 
 /* All settings count, however many: the result has room for 1023 bytes of them. */
