@@ -274,8 +274,25 @@ static rv_descent descent_of(rv_stylize_job *j)
                         .work = &j->rehearsed};
 }
 
+/* How many times the pixels of the scale before the picture has now, margins included. */
+static double growth_of(const rv_stylize_job *j, const rv_scale *scale)
+{
+    const rv_planar *before = &j->moments[0];
+    const int margin = rv_style_recipe_margin(j->s->recipe, j->schedule.size[j->scale - 1]);
+    return (double)scale->content.width * scale->content.height /
+           ((before->width + 2.0 * margin) * (before->height + 2.0 * margin));
+}
+
+static void multiply(rv_planar *planar, double factor)
+{
+    for (size_t i = 0; i < rv_planar_floats(planar); i++) {
+        planar->data[i] = (float)(factor * (double)planar->data[i]);
+    }
+}
+
 /* What Adam remembers of the scale before at the size of this one, with its margin. The first moment has signs, the
- * second none, which a filter with negative weights could bring. */
+ * second none, which a filter with negative weights could bring. Losses are means, so that of more pixels each has the
+ * smaller gradient. */
 static rv_status start_moments(const rv_stylize_job *j, rv_planar moments[2], const rv_scale *scale)
 {
     static const char *const filters[2] = {"cubic", "linear"};
@@ -292,6 +309,8 @@ static rv_status start_moments(const rv_stylize_job *j, rv_planar moments[2], co
         const rv_status status = rv_planar_pad(&moments[i], &inner, j->margin);
         rv_planar_release(&inner);
         RV_TRY(status);
+        const double growth = growth_of(j, scale);
+        multiply(&moments[i], i == 0 ? 1 / growth : 1 / (growth * growth));
     }
     for (size_t i = 0; i < rv_planar_floats(&moments[1]); i++) {
         moments[1].data[i] = fmaxf(moments[1].data[i], 0.0f);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <reverie/stylize.h>
 
+#include "model/safetensors.h"
 #include "small_network.h"
 #include "support/device.h"
 #include "support/scratch.h"
@@ -22,6 +23,7 @@ typedef struct work {
     rv_stylize_options options;
     rv_events events;
     int asked, cancel_when_asked; /* 0: never */
+    int last_step;                /* likewise */
     int steps, warnings;
     char text[256]; /* of the last warning or note */
     int previews, preview_width;
@@ -48,7 +50,7 @@ static void on_progress(void *payload, const rv_progress *progress)
 static bool on_cancelled(void *payload)
 {
     work *w = payload;
-    return ++w->asked == w->cancel_when_asked;
+    return ++w->asked == w->cancel_when_asked || (w->last_step > 0 && w->steps >= w->last_step);
 }
 
 static void on_preview(void *payload, const rv_image *picture)
@@ -358,6 +360,42 @@ Test(resume, says_where_no_state_can_be_kept_and_goes_on)
     cr_assert_eq(stylize(&w, 0), RV_OK, "%s", rv_error_message());
     cr_assert_eq(w.warnings, (w.result.iterations - ITERATIONS) / 3 + 2);
     cr_assert_not_null(strstr(w.text, "/dev/null/state"), "%s", w.text);
+    tear_down(&w);
+}
+
+/* Mean of an array that Adam has after so many steps. */
+static double mean_after(work *w, int steps, const char *name, int width, int height)
+{
+    const rv_shape shape = rv_shape_1(3 * width * height);
+    float *values = malloc((size_t)shape.dim[0] * sizeof *values);
+    rv_safetensors *file;
+    double sum = 0;
+    w->last_step = steps;
+    cr_assert_eq(stylize(w, 0), RV_ERR_CANCELLED);
+    cr_assert_eq(w->steps, steps);
+    cr_assert_eq(rv_safetensors_open(&file, w->state), RV_OK, "%s", rv_error_message());
+    cr_assert_eq(rv_safetensors_read(file, values, name, &shape), RV_OK, "%s", rv_error_message());
+    for (int i = 0; i < shape.dim[0]; i++) {
+        sum += (double)values[i];
+    }
+    rv_safetensors_close(file);
+    free(values);
+    return sum / shape.dim[0];
+}
+
+/* Of four times the pixels each has a quarter of the gradient, and a sixteenth of its square. */
+Test(resume, brings_moments_to_the_gradients_of_the_next_size)
+{
+    work w;
+    int asked;
+    set_up(&w, false, RV_OPTIMIZER_ADAM);
+    w.options.preset = RV_PRESET_GATYS; /* without margins */
+    w.options.tv_weight = 0;
+    free(whole_run(&w, &asked));
+    const int first = w.all - ITERATIONS;
+    const double before = mean_after(&w, first - 1, "memory.1", SIZE / 2, OUT_HEIGHT / 2);
+    const double after = mean_after(&w, first + 1, "memory.1", SIZE, OUT_HEIGHT);
+    cr_assert(after > before / 16 * 0.6 && after < before / 16 * 1.6, "%g and %g", before, after);
     tear_down(&w);
 }
 
