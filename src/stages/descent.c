@@ -389,6 +389,10 @@ static rv_status rehearse(state *s)
     size_t left = (size_t)rv_descent_bytes(s->d, s->n);
     rv_buffer *vectors[MAX_VECTORS] = {NULL};
     rv_status status = RV_OK;
+    if (s->d->memory != NULL) { /* the host's own counts once it is written to */
+        memset(s->d->memory->m, 0, bytes);
+        memset(s->d->memory->v, 0, bytes);
+    }
     for (size_t i = 0; i < MAX_VECTORS && left > 0 && status == RV_OK; i++) {
         const size_t part = left < bytes ? left : bytes;
         status = rv_buffer_create(&vectors[i], s->d->device, part);

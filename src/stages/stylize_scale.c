@@ -318,14 +318,24 @@ static rv_status start_moments(const rv_stylize_job *j, rv_planar moments[2], co
     return RV_OK;
 }
 
-static rv_status take_moments(rv_stylize_job *j, const rv_planar moments[2], double steps)
+static rv_status take_moments(rv_stylize_job *j, rv_planar moments[2], double steps)
 {
     j->steps = steps;
     for (int i = 0; i < 2; i++) {
         rv_planar_release(&j->moments[i]);
         RV_TRY(rv_planar_crop(&j->moments[i], &moments[i], j->margin));
+        rv_planar_release(&moments[i]);
     }
     return RV_OK;
+}
+
+/* Bytes of the moments where they count in a limit on memory: both, and one that loses its margin. */
+static uint64_t moment_bytes(const rv_stylize_job *j, const rv_scale *scale)
+{
+    const bool counts = rv_device_get_info(j->s->device)->type == RV_DEVICE_CPU;
+    return counts && j->s->options.optimizer == RV_OPTIMIZER_ADAM
+               ? 3 * (uint64_t)rv_planar_floats(&scale->content) * sizeof(float)
+               : 0;
 }
 
 /* Descends from `picture`; Adam goes on with the moments of the scale before. */
@@ -335,7 +345,7 @@ static rv_status run_descent(rv_stylize_job *j, rv_descent *descent, rv_planar *
     rv_planar moments[2] = {{.data = NULL}, {.data = NULL}};
     rv_adam_memory memory = {.steps = j->steps};
     rv_status status = RV_OK;
-    if (descent->optimizer == RV_OPTIMIZER_ADAM && !rv_device_rehearses(j->s->device)) {
+    if (descent->optimizer == RV_OPTIMIZER_ADAM) {
         status = start_moments(j, moments, scale);
         memory.m = moments[0].data;
         memory.v = moments[1].data;
@@ -356,7 +366,8 @@ static rv_status descend(rv_stylize_job *j, rv_scale *scale, rv_planar *picture)
 {
     const rv_stylizer *s = j->s;
     rv_descent descent = descent_of(j);
-    scale->reserve = rv_descent_bytes(&descent, rv_planar_floats(&scale->content));
+    scale->reserve =
+        rv_descent_bytes(&descent, rv_planar_floats(&scale->content)) + moment_bytes(j, scale);
     rv_status status = rv_objective_begin(s->objective, &descent.plan, &descent.picture, scale);
     if (status == RV_OK || (status == RV_ERR_CANCELLED && j->picture.data == NULL)) {
         RV_TRY(start_picture(j, picture, scale));

@@ -91,6 +91,32 @@ Test(foresee, patches_take_the_buffers_that_were_foreseen)
     end(&w);
 }
 
+/* What is foreseen for the process beside its buffers. */
+static double host_bytes(work *w, rv_optimizer optimizer)
+{
+    rv_device *device = rv_test_device();
+    w->options.optimizer = optimizer;
+    const rv_stylize_estimate e = foresee(w, device);
+    rv_device_close(device);
+    return (double)e.process_bytes - (double)e.device_bytes;
+}
+
+/* Adam hands two moments of each value from size to size by way of the host. */
+Test(foresee, the_moments_of_adam_are_foreseen, .timeout = 120)
+{
+    enum { SIZE = 1600 };
+    work w = begin(small_network());
+    rv_image_destroy(w.photo);
+    w.photo = waves(SIZE, SIZE, 3, 8, 1);
+    w.options.size = SIZE;
+    w.options.iterations = 1;
+    const double moments = 2.0 * 3 * SIZE * SIZE * sizeof(float);
+    const double without = host_bytes(&w, RV_OPTIMIZER_LBFGS);
+    const double with = host_bytes(&w, RV_OPTIMIZER_ADAM);
+    cr_assert_gt(with - without, 0.8 * moments, "%g and %g", with, without);
+    end(&w);
+}
+
 Test(foresee, a_wrong_option_is_named_as_by_stylize)
 {
     work w = begin(small_network());
