@@ -121,10 +121,7 @@ static rv_status lay_out(layout *l, const rv_sheet *sheet)
     const double widest = title_width(sheet->title, l->scale, 2 * l->scale) + 2.0 * l->gap;
     const double width = fmax((double)l->columns * l->cell_width + l->gap, widest);
     const double height = l->top + rows * l->cell_height;
-    if (width > MOST_SIDE || height > MOST_SIDE) {
-        return rv_fail(RV_ERR_MEMORY, "a sheet of %zu tiles would have %.0f x %.0f pixels",
-                       sheet->n, width, height);
-    }
+    RV_TRY(check_size(sheet->n, "tiles", width, height));
     l->rows = (int)rows;
     l->width = (int)width;
     l->height = (int)height;

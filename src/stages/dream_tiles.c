@@ -44,16 +44,6 @@ rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest)
     return t;
 }
 
-static int mirrored(int i, int n)
-{
-    if (n == 1) {
-        return 0;
-    }
-    const int period = 2 * (n - 1);
-    i = ((i % period) + period) % period;
-    return i < n ? i : period - i;
-}
-
 /* Where a tile begins in the picture: both may be negative. */
 static void take_tile(float *out, const rv_tiles *t, const rv_planar *picture, int left, int top)
 {
@@ -62,16 +52,16 @@ static void take_tile(float *out, const rv_tiles *t, const rv_planar *picture, i
     const int last = left + t->width > width ? width - left : t->width;
     for (int c = 0; c < 3; c++) {
         for (int y = 0; y < t->height; y++) {
-            const size_t row = (size_t)c * (size_t)height + (size_t)mirrored(top + y, height);
+            const size_t row = (size_t)c * (size_t)height + (size_t)rv_mirrored(top + y, height);
             const float *from = picture->data + row * (size_t)width;
             for (int x = 0; x < first && x < t->width; x++) {
-                out[x] = from[mirrored(left + x, width)];
+                out[x] = from[rv_mirrored(left + x, width)];
             }
             if (last > first) {
                 memcpy(out + first, from + left + first, (size_t)(last - first) * sizeof *out);
             }
             for (int x = last > 0 ? last : 0; x < t->width; x++) {
-                out[x] = from[mirrored(left + x, width)];
+                out[x] = from[rv_mirrored(left + x, width)];
             }
             out += t->width;
         }

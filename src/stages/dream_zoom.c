@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "stages/picture.h"
 
 #include <math.h>
 
@@ -15,16 +16,6 @@ typedef struct turn {
     rv_image *to;
     double cosine, sine; /* divided by the zoom */
 } turn;
-
-static int mirrored(int i, int n)
-{
-    if (n == 1) {
-        return 0;
-    }
-    const int period = 2 * (n - 1);
-    i = ((i % period) + period) % period;
-    return i < n ? i : period - i;
-}
 
 /* Weights of Catmull and Rom for four samples, t beyond the second. */
 static void weigh(float out[4], float t)
@@ -38,10 +29,11 @@ static void weigh(float out[4], float t)
 static float sample(const rv_image *image, int x, int y, int c)
 {
     const int channels = rv_image_channels(image);
-    const size_t at = ((size_t)mirrored(y, rv_image_height(image)) * (size_t)rv_image_width(image) +
-                       (size_t)mirrored(x, rv_image_width(image))) *
-                          (size_t)channels +
-                      (size_t)c;
+    const size_t at =
+        ((size_t)rv_mirrored(y, rv_image_height(image)) * (size_t)rv_image_width(image) +
+         (size_t)rv_mirrored(x, rv_image_width(image))) *
+            (size_t)channels +
+        (size_t)c;
     return rv_image_bits(image) == 16 ? (float)((const uint16_t *)rv_image_pixels_const(image))[at]
                                       : (float)((const uint8_t *)rv_image_pixels_const(image))[at];
 }

@@ -36,8 +36,7 @@ size_t rv_planar_floats(const rv_planar *planar)
     return 3 * (size_t)planar->width * (size_t)planar->height;
 }
 
-/* Index of the pixel that a mirror at both ends shows at i; n - 1 pixels on, it shows the other end. */
-static int mirrored(int i, int n)
+int rv_mirrored(int i, int n)
 {
     if (n == 1) {
         return 0;
@@ -50,9 +49,9 @@ static int mirrored(int i, int n)
 void rv_plane_pad(float *out, const float *in, int width, int height, int margin)
 {
     for (int y = 0; y < height + 2 * margin; y++) {
-        const float *row = in + (size_t)mirrored(y - margin, height) * (size_t)width;
+        const float *row = in + (size_t)rv_mirrored(y - margin, height) * (size_t)width;
         for (int x = 0; x < width + 2 * margin; x++) {
-            *out++ = row[mirrored(x - margin, width)];
+            *out++ = row[rv_mirrored(x - margin, width)];
         }
     }
 }

@@ -48,6 +48,8 @@ RV_NODISCARD rv_status rv_planar_resize(rv_planar *out, rv_device *device, const
 /** The same of any numbers, by a filter of the op resize, not clamped. */
 RV_NODISCARD rv_status rv_planar_resize_by(rv_planar *out, rv_device *device, const rv_planar *in,
                                            int width, int height, const char *filter);
+/** Index of the pixel of n that a mirror at both ends shows at i, of any sign; n - 1 pixels on, it shows the other end. */
+int rv_mirrored(int i, int n);
 /** A plane [height,width] with a border of `margin` pixels that mirrors it. */
 void rv_plane_pad(float *out, const float *in, int width, int height, int margin);
 /** With a border of `margin` pixels that mirrors the picture (as often as it takes), and without. */
