@@ -96,6 +96,8 @@ rv_model_options cli_model_options(const cli *c, const cli_model_files *files, r
 int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_model_files *files,
                    rv_pooling pooling);
 
+/** Whether it is there, and a folder. */
+bool cli_is_folder(const char *path);
 /** Whether a word is named like what networks run over: a picture, or a .npy file. */
 bool cli_is_input(const char *word);
 /** Tells the model from the inputs of a command: the first word, or the built-in network where that is named like an

@@ -4,14 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef cli_visualize_settings settings;
 
 bool cli_visualize_to_folder(const settings *s)
 {
-    struct stat info;
-    return s->output != NULL && stat(s->output, &info) == 0 && S_ISDIR(info.st_mode);
+    return s->output != NULL && cli_is_folder(s->output);
 }
 
 int cli_visualize_output(char **out, const settings *s, const char *input, const char *what,

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 rv_device_options cli_device_options(const cli *c)
 {
@@ -58,6 +59,12 @@ int cli_open_model(const cli *c, rv_model **out, const char *name, const cli_mod
 {
     const rv_model_options options = cli_model_options(c, files, pooling);
     return cli_status(rv_model_open(out, name, &options));
+}
+
+bool cli_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 bool cli_is_input(const char *word)

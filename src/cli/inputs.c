@@ -5,20 +5,14 @@
 #include "cli/photo_batch.h"
 
 #include <string.h>
-#include <sys/stat.h>
-
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
 
 int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settings *s,
                     const cli_list *words)
 {
     const cli_photo_settings photos = {.list = s->list, .shard = s->shard};
     const cli_maker maker = {.command = command};
-    const bool input = words->n == 0 || cli_is_input(words->items[0]) || is_folder(words->items[0]);
+    const bool input =
+        words->n == 0 || cli_is_input(words->items[0]) || cli_is_folder(words->items[0]);
     size_t first = input ? 0 : 1;
     out->model = input ? "builtin" : words->items[0];
     if (first == words->n && words->n > 0 && s->list == NULL) {
@@ -27,7 +21,7 @@ int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settin
     }
     const cli_list rest = {words->items + first, words->n - first};
     const int code = cli_photos_find(&out->files, &photos, &maker, &rest);
-    out->many = s->list != NULL || rest.n != 1 || is_folder(rest.items[0]);
+    out->many = s->list != NULL || rest.n != 1 || cli_is_folder(rest.items[0]);
     return code;
 }
 

@@ -8,12 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 bool cli_is_same_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -88,8 +82,8 @@ static int add_folder(cli_list *out, const cli_photo_settings *s, const cli_make
 static int add_path(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                     const char *path)
 {
-    return is_folder(path) ? add_folder(out, s, maker, path)
-                           : cli_list_add(out, path, strlen(path));
+    return cli_is_folder(path) ? add_folder(out, s, maker, path)
+                               : cli_list_add(out, path, strlen(path));
 }
 
 /* Adds what the lines of a file name; empty ones are left out. */
@@ -98,7 +92,7 @@ static int add_list(cli_list *out, const cli_photo_settings *s, const cli_maker 
     char *line = NULL;
     size_t capacity = 0;
     int code = CLI_DONE;
-    FILE *file = is_folder(s->list) ? NULL : fopen(s->list, "r");
+    FILE *file = cli_is_folder(s->list) ? NULL : fopen(s->list, "r");
     if (file == NULL) {
         cli_say("cannot read the list '%s'", s->list);
         return CLI_FAILED;

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY ":mask="
@@ -31,12 +30,6 @@ int cli_mask_split(char **style, char **mask, double *weight, const char *text)
     return cli_status(rv_path_weight(mask, weight, at + strlen(KEY)));
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 /* The mask of a path, added where it is new; NULL for none. There is room. */
 static int add(const cli_mask **out, cli_masks *m, const char *path)
 {
@@ -52,7 +45,7 @@ static int add(const cli_mask **out, cli_masks *m, const char *path)
     }
     cli_mask *mask = &m->items[m->n++];
     mask->path = cli_format("%s", path);
-    mask->is_folder = is_folder(path);
+    mask->is_folder = cli_is_folder(path);
     *out = mask;
     return mask->path != NULL ? CLI_DONE : cli_out_of_memory();
 }
