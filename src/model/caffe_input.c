@@ -99,7 +99,7 @@ static transform transform_of(const rv_prototxt *doc, size_t layer)
 }
 
 /* The mean file lay somewhere on the computer of who trained the network: what counts is its name beside the graph. */
-static rv_status read_mean_file(transform *t, const rv_prototxt *doc)
+static rv_status read_mean_file(transform *t, rv_network *network, const rv_prototxt *doc)
 {
     char *folder = NULL, *path = NULL;
     rv_status status = rv_path_folder(&folder, doc->file);
@@ -111,15 +111,17 @@ static rv_status read_mean_file(transform *t, const rv_prototxt *doc)
         t->n_means = 3;
     }
     free(folder);
-    free(path);
+    free(network->mean_file);
+    network->mean_file = path;
     return status;
 }
 
 /* Without any word on a mean there is none; where its file is missing, it is that of the network's family. */
-static rv_status set_preprocessing(rv_preprocessing *p, transform *t, const rv_prototxt *doc)
+static rv_status set_preprocessing(rv_network *network, transform *t, const rv_prototxt *doc)
 {
+    rv_preprocessing *p = &network->preprocessing;
     if (t->n_means == 0 && t->mean_file != NULL) {
-        RV_TRY(read_mean_file(t, doc));
+        RV_TRY(read_mean_file(t, network, doc));
     }
     const bool known = t->n_means > 0 || t->mean_file == NULL;
     for (int c = 0; c < 3; c++) {
@@ -144,7 +146,7 @@ rv_status rv_caffe_add_data(rv_caffe_importer *im, const rv_caffe_source *s)
                                 "input_shape into the file instead",
                                 s->name);
     }
-    RV_TRY(set_preprocessing(&im->network->preprocessing, &t, doc));
+    RV_TRY(set_preprocessing(im->network, &t, doc));
     return rv_network_set_input(im->network, rv_prototxt_text(doc, s->message, "top", s->name),
                                 t.channels, t.height, t.width);
 }

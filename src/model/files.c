@@ -218,6 +218,7 @@ void rv_model_files_release(rv_model_files *files)
     free(files->graph);
     free(files->weights);
     free(files->labels);
+    free(files->mean);
     *files = (rv_model_files){0};
 }
 

@@ -34,8 +34,9 @@ typedef struct rv_layer {
  *  it reads: later layers then read its output. */
 typedef struct rv_network {
     char *name;
-    char *file;  /**< for messages; NULL: built in */
-    char *input; /**< name of the network's own input */
+    char *file;      /**< for messages; NULL: built in */
+    char *mean_file; /**< path where the one that a layer names would lie; NULL: none is named */
+    char *input;     /**< name of the network's own input */
     int32_t channels, height, width;
     rv_preprocessing preprocessing;
     rv_task task;
@@ -207,6 +208,7 @@ RV_NODISCARD rv_status rv_model_build_network(rv_model_graph *out, const rv_mode
 /** Paths that make up a model; NULL where there is none; owned. */
 typedef struct rv_model_files {
     char *graph, *weights, *labels;
+    char *mean; /**< what the graph takes for its mean file, which need not be there */
 } rv_model_files;
 
 /** @param path      of a graph or of weights; the name of an architecture if `built_in`. */

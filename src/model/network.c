@@ -74,6 +74,7 @@ void rv_network_destroy(rv_network *network)
     free(network->deviation);
     free(network->name);
     free(network->file);
+    free(network->mean_file);
     free(network->input);
     free(network);
 }

@@ -182,13 +182,26 @@ static rv_status copy_into(char **out, const char *from, const char *folder, con
     return status;
 }
 
-/* Weights, and graph and names of classes where there are such. */
+/* The graph asks for its mean file by that name, beside itself. Before all else, as the name is anybody's: what else is
+ * copied, or written later, then stands where it would. */
+static rv_status copy_mean(const char *folder, const char *mean)
+{
+    if (mean == NULL || rv_path_base(mean)[0] == '\0') {
+        return RV_OK;
+    }
+    return copy_into(NULL, rv_path_exists(mean) ? mean : NULL, folder, rv_path_base(mean), "");
+}
+
+/* Weights, and graph, its mean and names of classes where there are such. */
 static rv_status copy_all(rv_shelf_item *item, const char *name, const char *path,
                           const rv_model_files *files)
 {
     char *folder;
     RV_TRY(rv_shelf_folder(&folder, name));
     rv_status status = rv_folder_make(folder, 0755);
+    if (status == RV_OK) {
+        status = copy_mean(folder, files->mean);
+    }
     if (status == RV_OK) {
         status = copy_into(NULL, files->graph, folder, name, ".prototxt");
     }
@@ -224,7 +237,7 @@ static rv_status note_link(rv_shelf_item *item, const char *name, const char *pa
 }
 
 /* Opens it, which checks everything; so nothing is copied that is no model.
- * @param[out] files  what belongs to it: names of classes, and a graph where it has none of its own */
+ * @param[out] files  what belongs to it: names of classes, and a graph and its mean where it has none of its own */
 static rv_status try_open(rv_model_files *files, const char *path, const rv_pin *pin,
                           const rv_add_options *o)
 {
@@ -235,8 +248,12 @@ static rv_status try_open(rv_model_files *files, const char *path, const rv_pin 
     open.preprocessing = pin != NULL && o->preprocess == NULL ? pin->preprocessing : NULL;
     open.events = o->events;
     RV_TRY(rv_model_open(&model, path, &open));
-    const char *graph = model->network != NULL ? model->network->file : NULL;
+    const rv_network *network = model->network;
+    const char *graph = network != NULL ? network->file : NULL;
     rv_status status = graph != NULL ? rv_strdup(&files->graph, graph) : RV_OK;
+    if (status == RV_OK && network != NULL && network->mean_file != NULL) {
+        status = rv_strdup(&files->mean, network->mean_file);
+    }
     rv_model_close(model);
     return status == RV_OK ? rv_labels_find(&files->labels, path) : status;
 }

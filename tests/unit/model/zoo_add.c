@@ -1,6 +1,7 @@
 /* Adding files to the user's models. */
 /* SPDX-License-Identifier: MIT */
 #include "base/file.h"
+#include "base/npy.h"
 #include "model/safetensors.h"
 #include "model/shelf.h"
 #include "model/zoo.h"
@@ -113,6 +114,43 @@ Test(zoo_add, weights_take_graph_and_class_names_along)
     cr_assert_eq(rv_model_label_count(model), 2);
     rv_model_close(model);
     cr_assert_eq(rv_test_count_files(rv_test_path("data/reverie/models/net")), 4);
+}
+
+/* Adds a network whose graph names the mean file mean.npy; gives the mean that it then has. */
+static float mean_once_added(void)
+{
+    static const char net[] =
+        "layer { name: 'data' type: 'Data' top: 'data'\n"
+        "  transform_param { crop_size: 4 mean_file: '/home/somebody/mean.npy' } }\n"
+        "layer { name: 'dots' type: 'Convolution' bottom: 'data' top: 'dots'\n"
+        "  convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }\n";
+    static const float values[6] = {0};
+    const rv_stored_tensor tensor = {"dots.weight", rv_shape_4(2, 3, 1, 1), values};
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    rv_model *model;
+    options.name = "mine";
+    options.overwrite = true;
+    rv_test_write(rv_test_path("net.prototxt"), net, sizeof net - 1);
+    RV_ASSERT_OK(rv_safetensors_write(rv_test_path("net.safetensors"), &tensor, 1, NULL, 0,
+                                      &(rv_store_options){0}));
+    RV_ASSERT_OK(rv_zoo_add(NULL, rv_test_path("net.safetensors"), &options));
+    RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
+    const float mean = rv_model_preprocessing(model)->mean[0];
+    rv_model_close(model);
+    return mean;
+}
+
+Test(zoo_add, the_mean_file_of_the_graph_goes_along)
+{
+    static const float means[3] = {7, 8, 9};
+    static const size_t three = 3;
+    RV_ASSERT_OK(rv_npy_write(rv_test_path("mean.npy"), means, 1, &three, true));
+    cr_assert_eq(mean_once_added(), 7);
+    cr_assert(rv_path_exists(rv_test_path("data/reverie/models/mine/mean.npy")));
+    /* That of the model before is not taken for one that is missing. */
+    cr_assert_eq(remove(rv_test_path("mean.npy")), 0);
+    cr_assert_eq(mean_once_added(), 104);
+    cr_assert(!rv_path_exists(rv_test_path("data/reverie/models/mine/mean.npy")));
 }
 
 Test(zoo_add, tensors_alone_take_their_graph_along)
