@@ -293,8 +293,8 @@ static rv_status open_stored(bool *done, rv_model *model, const char *name,
         const bool as_it_came = item.sha256 != NULL && !item.converted;
         const rv_pin *pin = as_it_came ? rv_pin_find_hash(item.sha256) : NULL;
         if (own.preprocessing == NULL && own.preprocess == NULL) {
-            own.preprocessing = pin != NULL ? pin->preprocessing : NULL;
             own.preprocess = as_it_came ? item.preprocess : NULL;
+            own.preprocessing = pin != NULL && own.preprocess == NULL ? pin->preprocessing : NULL;
         }
         status = open_model(model, item.file, &own);
         rv_shelf_release(&item);

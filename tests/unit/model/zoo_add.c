@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/file.h"
 #include "base/npy.h"
+#include "model/pins.h"
 #include "model/safetensors.h"
 #include "model/shelf.h"
 #include "model/zoo.h"
@@ -213,6 +214,28 @@ Test(zoo_add, preprocessing_that_was_told_is_kept)
     rv_model_close(model);
     open.preprocess = "unit";
     RV_ASSERT_OK(rv_model_open(&model, "net", &open));
+    cr_assert_eq(rv_model_preprocessing(model)->mean[0], 0);
+    rv_model_close(model);
+}
+
+Test(zoo_add, preprocessing_that_was_told_stands_before_what_is_known_of_the_file)
+{
+    const rv_pin *known = rv_pin_find("alexnet");
+    char *folder, sha256[RV_SHA256_TEXT], preprocess[] = "unit";
+    rv_model *model;
+    cr_assert_eq(known->preprocessing->mean[0], 104);
+    RV_ASSERT_OK(rv_shelf_folder(&folder, "mine"));
+    RV_ASSERT_OK(rv_folder_make(folder, 0755));
+    free(folder);
+    snprintf(sha256, sizeof sha256, "%s", known->sha256);
+    rv_shelf_item item = {.file = made, .sha256 = sha256};
+    RV_ASSERT_OK(rv_shelf_write("mine", &item));
+    RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
+    cr_assert_eq(rv_model_preprocessing(model)->mean[0], 104);
+    rv_model_close(model);
+    item.preprocess = preprocess;
+    RV_ASSERT_OK(rv_shelf_write("mine", &item));
+    RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
     cr_assert_eq(rv_model_preprocessing(model)->mean[0], 0);
     rv_model_close(model);
 }
