@@ -49,6 +49,8 @@ typedef struct rv_network {
 
 /** "caffe", "torch" and "vgg" of rv_preprocessing_find(). */
 extern const rv_preprocessing rv_preprocessing_caffe, rv_preprocessing_torch, rv_preprocessing_vgg;
+/** Whether rv_preprocessing_find() takes the name for that of a mean file. */
+bool rv_preprocessing_is_file(const char *name);
 
 /** An empty network that takes pictures as Caffe's models do. @param file  NULL: built in */
 RV_NODISCARD rv_status rv_network_create(rv_network **out, const char *name, const char *file);

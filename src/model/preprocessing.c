@@ -27,7 +27,7 @@ static const struct {
 
 enum { N_WAYS = sizeof table / sizeof table[0] };
 
-static bool is_mean_file(const char *name)
+bool rv_preprocessing_is_file(const char *name)
 {
     const char *extension = rv_path_extension(name);
     return strcmp(extension, ".binaryproto") == 0 || strcmp(extension, ".npy") == 0;
@@ -35,7 +35,7 @@ static bool is_mean_file(const char *name)
 
 rv_status rv_preprocessing_find(rv_preprocessing *out, const char *name)
 {
-    if (is_mean_file(name)) {
+    if (rv_preprocessing_is_file(name)) {
         *out = rv_preprocessing_caffe;
         return rv_mean_file_read(out->mean, name);
     }

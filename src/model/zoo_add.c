@@ -287,8 +287,9 @@ static rv_status describe(rv_shelf_item *item, const char *hash, const rv_pin *p
     RV_TRY(rv_strdup(&item->summary, pin != NULL ? pin->summary : "added by you"));
     if (o->preprocess != NULL) {
         /* A mean file is to be found from anywhere. */
-        RV_TRY(rv_path_exists(o->preprocess) ? rv_path_absolute(&item->preprocess, o->preprocess)
-                                             : rv_strdup(&item->preprocess, o->preprocess));
+        RV_TRY(rv_preprocessing_is_file(o->preprocess)
+                   ? rv_path_absolute(&item->preprocess, o->preprocess)
+                   : rv_strdup(&item->preprocess, o->preprocess));
     }
     return pin != NULL && pin->licence != NULL ? rv_strdup(&item->licence, pin->licence) : RV_OK;
 }

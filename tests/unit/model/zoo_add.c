@@ -12,6 +12,7 @@
 
 #include <reverie/reverie.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static char made[512];
 
@@ -238,6 +239,24 @@ Test(zoo_add, preprocessing_that_was_told_stands_before_what_is_known_of_the_fil
     RV_ASSERT_OK(rv_model_open(&model, "mine", NULL));
     cr_assert_eq(rv_model_preprocessing(model)->mean[0], 0);
     rv_model_close(model);
+}
+
+Test(zoo_add, a_folder_named_like_a_preprocessing_is_no_mean_file)
+{
+    char start[4096];
+    rv_shelf_item item;
+    rv_add_options options = RV_ADD_OPTIONS_INIT;
+    cr_assert_not_null(getcwd(start, sizeof start));
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("caffe"), 0755));
+    cr_assert_eq(chdir(rv_test_path("")), 0);
+    options.name = "mine";
+    options.preprocess = "caffe";
+    const rv_status status = rv_zoo_add(NULL, made, &options);
+    cr_assert_eq(chdir(start), 0);
+    RV_ASSERT_OK(status);
+    RV_ASSERT_OK(rv_shelf_read(&item, "mine"));
+    cr_assert_str_eq(item.preprocess, "caffe");
+    rv_shelf_release(&item);
 }
 
 Test(zoo_add, a_model_in_several_files_stays_where_it_is)
