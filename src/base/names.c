@@ -46,7 +46,9 @@ rv_status rv_output_check(const char *path, const char *const *inputs, size_t n_
     if (rv_path_is_folder(path)) {
         return rv_fail(RV_ERR_IO, "'%s' is a folder; name a file in it", path);
     }
-    for (size_t i = 0; i < n_inputs; i++) {
+    /* Nothing is the same as a file that is not there, and of both there may be ten thousands. */
+    const bool exists = rv_path_exists(path);
+    for (size_t i = 0; i < n_inputs && exists; i++) {
         if (rv_path_same_file(path, inputs[i])) {
             return rv_fail(RV_ERR_USAGE, "'%s' is an input; choose another name for the output",
                            path);
@@ -55,7 +57,7 @@ rv_status rv_output_check(const char *path, const char *const *inputs, size_t n_
     if (rv_path_is_special(path)) {
         return rv_fail(RV_ERR_IO, "'%s' is neither a file nor a folder; name a file", path);
     }
-    if (!overwrite && rv_path_exists(path)) {
+    if (!overwrite && exists) {
         return rv_fail(RV_ERR_USAGE, "'%s' exists; add --overwrite or choose another name", path);
     }
     char *folder;
