@@ -17,7 +17,8 @@ typedef struct cli_inputs {
 } cli_inputs;
 
 /** Tells the model of a command from its inputs, and finds the files that words and settings name: files, pictures of
- *  folders and of a list; of them one share. A first word that is named like an input or is a folder is one.
+ *  folders and of a list; of them one share. A first word that is named like an input or is a folder is one; with more
+ *  behind it, a folder is not that has the name of a model.
  *  @param[out] out  from {0}; to be released in any case.
  *  @return exit code, having said what is wrong */
 int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settings *s,

@@ -260,6 +260,27 @@ END
     fails 2 "there are no pictures behind it" extract builtin --layers conv1
 }
 
+@test "a folder of the name of a model does not hide the model" {
+    export XDG_DATA_HOME=$PWD/home
+    works -q models convert tiny.prototxt -o some.safetensors
+    works -q models add some.safetensors
+    mkdir some
+    cp other.png some/a.png
+    works -q classify some.safetensors good.png
+    named=$output
+    works -q classify some good.png
+    [ "$output" = "$named" ]
+    works -q classify some.safetensors some/
+    named=$output
+    export REVERIE_DATA_DIR=$PWD/data
+    mkdir data
+    cp some.safetensors data/vgg-s.safetensors
+    works -q classify some
+    [ "$output" = "$named" ]
+    works -q classify some/ good.png
+    [[ $output == *some/a.png*good.png* ]]
+}
+
 @test "a copy without the built-in network says so, and what helps" {
     mkdir empty
     export REVERIE_DATA_DIR=$PWD/empty
