@@ -136,7 +136,7 @@ RV_API bool rv_model_is_random(const rv_model *model);
 /** SHA-256 of the file that has the weights, as 64 digits and a NUL; takes seconds for hundreds of megabytes, with
  *  progress.
  *  @param events  NULL, or progress and cancelling
- *  @return RV_ERR_USAGE: the model has no such file; RV_ERR_IO; RV_ERR_CANCELLED */
+ *  @return RV_ERR_USAGE: the model has no such file, or weights in others beside it; RV_ERR_IO; RV_ERR_CANCELLED */
 RV_API RV_NODISCARD rv_status rv_model_hash(const rv_model *model, char out[65],
                                             const rv_events *events);
 /** Size of the pictures it was made for. */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "model/internal.h"
+#include "model/onnx.h"
 #include "model/own.h"
 #include "model/pins.h"
 #include "model/zoo.h"
@@ -441,6 +442,10 @@ bool rv_model_is_random(const rv_model *model)
 rv_status rv_model_hash(const rv_model *model, char out[65], const rv_events *events)
 {
     out[0] = '\0';
+    if (model->onnx != NULL && model->onnx->n_external > 0) {
+        return rv_fail(RV_ERR_USAGE, "%s has its weights in other files, such as %s: hash these",
+                       model->file, model->onnx->external[0].name);
+    }
     return model->file != NULL ? rv_zoo_hash(out, model->file, "hashing, MB", events)
                                : rv_fail(RV_ERR_USAGE, "%s has no file of weights", model->name);
 }

@@ -36,6 +36,8 @@ Test(onnx_external, external_data_come_from_the_models_folder)
     RV_ASSERT_OK(rv_model_open(&m, path, &options));
     RV_ASSERT_OK(rv_model_build(&graph, m, NULL, 0));
     cr_assert_arr_eq(rv_graph_param(graph.graph, 1, 0)->data, values + 1, 6 * sizeof(float));
+    char hash[65]; /* of the graph, it would not change with the weights */
+    RV_ASSERT_FAILS(rv_model_hash(m, hash, NULL), RV_ERR_USAGE, "in other files, such as w.bin");
     rv_graph_destroy(graph.graph);
     rv_model_close(m);
 }
