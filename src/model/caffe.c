@@ -96,7 +96,9 @@ static rv_status import_layers(rv_caffe_importer *im)
         if (v1 || strcmp(doc->fields[i].name, "layer") == 0) {
             status = import_layer(im, i, v1);
         }
-        if (status == RV_ERR_UNSUPPORTED) {
+        /* Without a name it is of a format that cannot be read at all. */
+        const bool named = rv_prototxt_find(doc, i, "name", 0) != RV_PROTOTXT_NONE;
+        if (status == RV_ERR_UNSUPPORTED && named) {
             add_refused(&r, im, i);
             status = RV_OK;
         }

@@ -302,6 +302,11 @@ Test(caffe, what_it_cannot_run_is_named)
             RV_ERR_UNSUPPORTED,
             "a.prototxt:2: this is Caffe's oldest format; convert the file with "
             "upgrade_net_proto_text");
+    refuses(INPUT "layers { layer { name: 'x' type: 'conv' } bottom: 'data' top: 'x' }\n"
+                  "layers { layer { name: 'y' type: 'conv' } bottom: 'x' top: 'y' }",
+            RV_ERR_UNSUPPORTED,
+            "a.prototxt:2: this is Caffe's oldest format; convert the file with "
+            "upgrade_net_proto_text");
 }
 
 /* A network that reads well, and cannot be. */
