@@ -406,7 +406,11 @@ static rv_status complete(rv_feature_table *t)
         }
         RV_TRY(write_header(t, t->parts[0].dim[0]));
     }
-    return RV_OK;
+    /* The names come first: they are not to be there for values that did not fit. */
+    FILE *stream = rv_output_stream(t->output);
+    return fflush(stream) == 0 && !ferror(stream)
+               ? RV_OK
+               : rv_fail(RV_ERR_IO, "cannot write %s: disk full?", t->path);
 }
 
 rv_status rv_feature_table_finish(rv_feature_table *table)

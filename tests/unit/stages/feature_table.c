@@ -161,6 +161,30 @@ Test(feature_table, a_tensor_of_each_layer_is_in_one_file)
     close_bench(&b);
 }
 
+Test(feature_table, names_are_not_left_for_values_that_do_not_fit)
+{
+    char path[512];
+    static char zeros[512];
+    const size_t first = 0;
+    rv_feature_table *table;
+    snprintf(path, sizeof path, "%s/x.csv", rv_test_small_disk(64 << 10));
+    const rv_feature_table_options options = {.pool = RV_FEATURE_POOL_AVERAGE,
+                                              .names = rv_test_path("x.files.csv")};
+    bench b = open_bench();
+    RV_ASSERT_OK(rv_feature_table_create(&table, path, &first, 1, &options));
+    run_picture(&b, 0);
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, "0.png"));
+    FILE *other = fopen(rv_test_path("disk/other"), "wb");
+    cr_assert_not_null(other);
+    setvbuf(other, NULL, _IONBF, 0);
+    while (fwrite(zeros, 1, sizeof zeros, other) == sizeof zeros) {
+    }
+    fclose(other);
+    RV_ASSERT_FAILS(rv_feature_table_finish(table), RV_ERR_IO, "x.csv: disk full");
+    cr_assert(!rv_path_exists(options.names));
+    close_bench(&b);
+}
+
 Test(feature_table, refuses_other_shapes_and_what_it_cannot_write)
 {
     static const size_t dim[4] = {2, 3, 30, 30};
