@@ -26,10 +26,14 @@ static inline int blocks_beside(int before, int after)
     return (max(before, after) + LANES - 1) / LANES;
 }
 
-/* v^exponent for v above zero (zero stays zero for an exponent above it); pow costs several times as much, roots half
- * of it: the usual exponent is 3/4. */
+/* v^exponent for v above zero, and for zero, which lanes beyond the last channel hold: that is 0, but with the exponent
+ * 0 it is 1 for all, where 0 * log 0 would be no number. pow costs several times as much, roots half of it: the usual
+ * exponent is 3/4. */
 static inline floatV power(floatV v, float exponent)
 {
+    if (exponent == 0.0f) {
+        return (floatV)(1.0f);
+    }
     if (exponent == 0.75f) {
         const floatV root = sqrt(v);
         return root * sqrt(root);

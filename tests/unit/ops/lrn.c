@@ -20,6 +20,7 @@ static const rv_op_case cases[] = {
     {"the own channel only", X(1, 16, 3, 3), A(2, SIZE(1), ALPHA(1))},
     {"beta and k", X(1, 32, 5, 5),
      A(3, ALPHA(0.5), RV_SET_FLOAT("beta", 1.5), RV_SET_FLOAT("k", 2))},
+    {"a beta of 0", X(1, 19, 5, 5), A(2, ALPHA(1), RV_SET_FLOAT("beta", 0))},
     {"rows longer than a run", X(1, 8, 3, 65), A(1, ALPHA(1))},
     {"3x3 pixels of a channel", X(2, 19, 5, 7), A(3, SIZE(3), ALPHA(9), WITHIN), .small = true},
     {"a window wider than the picture", X(1, 33, 3, 4), A(3, SIZE(7), ALPHA(20), WITHIN)},
