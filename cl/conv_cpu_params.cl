@@ -212,7 +212,7 @@ static inline void sum_chunk(__global floatB *sums, const job *j)
 {
     /* What 16 MB of cache keep needs no asking; nor do strides, which leave out lines. */
     const float pixels = (float)j->target.x * (float)j->target.z * (float)j->target.w;
-    const int large = (j->step.x & j->step.y) == 1 &&
+    const int large = j->step.x == 1 && j->step.y == 1 &&
                       rv_is_large(pixels / 4 * (float)max(j->source.y, j->target.y));
     for (int r = 0; r < j->window.x; r++) {
         for (int s = 0; s < j->window.y; s++) {
