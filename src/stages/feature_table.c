@@ -298,6 +298,18 @@ static const float *row_of(rv_feature_table *t, const rv_feature_map *map, size_
     return t->pooled;
 }
 
+/* Writes what was put together, and lets it go. */
+static rv_status end_line(rv_text *text, FILE *stream)
+{
+    rv_text_append(text, "\n");
+    const rv_status status = rv_text_status(text);
+    if (status == RV_OK) {
+        fwrite(text->data, 1, text->length, stream);
+    }
+    rv_text_release(text);
+    return status;
+}
+
 static rv_status write_line(FILE *stream, const char *file, const float *values, size_t n)
 {
     rv_text text = {0};
@@ -305,13 +317,7 @@ static rv_status write_line(FILE *stream, const char *file, const float *values,
     for (size_t i = 0; i < n; i++) {
         rv_text_append(&text, ",%.9g", (double)values[i]);
     }
-    rv_text_append(&text, "\n");
-    const rv_status status = rv_text_status(&text);
-    if (status == RV_OK) {
-        fwrite(text.data, 1, text.length, stream);
-    }
-    rv_text_release(&text);
-    return status;
+    return end_line(&text, stream);
 }
 
 static rv_status write_name(FILE *stream, size_t row, const char *file)
@@ -319,13 +325,7 @@ static rv_status write_name(FILE *stream, size_t row, const char *file)
     rv_text text = {0};
     rv_text_append(&text, "%zu,", row);
     rv_text_append_cell(&text, file);
-    rv_text_append(&text, "\n");
-    const rv_status status = rv_text_status(&text);
-    if (status == RV_OK) {
-        fwrite(text.data, 1, text.length, stream);
-    }
-    rv_text_release(&text);
-    return status;
+    return end_line(&text, stream);
 }
 
 static rv_status add_row(rv_feature_table *t, const rv_features *features, size_t row,
