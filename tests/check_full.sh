@@ -68,6 +68,7 @@ verdict "oclgrind optim" simulate optim --data-races build/check-gcc/tests/test_
 verdict "oclgrind dataset" simulate dataset --data-races build/check-gcc/tests/test_dataset -j1 --filter 'augmenter/*'
 verdict "oclgrind graph" simulate graph --data-races build/check-gcc/tests/test_graph -j1 \
     --filter 'fuse/a_dense_layer_takes_batch_norm*'
+verdict "oclgrind stages" simulate stages --data-races build/check-gcc/tests/test_stages -j1 --filter 'spectrum/*'
 # For uninitialised values, oclgrind 21.10 does not know all that clang's optimiser makes, takes sums of the halves of a
 # float16 for uninitialised, and memory that clEnqueueFillBuffer has filled (so not `optim`); with races it crashes, and
 # where vectors are taken for others of wider lanes (so not `dense` and `dropout`).

@@ -93,7 +93,7 @@ static rv_status apply(const rv_onnx *o, rv_param *p, bool copy)
         double first;
         return t != NULL ? rv_onnx_tensor_values(t, 0, 1, &first) : RV_OK;
     }
-    const bool lend = can_lend(o, b, count);
+    const bool lend = t != NULL && can_lend(o, b, count);
     if (!lend) {
         RV_TRY(rv_alloc(&values, count, sizeof *values, p->node));
     }

@@ -183,8 +183,8 @@ static bool is_word(const char *start, size_t n, const char *word)
 
 static rv_status read_goal(reader *r, rv_goals *goals, rv_goal **out)
 {
-    const char *start;
-    size_t n;
+    const char *start = NULL;
+    size_t n = 0;
     skip_spaces(r);
     const int at = place(r);
     const bool quoted = *r->at == '\'' || *r->at == '"';

@@ -73,7 +73,7 @@ static rv_status match_tile(void *payload, size_t index)
     float *at = m->values + index / m->tiles * channels * m->places + first;
     const float share = 1.0f / (float)m->places;
     float(*x)[TILE], most[TILE];
-    int best[TILE];
+    int best[TILE] = {0};
     RV_TRY(rv_alloc(&x, channels, sizeof *x, "places of a picture"));
     for (size_t c = 0; c < channels; c++) {
         memcpy(x[c], at + c * m->places, n * sizeof(float));

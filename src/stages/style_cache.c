@@ -29,6 +29,18 @@ void rv_style_cache_release(rv_style_cache *cache)
 
 static const rv_colour_moments own_colours;
 
+static bool same_colours(const rv_colour_moments *a, const rv_colour_moments *b)
+{
+    bool same = true;
+    for (int i = 0; i < 3; i++) {
+        same = same && a->mean[i] == b->mean[i];
+    }
+    for (int i = 0; i < 9; i++) {
+        same = same && a->covariance[i] == b->covariance[i];
+    }
+    return same;
+}
+
 rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_levels,
                                        const rv_colour_moments *likeness)
 {
@@ -36,7 +48,7 @@ rv_style_findings *rv_style_cache_find(rv_style_cache *cache, int size, int n_le
     for (size_t i = 0; i < cache->n; i++) {
         rv_style_findings *f = &cache->items[i];
         if (f->size == size && f->n_levels == n_levels && f->known &&
-            memcmp(&f->likeness, in, sizeof *in) == 0) {
+            same_colours(&f->likeness, in)) {
             return f;
         }
     }

@@ -357,6 +357,7 @@ static rv_status run_descent(rv_stylize_job *j, rv_descent *descent, rv_planar *
     if (status == RV_OK && descent->memory != NULL) {
         status = take_moments(j, moments, memory.steps);
     }
+    descent->memory = NULL;
     rv_planar_release(&moments[0]);
     rv_planar_release(&moments[1]);
     return status;
