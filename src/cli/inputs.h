@@ -25,6 +25,7 @@ int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settin
                     const cli_list *words);
 void cli_inputs_release(cli_inputs *inputs);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and members take no parentheses */
 /** Rows of an option table whose settings are of `type`, with a cli_input_settings named `member`. */
 #define CLI_INPUT_OPTIONS(type, member)                                                 \
     {.name = "list",                                                                    \
@@ -39,5 +40,6 @@ void cli_inputs_release(cli_inputs *inputs);
         .help = "take the I-th of N shares of the pictures only, the others being for " \
                 "other computers"                                                       \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -44,7 +44,7 @@ static int list_channels(job *j, const char *text)
         return cli_out_of_memory();
     }
     for (const char *p = text; j->n_channels == 0 || *p != '\0';) {
-        long first, last;
+        long first = 0, last;
         p = read_channel(p, &first);
         last = first;
         if (p != NULL && *p == '-') {
@@ -123,6 +123,7 @@ static int draw_layer(job *j, const char *layer)
         code = cli_status(rv_visualize_filters(&sheet, j->model, j->c->device, layer, j->channels,
                                                j->n_channels, &j->options));
     }
+    j->options.flops = j->options.seconds = NULL;
     if (sheet != NULL) {
         json_t *entry = json_pack("{s:o, s:o, s:o}", "layer", cli_json_text(layer), "seconds",
                                   cli_json_real(seconds), "effective_gflops",

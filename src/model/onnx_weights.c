@@ -93,12 +93,12 @@ static rv_status apply(const rv_onnx *o, rv_param *p, bool copy)
         double first;
         return t != NULL ? rv_onnx_tensor_values(t, 0, 1, &first) : RV_OK;
     }
-    const bool lend = t != NULL && can_lend(o, b, count);
-    if (!lend) {
+    const uint8_t *lent = t != NULL && can_lend(o, b, count) ? t->raw : NULL;
+    if (lent == NULL) {
         RV_TRY(rv_alloc(&values, count, sizeof *values, p->node));
     }
-    rv_status status = lend ? rv_param_lend(p, t->raw, count) : read_values(values, b, count);
-    if (status == RV_OK && !lend) {
+    rv_status status = lent != NULL ? rv_param_lend(p, lent, count) : read_values(values, b, count);
+    if (status == RV_OK && lent == NULL) {
         status = rv_param_set(p, values, count);
     }
     if (status == RV_ERR_FORMAT && t != NULL) {
