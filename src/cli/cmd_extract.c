@@ -68,7 +68,14 @@ static int fill_in(char **text, const char *mark, const char *value)
 static int name_output(char **out, const settings *s, const char *layer)
 {
     int code = cli_status(rv_output_name(out, s->output, "{stem}_{layer}", NULL, ".npy"));
-    return code == CLI_DONE ? fill_in(out, "{layer}", layer) : code;
+    if (code == CLI_DONE) {
+        code = fill_in(out, "{layer}", layer);
+    }
+    if (code != CLI_DONE) {
+        free(*out);
+        *out = NULL;
+    }
+    return code;
 }
 
 /* "x.npy" gives "x.files.csv". */
@@ -88,27 +95,27 @@ static int add_layer(extraction *x, size_t layer)
             return cli_usage("--layers names '%s' twice", name);
         }
     }
-    int code = name_output(&path, x->s, name);
-    while (code == CLI_DONE && k < x->n_targets && strcmp(x->targets[k].path, path) != 0) {
+    const int code = name_output(&path, x->s, name);
+    if (path == NULL) {
+        return code;
+    }
+    while (k < x->n_targets && strcmp(x->targets[k].path, path) != 0) {
         k++;
     }
-    if (code != CLI_DONE || k < x->n_targets) {
+    target *t = &x->targets[k];
+    if (k < x->n_targets) {
         free(path);
     } else {
-        x->targets[k].path = path;
         x->n_targets++;
-        x->targets[k].layers = calloc(x->layers.n, sizeof *x->targets[k].layers);
-        x->targets[k].maps = calloc(x->layers.n, sizeof *x->targets[k].maps);
+        t->path = path;
+        t->layers = calloc(x->layers.n, sizeof *t->layers);
+        t->maps = calloc(x->layers.n, sizeof *t->maps);
     }
-    if (code == CLI_DONE && (x->targets[k].layers == NULL || x->targets[k].maps == NULL)) {
-        code = cli_out_of_memory();
+    if (t->layers == NULL || t->maps == NULL) {
+        return cli_out_of_memory();
     }
-    if (code == CLI_DONE) {
-        target *t = &x->targets[k];
-        t->layers[t->n_layers++] = layer;
-        code = cli_status(rv_feature_table_check_name(t->path, t->n_layers));
-    }
-    return code;
+    t->layers[t->n_layers++] = layer;
+    return cli_status(rv_feature_table_check_name(t->path, t->n_layers));
 }
 
 static int check_output(const extraction *x, const char *path)
@@ -158,8 +165,10 @@ static int name_own(extraction *x)
         char *stem = NULL;
         const char *input = x->inputs.files.items[i / x->n_targets];
         x->own[i] = cli_format("%s", x->targets[i % x->n_targets].path);
-        code = x->own[i] == NULL ? cli_out_of_memory()
-                                 : cli_status(rv_output_name(&stem, NULL, input, NULL, ""));
+        if (x->own[i] == NULL) {
+            return cli_out_of_memory();
+        }
+        code = cli_status(rv_output_name(&stem, NULL, input, NULL, ""));
         if (code == CLI_DONE) {
             code = fill_in(&x->own[i], "{stem}", stem);
         }
@@ -190,12 +199,13 @@ static int check_targets(extraction *x)
 static int plan(extraction *x)
 {
     int code = cli_list_split(&x->layers, x->s->layers);
-    if (code == CLI_DONE && x->layers.n == 0) {
-        code = cli_usage("--layers names no layer");
-    }
     if (code != CLI_DONE) {
         return code;
     }
+    if (x->layers.n == 0) {
+        return cli_usage("--layers names no layer");
+    }
+    x->n_targets = 0;
     x->targets = calloc(x->layers.n, sizeof *x->targets);
     if (x->targets == NULL) {
         return cli_out_of_memory();

@@ -74,10 +74,10 @@ int cli_visualize_check(const settings *s, const char *what, const cli_list *inp
     for (size_t i = 0; i < inputs->n && code == CLI_DONE; i++) {
         char *path = NULL;
         code = cli_visualize_output(&path, s, inputs->items[i], what, ".png", inputs);
-        if (code == CLI_DONE) {
+        if (code == CLI_DONE && path != NULL) {
             code = check_earlier(&outputs, path, inputs);
         }
-        if (code == CLI_DONE) {
+        if (code == CLI_DONE && path != NULL) {
             code = cli_list_add(&outputs, path, strlen(path));
         }
         free(path);

@@ -34,20 +34,24 @@ int cli_mask_split(char **style, char **mask, double *weight, const char *text)
 static int add(const cli_mask **out, cli_masks *m, const char *path)
 {
     *out = NULL;
-    for (size_t i = 0; i < m->n && path != NULL; i++) {
+    if (path == NULL) {
+        return CLI_DONE;
+    }
+    for (size_t i = 0; i < m->n; i++) {
         if (strcmp(m->items[i].path, path) == 0 || cli_is_same_file(m->items[i].path, path)) {
             *out = &m->items[i];
             return CLI_DONE;
         }
     }
-    if (path == NULL) {
-        return CLI_DONE;
-    }
-    cli_mask *mask = &m->items[m->n++];
+    cli_mask *mask = &m->items[m->n];
     mask->path = cli_format("%s", path);
+    if (mask->path == NULL) {
+        return cli_out_of_memory();
+    }
     mask->is_folder = cli_is_folder(path);
+    m->n++;
     *out = mask;
-    return mask->path != NULL ? CLI_DONE : cli_out_of_memory();
+    return CLI_DONE;
 }
 
 static void drop_file(cli_mask *mask)
@@ -82,6 +86,7 @@ int cli_masks_read(cli_masks *out, const rv_image_read_options *read, const char
     if (out->items == NULL || out->of_style == NULL || out->images == NULL) {
         return cli_out_of_memory();
     }
+    out->n = 0;
     out->n_styles = n_styles;
     int code = add(&out->whole, out, whole);
     for (size_t i = 0; i < n_styles && code == CLI_DONE; i++) {

@@ -19,8 +19,7 @@ typedef struct job {
 static int list_layers(job *j, const rv_model *model)
 {
     if (j->s->layers != NULL) {
-        const int code = cli_list_split(&j->layers, j->s->layers);
-        return code == CLI_DONE && j->layers.n == 0 ? cli_usage("--layers names no layer") : code;
+        return cli_list_split(&j->layers, j->s->layers);
     }
     int code = CLI_DONE;
     for (int i = 0; i < rv_model_layer_count(model) && code == CLI_DONE; i++) {
@@ -105,6 +104,11 @@ static int visualize(const job *j, const char *input)
 /* Fails before the work where the sheet of an input could not be written. */
 static int check_outputs(const job *j)
 {
+    if (j->layers.items == NULL) {
+        return cli_usage(j->s->layers != NULL
+                             ? "--layers names no layer"
+                             : "no layer of this model has maps; name some with --layers");
+    }
     const bool one = cli_visualize_to_folder(j->s) || j->layers.n == 1;
     return cli_visualize_check(j->s, one ? j->layers.items[0] : "activations", &j->inputs);
 }

@@ -72,7 +72,7 @@ static rv_status write_picture(const batch *b, const rv_heatmaps *h)
     return status;
 }
 
-static rv_status open(batch *b, rv_heatmaps *h, const rv_heat_job *job)
+static rv_status open_batch(batch *b, rv_heatmaps *h, const rv_heat_job *job)
 {
     rv_graph *graph = h->graph.graph;
     const rv_graph_mark mark = rv_graph_get_mark(graph);
@@ -130,7 +130,7 @@ rv_status rv_heatmaps_run(rv_heatmaps *h, const rv_heat_job *job)
 {
     const rv_events *events = h->options.events;
     batch b = {0};
-    rv_status status = open(&b, h, job);
+    rv_status status = open_batch(&b, h, job);
     for (size_t i = 0; i < job->n && status == RV_OK; i += b.size) {
         const size_t n = job->n - i < b.size ? job->n - i : b.size;
         status = rv_check_cancelled(events);

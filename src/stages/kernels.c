@@ -42,7 +42,7 @@ static uint8_t around_grey(double share)
 static rv_colour colour_of(const kernels *k, const float *w, int at, double unit)
 {
     const int pixels = k->rows * k->columns;
-    double share[3];
+    double share[3] = {0};
     for (int c = 0; c < k->channels; c++) {
         share[c] = unit > 0 ? (double)w[c * pixels + at] / unit : 0;
     }

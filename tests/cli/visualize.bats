@@ -34,6 +34,10 @@ is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
     fails 2 "visualize needs what to draw" visualize
     fails 2 "did you mean 'activations'" visualize activation photo.png
     fails 2 "visualize activations needs a picture" visualize activations
+    fails 2 "names no layer" -q visualize activations tiny.prototxt photo.png --layers ,
+    printf '%s\n' 'input: "data"' 'input_dim: 1' 'input_dim: 3' 'input_dim: 1' 'input_dim: 1' \
+        'layer { name: "prob" type: "Softmax" bottom: "data" top: "prob" }' >dot.prototxt
+    fails 2 "no layer of this model has maps" -q visualize activations dot.prototxt photo.png -o .
     fails 1 "there is no layer 'relu9' in tiny; the nearest is 'relu1'" \
         -q visualize activations tiny.prototxt photo.png --layers relu9
     fails 2 "would hold the sheets of 2 pictures" \
