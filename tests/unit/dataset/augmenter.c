@@ -79,15 +79,18 @@ static rv_augment_job run(rv_device *device, const char *steps, const rv_source 
 
 /* --- other programs --------------------------------------------------------------------------------------- */
 
-static void agrees(const char *steps, const uint8_t *expected)
+/* Of the largest of the pictures. */
+enum { MOST_BYTES = sizeof vector_enlarged };
+
+static void agrees_of(const char *steps, const uint8_t *expected, size_t n)
 {
     for (int i = 0; i < N_DEVICES; i++) {
         rv_device *device = open_device(i);
         rv_source source = make_source(VECTOR_WIDTH, VECTOR_HEIGHT);
-        uint8_t out[VECTOR_BYTES];
-        run(device, steps, &source, false, out, sizeof out);
-        for (int k = 0; k < VECTOR_BYTES; k++) {
-            cr_assert(abs(out[k] - expected[k]) <= 1, "%sblock %d: value %d is %d, not %d", steps,
+        uint8_t out[MOST_BYTES];
+        run(device, steps, &source, false, out, n);
+        for (size_t k = 0; k < n; k++) {
+            cr_assert(abs(out[k] - expected[k]) <= 1, "%sblock %d: value %zu is %d, not %d", steps,
                       rv_device_block(device), k, out[k], expected[k]);
         }
         rv_source_release(&source);
@@ -95,10 +98,26 @@ static void agrees(const char *steps, const uint8_t *expected)
     }
 }
 
-Test(augmenter, turns_and_scales_like_opencv)
+static void agrees(const char *steps, const uint8_t *expected)
+{
+    agrees_of(steps, expected, VECTOR_BYTES);
+}
+
+Test(augmenter, resamples_like_opencv)
 {
     agrees(" - affine: {rotate: [20, 20], scale: 1.1}\n", vector_rotated);
     agrees(" - affine: {rotate: [20, 20], scale: 1.1, border: constant}\n", vector_bordered);
+    agrees(" - affine: {shear: [15, 15], scale: 0.8, translate: [0.1, 0.1], border: replicate}\n",
+           vector_sheared);
+    agrees_of(" - affine: {border: replicate}\n - resize: {width: 16, height: 11}\n",
+              vector_enlarged, sizeof vector_enlarged);
+}
+
+Test(augmenter, flips_and_pads_like_opencv)
+{
+    agrees(" - horizontal_flip\n", vector_mirrored);
+    agrees(" - vertical_flip\n", vector_toppled);
+    agrees_of(" - pad: {width: 13, height: 9}\n", vector_padded, sizeof vector_padded);
 }
 
 Test(augmenter, blurs_like_opencv)
@@ -111,6 +130,7 @@ Test(augmenter, changes_colours_like_pillow)
     agrees(" - color_jitter: {brightness: [1.4, 1.4]}\n", vector_brighter);
     agrees(" - color_jitter: {contrast: [0.6, 0.6]}\n", vector_flatter);
     agrees(" - color_jitter: {saturation: [1.7, 1.7]}\n", vector_richer);
+    agrees(" - grayscale\n", vector_grey);
 }
 
 Test(augmenter, shifts_hue_like_colorsys)
