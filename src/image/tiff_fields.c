@@ -257,7 +257,8 @@ rv_status rv_tiff_exif(rv_blob *out, const uint8_t *data, size_t size)
     rv_tiff_put(&maker, 0, 4);
     uint32_t first;
     rv_status status = rv_tiff_copy(&maker, &first, &from, NULL, 0);
-    if (status == RV_OK) {
+    /* A directory without fields is no EXIF. */
+    if (status == RV_OK && (maker.bytes.data[first] | maker.bytes.data[first + 1]) != 0) {
         rv_text block = {0};
         rv_text_append_bytes(&block, RV_EXIF_HEADER, RV_EXIF_HEADER_BYTES);
         rv_text_append_bytes(&block, maker.bytes.data, maker.bytes.length);

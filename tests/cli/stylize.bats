@@ -241,6 +241,40 @@ only() {
     [[ $stderr == *"bad.jpg"*"none.jpg"*"2 of 4 photos failed"* ]]
     [ ${#lines[@]} -eq 2 ]
     only bad.jpg photo_style.jpg second_style.jpg
+    # Every kind of photo in a folder: 16 bits, alpha, grey, CMYK, palette, interlaced, progressive, turned, profiles.
+    local seeds=$BATS_TEST_DIRNAME/../fuzz/seeds made=0 name
+    mkdir every results
+    cp "$seeds"/{jpeg/*.jpg,png/*.png} deep.png every
+    make png every/large.png 130 77
+    head -c 200 every/baseline.jpg >every/broken.jpg
+    "$REVERIE" --version | grep -q TIFF && cp "$seeds/tiff/rgba16_tiled_planes.tif" every
+    "$REVERIE" --version | grep -q WebP && cp "$seeds/webp/lossy.webp" every
+    run --separate-stderr "$REVERIE" stylize every -s style.png "${quick[@]}" --size 16 --output-size photo -o results
+    printf '%s\n' "$output" "$stderr"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"every/broken.jpg: the JPEG is cut off: its 200 bytes end within the header"* ]]
+    [[ $stderr == *"1 of $(find every -type f | wc -l) photos failed"* ]]
+    while read -r name as size; do
+        [ -e "every/$name" ] || continue # TIFF or WebP is not built
+        grep -q "^results/${name%.*}_style.$as: $size, " <<<"$output"
+        made=$((made + 1))
+    done <<'END'
+baseline.jpg jpg 17 x 20
+deep.png png 32 x 24
+deep_alpha.png png 9 x 11
+grey.png jpg 11 x 9
+grey_arithmetic.jpg jpg 20 x 17
+large.png jpg 130 x 77
+lossy.webp jpg 20 x 18
+palette_interlaced.png png 11 x 9
+progressive_cmyk.jpg jpg 20 x 17
+rgb_restarts.jpg jpg 20 x 17
+rgba16_tiled_planes.tif png 18 x 20
+END
+    [ "$(find results -type f | wc -l)" -eq "$made" ]
+    [ "$(od -An -tu1 -j24 -N2 results/deep_style.png)" = "  16   2" ]
+    [ "$(od -An -tu1 -j24 -N2 results/deep_alpha_style.png)" = "  16   6" ]
+    [ "$(od -An -tu1 -j24 -N2 results/palette_interlaced_style.png)" = "   8   6" ]
 }
 
 @test "several photos need a folder, and a name each" {

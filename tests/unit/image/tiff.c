@@ -535,6 +535,19 @@ static void add_exif(j_compress_ptr c, void *data)
     jpeg_write_marker(c, JPEG_APP0 + 1, b->bytes, (unsigned)b->n);
 }
 
+/* Most files have no word on the photo, which is no damage. */
+Test(tiff, without_words_on_the_photo_has_no_exif)
+{
+    const tiff_spec spec = {.bits = 16, .samples = 3, .photometric = PHOTOMETRIC_RGB, .extra = -1};
+    rv_image_read_options options = RV_IMAGE_READ_OPTIONS_INIT;
+    rv_image *image;
+    heard h;
+    options.events = &listen(&h)->events;
+    cr_assert_eq(rv_image_read(&image, make_tiff("bare.tif", &spec), &options), RV_OK);
+    cr_assert_eq(h.warnings, 0, "%s", h.text);
+    rv_image_destroy(image);
+}
+
 /* EXIF of either byte order becomes fields of the TIFF, which libtiff finds, and EXIF again. */
 Test(tiff, exif_is_part_of_the_file)
 {
