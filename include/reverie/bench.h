@@ -43,11 +43,16 @@ typedef struct rv_bench_row {
 /** Convolutions of VGG at 512 px and, in batches of 8, of GoogLeNet and ResNet-50 at 224 px, forward and backward;
  *  and matrix products.
  *  @param[out] out   n rows, freed with free().
- *  @param[out] peak  measured in the same call. */
+ *  @param[out] peak  measured in the same call.
+ *  @param filter  here and below: NULL, or only the rows whose name and pass, as in "vgg conv3_2 backward_data", contain
+ *                 it are measured; small and capital letters are the same, '*' stands for anything between.
+ *  @return here and below RV_ERR_USAGE: no row does; the message lists the names. */
 RV_API RV_NODISCARD rv_status rv_bench_conv(rv_device *device, rv_bench_row **out, size_t *n,
-                                            rv_bench_peak_result *peak, const rv_events *events);
+                                            rv_bench_peak_result *peak, const char *filter,
+                                            const rv_events *events);
 RV_API RV_NODISCARD rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
-                                            rv_bench_peak_result *peak, const rv_events *events);
+                                            rv_bench_peak_result *peak, const char *filter,
+                                            const rv_events *events);
 
 /** Deviation of one algorithm from double precision, over the largest value. */
 typedef struct rv_bench_error_row {
@@ -61,14 +66,14 @@ typedef struct rv_bench_error_row {
 /** Every algorithm of the convolutions of VGG at 512 px, with values uniform in [-1, 1).
  *  @param[out] out  n rows, freed with free(). */
 RV_API RV_NODISCARD rv_status rv_bench_error(rv_device *device, rv_bench_error_row **out, size_t *n,
-                                             const rv_events *events);
+                                             const char *filter, const rv_events *events);
 
 /** What is bound by memory: elementwise operations, pooling, normalisation, losses at the sizes of networks, each
  *  forward and backward, and steps of optimisers. Rows have gbps, and ratio_to_peak is its ratio to copy_gbps.
  *  Batch statistics, which are known only when all has been read, count their inputs twice; L-BFGS counts its
  *  history twice. As for the others, but runs go on for 0.12 s, 5 to 25 of them. */
 RV_API RV_NODISCARD rv_status rv_bench_elementwise(rv_device *device, rv_bench_row **out, size_t *n,
-                                                   rv_bench_peak_result *peak,
+                                                   rv_bench_peak_result *peak, const char *filter,
                                                    const rv_events *events);
 
 /** One iteration of style transfer: square picture, one scale, Adam, Gram losses at relu1_1, 2_1,

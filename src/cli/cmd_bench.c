@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct settings {
-    char *model, *architecture, *recipe;
+    char *model, *architecture, *recipe, *filter;
     cli_model_files files;
     int size, iterations, batch;
     bool profile;
@@ -123,16 +123,16 @@ static int print_rows(cli *c, const rv_bench_row *rows, size_t n, const rv_bench
 }
 
 typedef rv_status measure_rows(rv_device *, rv_bench_row **, size_t *, rv_bench_peak_result *,
-                               const rv_events *);
+                               const char *filter, const rv_events *);
 
-static int bench_rows(cli *c, measure_rows *measure)
+static int bench_rows(cli *c, const settings *s, measure_rows *measure)
 {
     rv_bench_row *rows = NULL;
     rv_bench_peak_result peak;
     size_t n = 0;
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code = cli_status(measure(c->device, &rows, &n, &peak, &c->events));
+        code = cli_status(measure(c->device, &rows, &n, &peak, s->filter, &c->events));
     }
     if (code == CLI_DONE) {
         code = print_rows(c, rows, n, &peak);
@@ -143,20 +143,20 @@ static int bench_rows(cli *c, measure_rows *measure)
 
 static int bench_conv(cli *c, const settings *s, const char *source)
 {
-    (void)s, (void)source;
-    return bench_rows(c, rv_bench_conv);
+    (void)source;
+    return bench_rows(c, s, rv_bench_conv);
 }
 
 static int bench_gemm(cli *c, const settings *s, const char *source)
 {
-    (void)s, (void)source;
-    return bench_rows(c, rv_bench_gemm);
+    (void)source;
+    return bench_rows(c, s, rv_bench_gemm);
 }
 
 static int bench_elementwise(cli *c, const settings *s, const char *source)
 {
-    (void)s, (void)source;
-    return bench_rows(c, rv_bench_elementwise);
+    (void)source;
+    return bench_rows(c, s, rv_bench_elementwise);
 }
 
 enum { ERROR_COLUMNS = 7 };
@@ -204,12 +204,12 @@ static int print_errors(cli *c, const rv_bench_error_row *rows, size_t n)
 
 static int bench_error(cli *c, const settings *s, const char *source)
 {
-    (void)s, (void)source;
+    (void)source;
     rv_bench_error_row *rows = NULL;
     size_t n = 0;
     int code = cli_open_device(c);
     if (code == CLI_DONE) {
-        code = cli_status(rv_bench_error(c->device, &rows, &n, &c->events));
+        code = cli_status(rv_bench_error(c->device, &rows, &n, s->filter, &c->events));
     }
     if (code == CLI_DONE) {
         code = print_errors(c, rows, n);
@@ -471,17 +471,35 @@ static int bench_all(cli *c, const settings *s, const char *source)
     return worst;
 }
 
+/* Of the actions, those that make rows. */
+static bool has_rows(const char *action)
+{
+    static const char *const names[] = {"conv", "error", "gemm", "elementwise"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(action, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int run(cli *c, const void *given, const cli_list *words)
 {
+    const settings *s = given;
     const char *source = words->n > 1 ? words->items[1] : NULL;
     int code = CLI_DONE;
+    if (s->filter != NULL && !has_rows(words->items[0])) {
+        return cli_usage("bench %s has no rows to choose from: --filter is for conv, error, gemm "
+                         "and elementwise",
+                         words->items[0]);
+    }
     if (source != NULL && strcmp(words->items[0], "augment") != 0 &&
         strcmp(words->items[0], "all") != 0) {
         return cli_usage("bench %s takes no file '%s'", words->items[0], source);
     }
     for (size_t i = 0; actions[i] != NULL && code == CLI_DONE; i++) {
         if (strcmp(actions[i], words->items[0]) == 0) {
-            code = measures[i](c, given, source);
+            code = measures[i](c, s, source);
         }
     }
     return code == CLI_DONE ? cli_json_print(c, code) : code;
@@ -529,6 +547,13 @@ static const cli_option options[] = {
      .min = 1,
      .max = 65535,
      .help = "pictures that infer and train take at a time"},
+    {.name = "filter",
+     .kind = CLI_TEXT,
+     .offset = offsetof(settings, filter),
+     .argument = "PATTERN",
+     .otherwise = "all rows",
+     .help = "of conv, error, gemm and elementwise: measure only the rows whose case and pass, as "
+             "in 'vgg conv3_2 backward_data', contain it; * stands for anything"},
     {.name = "recipe",
      .kind = CLI_FILE,
      .offset = offsetof(settings, recipe),
@@ -555,6 +580,7 @@ const cli_command cli_bench = {
         "figures as shares of the peak of the same run; "
         "operations are counted as direct computation. A row is the median of the runs of 0.3 s.",
     .example = "reverie bench peak\nreverie bench stylize --arch vgg19 --size 512 --json\n"
+               "reverie bench conv --filter '1x1*backward'\n"
                "reverie bench all --json >bench.json",
     .actions = actions,
     .min_words = 1,

@@ -7,6 +7,7 @@
 #include "base/system.h"
 #include "optim/optim.h"
 #include "optim/vector.h"
+#include "stages/bench_filter.h"
 #include "stages/bench_node.h"
 
 #include <math.h>
@@ -299,10 +300,11 @@ static double bytes_of(const rig *r)
 /* One call: what it works with, and what it has. */
 typedef struct measurement {
     rv_device *device;
+    const char *filter;
     const rv_events *events;
     rv_bench_peak_result peak;
     rv_bench_row *rows;
-    size_t n;
+    size_t n, total; /* rows that there are, and that are asked for */
 } measurement;
 
 enum { OPTIMIZERS = 2, ROWS = 2 * CASES + OPTIMIZERS };
@@ -340,8 +342,8 @@ static rv_status measure(measurement *m, const char *name, const char *pass, dou
     snprintf(task, sizeof task, "bench elementwise: %s %s", name, pass);
     const rv_progress progress = {.task = task,
                                   .done = (int64_t)m->n,
-                                  .total = ROWS,
-                                  .fraction = (double)m->n / ROWS,
+                                  .total = (int64_t)m->total,
+                                  .fraction = (double)m->n / (double)m->total,
                                   .loss = NAN,
                                   .seconds_left = -1};
     rv_report(m->events, &progress);
@@ -365,13 +367,25 @@ static rv_status measure(measurement *m, const char *name, const char *pass, dou
     return RV_OK;
 }
 
+static rv_status run_pass(rig *r, bool backward)
+{
+    const rv_exec e = {.device = r->device, .step = 1};
+    r->node.workspace = r->workspace[backward];
+    return backward ? r->node.op->backward(&r->node, &e, r->node.wanted)
+                    : r->node.op->forward(&r->node, &e);
+}
+
 static rv_status run_rig(void *payload)
 {
     rig *r = payload;
-    const rv_exec e = {.device = r->device, .step = 1};
-    r->node.workspace = r->workspace[r->backward];
-    return r->backward ? r->node.op->backward(&r->node, &e, r->node.wanted)
-                       : r->node.op->forward(&r->node, &e);
+    return run_pass(r, r->backward);
+}
+
+static const char *const passes[] = {"forward", "backward"};
+
+static bool wanted(const measurement *m, const bench_case *c, int pass)
+{
+    return (pass == 0 || c->wanted != 0) && rv_bench_wanted(m->filter, c->name, passes[pass]);
 }
 
 static rv_status measure_case(measurement *m, const bench_case *c)
@@ -379,9 +393,14 @@ static rv_status measure_case(measurement *m, const bench_case *c)
     rig r = {.device = m->device};
     RV_TRY(rv_check_cancelled(m->events));
     rv_status status = set_up(&r, c);
-    for (int pass = 0; pass < (c->wanted != 0 ? 2 : 1) && status == RV_OK; pass++) {
+    if (status == RV_OK && !wanted(m, c, 0)) {
+        status = run_pass(&r, false); /* what backward reads */
+    }
+    for (int pass = 0; pass < 2 && status == RV_OK; pass++) {
         r.backward = pass == 1;
-        status = measure(m, c->name, pass == 0 ? "forward" : "backward", bytes_of(&r), run_rig, &r);
+        if (wanted(m, c, pass)) {
+            status = measure(m, c->name, passes[pass], bytes_of(&r), run_rig, &r);
+        }
     }
     release(&r);
     return status;
@@ -445,7 +464,7 @@ static void release_vectors(vectors *v)
     rv_vectors_destroy(v->arithmetic);
 }
 
-static rv_status measure_adam(measurement *m)
+static rv_status measure_adam(measurement *m, const char *name)
 {
     const rv_adam_options options = {
         .learning_rate = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .high = 1};
@@ -455,14 +474,14 @@ static rv_status measure_adam(measurement *m)
         status = rv_adam_create(&v.adam, m->device, LARGE_FLOATS, &options);
     }
     if (status == RV_OK) { /* x and both moments there and back, and the gradient */
-        status = measure(m, "adam, 2048 px", "step", 7.0 * 4 * LARGE_FLOATS, run_adam, &v);
+        status = measure(m, name, "step", 7.0 * 4 * LARGE_FLOATS, run_adam, &v);
     }
     release_vectors(&v);
     return status;
 }
 
 /* Counts the history: each of its vectors twice, once for the products and once for the sum. */
-static rv_status measure_lbfgs(measurement *m)
+static rv_status measure_lbfgs(measurement *m, const char *name)
 {
     const rv_lbfgs_options options = {.learning_rate = 1e-2f, .history = HISTORY};
     vectors v = {.device = m->device, .loss = 1};
@@ -474,8 +493,7 @@ static rv_status measure_lbfgs(measurement *m)
         status = run_lbfgs(&v);
     }
     if (status == RV_OK) {
-        status = measure(m, "L-BFGS, history 10, 512 px", "step",
-                         4.0 * HISTORY * 4 * PICTURE_FLOATS, run_lbfgs, &v);
+        status = measure(m, name, "step", 4.0 * HISTORY * 4 * PICTURE_FLOATS, run_lbfgs, &v);
     }
     release_vectors(&v);
     return status;
@@ -483,11 +501,46 @@ static rv_status measure_lbfgs(measurement *m)
 
 /* --------------------------------------------------------------------------------------------- */
 
+static const struct step {
+    const char *name;
+    rv_status (*measure)(measurement *m, const char *name);
+} steps[OPTIMIZERS] = {{"adam, 2048 px", measure_adam},
+                       {"L-BFGS, history 10, 512 px", measure_lbfgs}};
+
+static const char *name_of(const void *unused, size_t i)
+{
+    (void)unused;
+    return i < CASES ? cases[i].name : steps[i - CASES].name;
+}
+
+static bool step_wanted(const measurement *m, size_t i)
+{
+    return rv_bench_wanted(m->filter, steps[i].name, "step");
+}
+
+static size_t count(const measurement *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < CASES; i++) {
+        n += (size_t)wanted(m, &cases[i], 0) + wanted(m, &cases[i], 1);
+    }
+    for (size_t i = 0; i < OPTIMIZERS; i++) {
+        n += step_wanted(m, i);
+    }
+    return n;
+}
+
 static rv_status measure_all(measurement *m)
 {
+    m->total = count(m);
+    if (m->total == 0) {
+        return rv_bench_nothing_wanted(m->filter, "bench elementwise", name_of, NULL,
+                                       CASES + OPTIMIZERS);
+    }
     RV_TRY(rv_bench_limits(m->device, &m->peak, m->events));
     for (size_t i = 0; i < CASES; i++) {
-        const rv_status status = measure_case(m, &cases[i]);
+        const bool any = wanted(m, &cases[i], 0) || wanted(m, &cases[i], 1);
+        const rv_status status = any ? measure_case(m, &cases[i]) : RV_OK;
         if (status == RV_ERR_DEVICE_MEMORY) {
             rv_log(m->events, RV_LOG_WARNING, "%s is left out: %s", cases[i].name,
                    rv_error_message());
@@ -497,14 +550,17 @@ static rv_status measure_all(measurement *m)
             return rv_fail_context(status, "%s", cases[i].name);
         }
     }
-    RV_TRY(measure_adam(m));
-    return measure_lbfgs(m);
+    for (size_t i = 0; i < OPTIMIZERS; i++) {
+        RV_TRY(step_wanted(m, i) ? steps[i].measure(m, steps[i].name) : RV_OK);
+    }
+    return RV_OK;
 }
 
 rv_status rv_bench_elementwise(rv_device *device, rv_bench_row **out, size_t *n,
-                               rv_bench_peak_result *peak, const rv_events *events)
+                               rv_bench_peak_result *peak, const char *filter,
+                               const rv_events *events)
 {
-    measurement m = {.device = device, .events = events};
+    measurement m = {.device = device, .filter = filter, .events = events};
     *out = NULL;
     *n = 0;
     RV_TRY(rv_alloc(&m.rows, ROWS, sizeof *m.rows, "measurements"));

@@ -4,6 +4,7 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "stages/bench_filter.h"
 #include "stages/bench_node.h"
 
 #include <math.h>
@@ -27,12 +28,23 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 /* One call: what it works with, and what it has. */
 typedef struct measurement {
     rv_device *device;
+    const char *filter;
     const rv_events *events;
     rv_bench_error_row *rows;
     size_t n;
     double expected[SAMPLES];
     size_t at[SAMPLES];
 } measurement;
+
+static bool wanted(const measurement *m, size_t index, int pass)
+{
+    return rv_bench_wanted(m->filter, shapes[index].name, rv_pass_name((rv_pass)pass));
+}
+
+static bool any_wanted(const measurement *m, size_t index)
+{
+    return wanted(m, index, RV_PASS_FORWARD) || wanted(m, index, RV_PASS_BACKWARD_DATA);
+}
 
 static void report(const measurement *m, size_t index, rv_pass pass)
 {
@@ -116,14 +128,36 @@ static rv_status measure_shape(measurement *m, size_t index)
                                 rv_shape_4(1, s->channels, s->size, s->size), attrs, 3));
     rv_status status = RV_OK;
     for (int pass = RV_PASS_FORWARD; pass <= RV_PASS_BACKWARD_DATA && status == RV_OK; pass++) {
-        report(m, index, (rv_pass)pass);
-        status = measure_pass(m, b, (rv_pass)pass);
+        if (wanted(m, index, pass)) {
+            report(m, index, (rv_pass)pass);
+            status = measure_pass(m, b, (rv_pass)pass);
+        }
     }
     rv_bench_node_destroy(b);
     return status;
 }
 
-rv_status rv_bench_error(rv_device *device, rv_bench_error_row **out, size_t *n,
+static const char *name_of(const void *unused, size_t i)
+{
+    (void)unused;
+    return shapes[i].name;
+}
+
+static rv_status measure_all(measurement *m)
+{
+    bool any = false;
+    RV_TRY(rv_alloc(&m->rows, (size_t)SHAPES * 2 * RV_MAX_ALGORITHMS, sizeof *m->rows,
+                    "measurements"));
+    for (size_t i = 0; i < SHAPES; i++) {
+        if (any_wanted(m, i)) {
+            any = true;
+            RV_TRY(measure_shape(m, i));
+        }
+    }
+    return any ? RV_OK : rv_bench_nothing_wanted(m->filter, "bench error", name_of, NULL, SHAPES);
+}
+
+rv_status rv_bench_error(rv_device *device, rv_bench_error_row **out, size_t *n, const char *filter,
                          const rv_events *events)
 {
     measurement *m;
@@ -131,12 +165,9 @@ rv_status rv_bench_error(rv_device *device, rv_bench_error_row **out, size_t *n,
     *n = 0;
     RV_TRY(rv_alloc(&m, 1, sizeof *m, "measurement"));
     m->device = device;
+    m->filter = filter;
     m->events = events;
-    rv_status status =
-        rv_alloc(&m->rows, (size_t)SHAPES * 2 * RV_MAX_ALGORITHMS, sizeof *m->rows, "measurements");
-    for (size_t i = 0; i < SHAPES && status == RV_OK; i++) {
-        status = measure_shape(m, i);
-    }
+    const rv_status status = measure_all(m);
     if (status == RV_OK) {
         *out = m->rows;
         *n = m->n;

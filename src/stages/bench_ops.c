@@ -4,6 +4,7 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "stages/bench_filter.h"
 #include "stages/bench_node.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ typedef struct bench_case {
     rv_shape in;
     rv_attr_value attrs[MAX_ATTRS];
     size_t n_attrs;
+    int n_passes; /* from the first on */
 } bench_case;
 
 /* A table of cases, and what they give. */
@@ -28,10 +30,10 @@ typedef struct bench_table {
     rv_bench_expect *expect[2]; /* without and with parameters */
 } bench_table;
 
-#define CONV(name, c, k, size)                                                               \
-    {                                                                                        \
-        name, "conv", {4, {1, c, size, size}},                                               \
-            {RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)}, 3 \
+#define CONV(name, c, k, size)                                                                  \
+    {                                                                                           \
+        name, "conv", {4, {1, c, size, size}},                                                  \
+            {RV_SET_INT("num_output", k), RV_SET_INT("kernel", 3), RV_SET_INT("pads", 1)}, 3, 3 \
     }
 /* A batch of 8 through an odd window, the output as large as the input divided by the stride. */
 #define CONV_8(name, c, k, size, window, stride_)                               \
@@ -39,15 +41,15 @@ typedef struct bench_table {
         name, "conv", {4, {8, c, size, size}},                                  \
             {RV_SET_INT("num_output", k), RV_SET_INT("kernel", window),         \
              RV_SET_INT("pads", (window) >> 1), RV_SET_INT("stride", stride_)}, \
-            4                                                                   \
+            4, 3                                                                \
     }
-#define DENSE(name, batch, features, outputs)                                               \
-    {                                                                                       \
-        name, "dense", {2, {batch, features, 1, 1}}, {RV_SET_INT("num_output", outputs)}, 1 \
+#define DENSE(name, batch, features, outputs)                                                  \
+    {                                                                                          \
+        name, "dense", {2, {batch, features, 1, 1}}, {RV_SET_INT("num_output", outputs)}, 1, 3 \
     }
-#define GRAM(name, c, size)                             \
-    {                                                   \
-        name, "gram", {4, {1, c, size, size}}, {{0}}, 0 \
+#define GRAM(name, c, size)                                \
+    {                                                      \
+        name, "gram", {4, {1, c, size, size}}, {{0}}, 0, 2 \
     }
 
 /* Every shape of VGG-16 and VGG-19 once; then the kinds that GoogLeNet and ResNet-50 are made of, at 224 px. */
@@ -89,57 +91,85 @@ static const bench_case products[] = {
 typedef struct measurement {
     rv_device *device;
     const bench_table *table;
+    const char *filter;
     const rv_events *events;
+    size_t total; /* rows asked for */
     double since; /* clock when the first case began */
     rv_bench_peak_result peak;
     rv_bench_row *rows;
     size_t n;
 } measurement;
 
+static bool wanted(const measurement *m, const bench_case *c, int pass)
+{
+    return rv_bench_wanted(m->filter, c->name, rv_pass_name((rv_pass)pass));
+}
+
+/* Rows of a case that are asked for. */
+static size_t rows_of(const measurement *m, const bench_case *c)
+{
+    size_t n = 0;
+    for (int pass = RV_PASS_FORWARD; pass < c->n_passes; pass++) {
+        n += wanted(m, c, pass);
+    }
+    return n;
+}
+
 /* Says which pass of which case comes next. */
-static void report(const measurement *m, size_t index, int pass, int n_passes)
+static void report(const measurement *m, const char *name, int pass)
 {
     char task[128];
-    const bench_table *table = m->table;
-    const double fraction = ((double)index + (double)pass / n_passes) / (double)table->n;
-    snprintf(task, sizeof task, "%s: %s %s", table->task, table->cases[index].name,
-             rv_pass_name((rv_pass)pass));
-    const rv_progress progress = {
-        .task = task,
-        .done = (int64_t)index,
-        .total = (int64_t)table->n,
-        .fraction = fraction,
-        .loss = NAN,
-        .seconds_left = index > 0 ? (rv_clock() - m->since) * (1 / fraction - 1) : -1};
+    const double fraction = (double)m->n / (double)m->total;
+    snprintf(task, sizeof task, "%s: %s %s", m->table->task, name, rv_pass_name((rv_pass)pass));
+    const rv_progress progress = {.task = task,
+                                  .done = (int64_t)m->n,
+                                  .total = (int64_t)m->total,
+                                  .fraction = fraction,
+                                  .loss = NAN,
+                                  .seconds_left =
+                                      m->n > 0 ? (rv_clock() - m->since) * (1 / fraction - 1) : -1};
     rv_report(m->events, &progress);
 }
 
-static rv_status measure_case(measurement *m, size_t index)
+static rv_status measure_case(measurement *m, const bench_case *c)
 {
-    const bench_case *c = &m->table->cases[index];
     rv_bench_node *b;
     RV_TRY(rv_check_cancelled(m->events));
     RV_TRY(rv_bench_node_create(&b, m->device, c->op, c->name, c->in, c->attrs, c->n_attrs));
-    const bool params = b->node.op->n_params > 0;
-    const int n_passes = params ? RV_PASS_BACKWARD_PARAMS + 1 : RV_PASS_BACKWARD_DATA + 1;
+    rv_bench_expect *expect = m->table->expect[b->node.op->n_params > 0];
     rv_status status = RV_OK;
-    for (int pass = RV_PASS_FORWARD; pass < n_passes && status == RV_OK; pass++) {
-        report(m, index, pass, n_passes);
-        status = rv_bench_node_measure(b, &m->rows[m->n], (rv_pass)pass, m->table->expect[params],
-                                       m->peak.fma_gflops, m->events);
-        m->n += status == RV_OK;
+    for (int pass = RV_PASS_FORWARD; pass < c->n_passes && status == RV_OK; pass++) {
+        if (wanted(m, c, pass)) {
+            report(m, c->name, pass);
+            status = rv_bench_node_measure(b, &m->rows[m->n], (rv_pass)pass, expect,
+                                           m->peak.fma_gflops, m->events);
+            m->n += status == RV_OK;
+        }
     }
     rv_bench_node_destroy(b);
     return status;
 }
 
+static const char *name_of(const void *cases, size_t i)
+{
+    return ((const bench_case *)cases)[i].name;
+}
+
 static rv_status measure_cases(measurement *m)
 {
+    const bench_table *table = m->table;
+    for (size_t i = 0; i < table->n; i++) {
+        m->total += rows_of(m, &table->cases[i]);
+    }
+    if (m->total == 0) {
+        return rv_bench_nothing_wanted(m->filter, table->task, name_of, table->cases, table->n);
+    }
     RV_TRY(rv_bench_limits(m->device, &m->peak, m->events));
     m->since = rv_clock();
-    for (size_t i = 0; i < m->table->n; i++) {
-        const char *name = m->table->cases[i].name;
-        const rv_status status = measure_case(m, i);
+    for (size_t i = 0; i < table->n; i++) {
+        const char *name = table->cases[i].name;
+        const rv_status status =
+            rows_of(m, &table->cases[i]) > 0 ? measure_case(m, &table->cases[i]) : RV_OK;
         if (status == RV_ERR_DEVICE_MEMORY) {
             rv_log(m->events, RV_LOG_WARNING, "%s is left out: %s", name, rv_error_message());
         } else if (status == RV_ERR_CANCELLED) {
@@ -152,9 +182,10 @@ static rv_status measure_cases(measurement *m)
 }
 
 static rv_status measure_table(rv_device *device, const bench_table *table, rv_bench_row **out,
-                               size_t *n, rv_bench_peak_result *peak, const rv_events *events)
+                               size_t *n, rv_bench_peak_result *peak, const char *filter,
+                               const rv_events *events)
 {
-    measurement m = {.device = device, .table = table, .events = events};
+    measurement m = {.device = device, .table = table, .filter = filter, .events = events};
     *out = NULL;
     *n = 0;
     RV_TRY(rv_alloc(&m.rows, 3 * table->n, sizeof *m.rows, "measurements"));
@@ -170,21 +201,21 @@ static rv_status measure_table(rv_device *device, const bench_table *table, rv_b
 }
 
 rv_status rv_bench_conv(rv_device *device, rv_bench_row **out, size_t *n,
-                        rv_bench_peak_result *peak, const rv_events *events)
+                        rv_bench_peak_result *peak, const char *filter, const rv_events *events)
 {
     const bench_table table = {.task = "bench conv",
                                .cases = convolutions,
                                .n = sizeof convolutions / sizeof convolutions[0],
                                .expect = {NULL, rv_bench_expect_conv}};
-    return measure_table(device, &table, out, n, peak, events);
+    return measure_table(device, &table, out, n, peak, filter, events);
 }
 
 rv_status rv_bench_gemm(rv_device *device, rv_bench_row **out, size_t *n,
-                        rv_bench_peak_result *peak, const rv_events *events)
+                        rv_bench_peak_result *peak, const char *filter, const rv_events *events)
 {
     const bench_table table = {.task = "bench gemm",
                                .cases = products,
                                .n = sizeof products / sizeof products[0],
                                .expect = {rv_bench_expect_gram, rv_bench_expect_dense}};
-    return measure_table(device, &table, out, n, peak, events);
+    return measure_table(device, &table, out, n, peak, filter, events);
 }

@@ -39,6 +39,9 @@ load helper.bash
         [[ $output == *"\"$key\": "* ]]
     done
     [[ $output != *max_error* ]]
+    works -q bench gemm --filter 'BATCH 1 *data' --json
+    [ "$(grep -c '"case": ' <<<"$output")" -eq 1 ]
+    [[ $output == *'"case": "vgg fc6, batch 1"'*'"pass": "backward_data"'* ]]
 }
 
 @test "bench all takes the usual models only" {
@@ -85,4 +88,6 @@ interrupted() {
     fails 2 "did you mean 'peak'?" bench paek
     fails 2 "did you mean 'squeezenet'?" bench infer --arch squeezent
     fails 2 "exclude each other" bench infer --arch vgg19 --model vgg16
+    fails 2 "--filter is for conv, error, gemm and elementwise" bench stylize --filter conv3
+    fails 2 "no row of bench gemm matches 'conv3'; its cases are: 1024 cubed; " bench gemm --filter conv3
 }

@@ -1,5 +1,6 @@
 /* Measurements mean what their header says: what is counted, what is divided by what, what is checked. */
 /* SPDX-License-Identifier: MIT */
+#include "stages/bench_filter.h"
 #include "stages/bench_node.h"
 #include "support/assert.h"
 #include "support/device.h"
@@ -321,7 +322,7 @@ static bool stop_there(void *payload)
 }
 
 typedef rv_status measure_rows(rv_device *, rv_bench_row **, size_t *, rv_bench_peak_result *,
-                               const rv_events *);
+                               const char *filter, const rv_events *);
 
 static void check_stops(rv_device *device, measure_rows *measure, const char *at)
 {
@@ -330,7 +331,7 @@ static void check_stops(rv_device *device, measure_rows *measure, const char *at
     rv_bench_row *rows;
     size_t n;
     rv_bench_peak_result peak;
-    cr_assert_eq(measure(device, &rows, &n, &peak, &events), RV_ERR_CANCELLED);
+    cr_assert_eq(measure(device, &rows, &n, &peak, NULL, &events), RV_ERR_CANCELLED);
     cr_assert_null(rows);
     cr_assert_eq(n, 0);
     cr_assert_str_eq(rv_error_message(), "cancelled");
@@ -348,6 +349,49 @@ Test(bench, rows_are_named_and_can_be_cancelled_at_any_of_them)
     rv_device_close(device);
 }
 
+Test(bench, a_filter_is_part_of_a_case_and_its_pass)
+{
+    static const struct row {
+        const char *filter;
+        bool wanted;
+    } rows[] = {{NULL, true},        {"", true},
+                {"*", true},         {"conv3_2", true},
+                {"VGG Conv3", true}, {"3_2 backward", true},
+                {"vgg*data", true},  {"v*3*2*w*d", true},
+                {"data*", true},     {"conv3_2 data", false},
+                {"data*vgg", false}, {"weights", false},
+                {"dataa", false},    {"*_2*_2", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_expect_eq(rv_bench_wanted(rows[i].filter, "vgg conv3_2", "backward_data"),
+                     rows[i].wanted, "%s", rows[i].filter != NULL ? rows[i].filter : "none");
+    }
+}
+
+Test(bench, a_filter_leaves_what_it_names_and_a_strange_one_is_told_the_names)
+{
+    rv_device *device = rv_test_device();
+    rv_bench_error_row *errors;
+    rv_bench_row *rows;
+    rv_bench_peak_result peak;
+    size_t n;
+    RV_ASSERT_OK(rv_bench_elementwise(device, &rows, &n, &peak, "fire2*BACK", NULL));
+    cr_assert_eq(n, 1);
+    cr_assert_str_eq(rows[0].name, "concat, squeezenet fire2");
+    cr_assert_str_eq(rows[0].pass, "backward");
+    free(rows);
+    cr_assert_eq(rv_bench_elementwise(device, &rows, &n, &peak, "no such", NULL), RV_ERR_USAGE);
+    cr_assert_null(rows);
+    const char *message = rv_error_message();
+    cr_assert_neq(strstr(message, "no row of bench elementwise matches 'no such'"), NULL);
+    cr_assert_neq(strstr(message, "relu, vgg relu1_2; "), NULL, "%s", message);
+    cr_assert_neq(strstr(message, "; L-BFGS, history 10, 512 px"), NULL, "%s", message);
+    cr_assert_eq(rv_bench_conv(device, &rows, &n, &peak, "fc6", NULL), RV_ERR_USAGE);
+    cr_assert_neq(strstr(rv_error_message(), "vgg conv1_1; vgg conv1_2"), NULL);
+    cr_assert_eq(rv_bench_error(device, &errors, &n, "weights", NULL), RV_ERR_USAGE);
+    cr_assert_null(errors);
+    rv_device_close(device);
+}
+
 Test(bench, errors_of_algorithms_can_be_cancelled_at_any_shape)
 {
     rv_device *device = rv_test_device();
@@ -355,7 +399,7 @@ Test(bench, errors_of_algorithms_can_be_cancelled_at_any_shape)
     size_t n;
     witness w = {.stop_at = "bench error: vgg conv1_2 backward_data"};
     const rv_events events = {.payload = &w, .progress = watch, .cancelled = stop_there};
-    cr_assert_eq(rv_bench_error(device, &rows, &n, &events), RV_ERR_CANCELLED);
+    cr_assert_eq(rv_bench_error(device, &rows, &n, NULL, &events), RV_ERR_CANCELLED);
     cr_assert_null(rows);
     cr_assert_neq(strstr(w.task, w.stop_at), NULL, "it went on to '%s'", w.task);
     cr_assert_eq(rv_device_allocated(device), 0);
