@@ -4,6 +4,7 @@
 #define REVERIE_FEATURES_H
 
 #include <reverie/device.h>
+#include <reverie/events.h>
 #include <reverie/image.h>
 #include <reverie/model.h>
 
@@ -48,6 +49,45 @@ RV_API RV_NODISCARD rv_status rv_features_run_image(rv_features *features, const
  *  @param read  NULL for defaults. */
 RV_API RV_NODISCARD rv_status rv_features_run_file(rv_features *features, const char *path,
                                                    const rv_image_read_options *read);
+
+/** A model that runs over many files, several pictures at a time, while threads read those to come. */
+typedef struct rv_feature_stream rv_feature_stream;
+
+typedef struct rv_feature_stream_options {
+    size_t struct_size;
+    int batch; /**< pictures of a run; fewer where there are not so many, or little memory on the device; 0: 8 */
+    int threads;  /**< that read pictures; 0: by processors */
+    size_t first; /**< file to begin with: 0, or one behind which an earlier stream said `pause` */
+    const rv_image_read_options *read; /**< NULL for defaults */
+    const rv_events
+        *events; /**< asked whether to stop, and told what `read` would log; may be NULL */
+} rv_feature_stream_options;
+#define RV_FEATURE_STREAM_OPTIONS_INIT                         \
+    {                                                          \
+        sizeof(rv_feature_stream_options), 0, 0, 0, NULL, NULL \
+    }
+
+/** What came of a file. */
+typedef struct rv_feature_rows {
+    size_t file;     /**< index; the number of files: there are no more */
+    size_t first, n; /**< its pictures among those of the last run: a tensor may hold several */
+    bool pause; /**< the next file belongs to another run: values of this one are there no more */
+} rv_feature_rows;
+
+/** Begins to read ahead.
+ *  @param features  must outlive *out, and is run by nobody else meanwhile.
+ *  @param files     as rv_features_run_file() takes them; borrowed. */
+RV_API RV_NODISCARD rv_status rv_feature_stream_create(rv_feature_stream **out,
+                                                       rv_features *features,
+                                                       const char *const *files, size_t n_files,
+                                                       const rv_feature_stream_options *options);
+/** Goes on to the next file, and runs where it is the first of several. What is behind the last picture of a run stands
+ *  for none.
+ *  @return what is wrong with this file, and the next one may do; RV_ERR_CANCELLED: events said so, the stream ends */
+RV_API RV_NODISCARD rv_status rv_feature_stream_next(rv_feature_stream *stream,
+                                                     rv_feature_rows *out);
+/** NULL is fine. */
+RV_API void rv_feature_stream_destroy(rv_feature_stream *stream);
 
 RV_API size_t rv_features_count(const rv_features *features);
 /** Values of layer `index` (in the order of creation) for the last run. */
@@ -100,11 +140,13 @@ RV_API RV_NODISCARD rv_status rv_feature_table_create(rv_feature_table **out, co
  *  @return RV_ERR_SHAPE names both */
 RV_API RV_NODISCARD rv_status rv_feature_table_check(const rv_feature_table *table,
                                                      const rv_features *features);
-/** Adds each picture of the last run as a row, having checked it.
- *  @param file  what was run over, for the names.
- *  @return RV_ERR_IO: it cannot be written; the table is of no more use. */
+/** Adds pictures of the last run as rows, having checked it.
+ *  @param first  the first of `n` pictures.
+ *  @param file   where they are from, for the names.
+ *  @return RV_ERR_USAGE: there are not so many; RV_ERR_IO: it cannot be written; the table is of no more use. */
 RV_API RV_NODISCARD rv_status rv_feature_table_add(rv_feature_table *table,
-                                                   const rv_features *features, const char *file);
+                                                   const rv_features *features, size_t first,
+                                                   size_t n, const char *file);
 /** Shape of the rows of layer `k` of those of the table so far, without data. Rank 0 before the first. */
 RV_API rv_feature_map rv_feature_table_map(const rv_feature_table *table, size_t k);
 /** Completes the file, of one row at least, and frees the table in any case. */

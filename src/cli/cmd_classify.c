@@ -1,6 +1,5 @@
 /* reverie classify: the likeliest classes of pictures. */
 /* SPDX-License-Identifier: MIT */
-#include "base/signal.h"
 #include "cli/inputs.h"
 
 #include <stdio.h>
@@ -9,6 +8,7 @@
 typedef struct settings {
     int top;
     bool csv;
+    int batch;
     cli_input_settings inputs;
     cli_model_files files;
     cli_reading reading;
@@ -55,8 +55,9 @@ static void print_line(const char *path, size_t picture, size_t rank, const rv_p
     printf(",%.9g\n", (double)p->probability);
 }
 
-/* One picture of the last run. */
-static rv_status add_picture(const job *j, const char *path, size_t picture, json_t *entry)
+/* One picture of the last run. @param number  among those of its file */
+static rv_status add_picture(const job *j, const char *path, size_t picture, size_t number,
+                             json_t *entry)
 {
     size_t n;
     const rv_status status = rv_classify(j->best, &n, j->features, picture, (size_t)j->s->top);
@@ -68,7 +69,7 @@ static rv_status add_picture(const job *j, const char *path, size_t picture, jso
                                                      label, j->values ? "value" : "probability",
                                                      cli_json_real(p->probability)));
         if (j->s->csv) {
-            print_line(path, picture, i + 1, p);
+            print_line(path, number, i + 1, p);
         } else if (!j->c->globals.json) {
             print(j, p);
         }
@@ -77,21 +78,19 @@ static rv_status add_picture(const job *j, const char *path, size_t picture, jso
     return status;
 }
 
-static rv_status classify(const job *j, const char *path)
+/* The pictures of a file. A tensor may hold several; a file of one has no number. */
+static rv_status classify(const job *j, const char *path, const rv_feature_rows *rows)
 {
-    const rv_image_read_options read = cli_read_options(j->c, &j->s->reading);
-    rv_status status = rv_features_run_file(j->features, path, &read);
-    /* A tensor may hold several pictures; a file of one has no number. */
-    const size_t n = status == RV_OK ? rv_features_map(j->features, 0).dim[0] : 0;
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < rows->n && status == RV_OK; i++) {
         json_t *entry = json_pack("{s:o}", "file", cli_json_text(path));
-        if (n > 1) {
+        if (rows->n > 1) {
             json_object_set_new(entry, "picture", json_integer((json_int_t)i));
         }
         if (!j->c->globals.json && !j->s->csv) {
-            n > 1 ? printf("%s, picture %zu\n", path, i) : printf("%s\n", path);
+            rows->n > 1 ? printf("%s, picture %zu\n", path, i) : printf("%s\n", path);
         }
-        status = add_picture(j, path, i, entry);
+        status = add_picture(j, path, rows->first + i, i, entry);
         if (j->c->globals.json) {
             json_array_append_new(j->images, entry);
         } else {
@@ -101,21 +100,40 @@ static rv_status classify(const job *j, const char *path)
     return status;
 }
 
+static void work(const job *j, rv_feature_stream *stream, const cli_list *paths, cli_files *files)
+{
+    rv_feature_rows rows;
+    rv_status status = rv_feature_stream_next(stream, &rows);
+    while (rows.file < files->n) {
+        const char *path = paths->items[rows.file];
+        cli_files_count(files, path, status == RV_OK ? classify(j, path, &rows) : status);
+        if (files->code == CLI_INTERRUPTED) {
+            break;
+        }
+        status = rv_feature_stream_next(stream, &rows);
+    }
+}
+
 static int classify_all(job *j, const cli_list *paths)
 {
+    rv_feature_stream *stream;
     j->best = calloc((size_t)j->s->top, sizeof *j->best);
     if (j->best == NULL) {
         return cli_out_of_memory();
+    }
+    const int code =
+        cli_stream_open(&stream, j->c, j->features, paths, &j->s->reading, j->s->batch);
+    if (code != CLI_DONE) {
+        free(j->best);
+        return code;
     }
     if (j->s->csv) {
         printf("file,picture,rank,index,label,%s\n", j->values ? "value" : "probability");
     }
     j->images = json_array();
     cli_files files = {.n = paths->n, .failed = json_array()};
-    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED; i++) {
-        const char *path = paths->items[i];
-        cli_files_count(&files, path, rv_signal_caught() ? RV_ERR_CANCELLED : classify(j, path));
-    }
+    work(j, stream, paths, &files);
+    rv_feature_stream_destroy(stream);
     free(j->best);
     cli_json_set(j->c, "images", j->images);
     return cli_files_end(j->c, &files);
@@ -155,6 +173,7 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(settings, csv),
      .help = "print a table: a line per class, with the file and its rank"},
+    CLI_BATCH_OPTION(settings, batch),
     CLI_INPUT_OPTIONS(settings, inputs),
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),

@@ -1,6 +1,5 @@
 /* reverie extract: the values of layers, in files of arrays and tables. */
 /* SPDX-License-Identifier: MIT */
-#include "base/signal.h"
 #include "cli/inputs.h"
 
 #include <stdio.h>
@@ -12,6 +11,7 @@ typedef struct settings {
     char *output;
     bool overwrite;
     int pool; /* an rv_feature_pool */
+    int batch;
     cli_input_settings inputs;
     cli_model_files files;
     cli_reading reading;
@@ -272,8 +272,10 @@ static rv_status finish(const extraction *x, target *t, const char *path, const 
 }
 
 /* Writes the last run to the files of its own input. */
-static rv_status write_own(const extraction *x, const rv_features *features, size_t input)
+static rv_status write_own(const extraction *x, const rv_features *features,
+                           const rv_feature_rows *rows)
 {
+    const size_t input = rows->file;
     const char *name = x->inputs.files.items[input];
     rv_status status = RV_OK;
     for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
@@ -281,7 +283,7 @@ static rv_status write_own(const extraction *x, const rv_features *features, siz
         const char *path = x->own[input * x->n_targets + k];
         status = open_table(x, t, path);
         if (status == RV_OK) {
-            status = rv_feature_table_add(t->table, features, name);
+            status = rv_feature_table_add(t->table, features, rows->first, rows->n, name);
         }
         if (status == RV_OK) {
             status = finish(x, t, path, name);
@@ -293,26 +295,16 @@ static rv_status write_own(const extraction *x, const rv_features *features, siz
 }
 
 /* Adds the last run to all files, or to none of them. */
-static rv_status add_rows(extraction *x, const rv_features *features, const char *name)
+static rv_status add_rows(extraction *x, const rv_features *features, const rv_feature_rows *rows)
 {
+    const char *name = x->inputs.files.items[rows->file];
     rv_status status = RV_OK;
     for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
         status = rv_feature_table_check(x->targets[k].table, features);
     }
     for (size_t k = 0; k < x->n_targets && status == RV_OK; k++) {
-        status = rv_feature_table_add(x->targets[k].table, features, name);
+        status = rv_feature_table_add(x->targets[k].table, features, rows->first, rows->n, name);
         x->broken = status != RV_OK;
-    }
-    return status;
-}
-
-static rv_status extract(extraction *x, rv_features *features, size_t input)
-{
-    const rv_image_read_options read = cli_read_options(x->c, &x->s->reading);
-    const char *path = x->inputs.files.items[input];
-    rv_status status = rv_features_run_file(features, path, &read);
-    if (status == RV_OK) {
-        status = x->each ? write_own(x, features, input) : add_rows(x, features, path);
     }
     return status;
 }
@@ -333,6 +325,31 @@ static int finish_all(extraction *x, int code)
     return code;
 }
 
+/* Runs over all files, and writes what came of them. */
+static int work(extraction *x, rv_features *features, cli_files *files)
+{
+    rv_feature_stream *stream;
+    rv_feature_rows rows;
+    const int code =
+        cli_stream_open(&stream, x->c, features, &x->inputs.files, &x->s->reading, x->s->batch);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    rv_status status = rv_feature_stream_next(stream, &rows);
+    while (rows.file < files->n) {
+        if (status == RV_OK) {
+            status = x->each ? write_own(x, features, &rows) : add_rows(x, features, &rows);
+        }
+        cli_files_count(files, x->inputs.files.items[rows.file], status);
+        if (files->code == CLI_INTERRUPTED || x->broken) {
+            break;
+        }
+        status = rv_feature_stream_next(stream, &rows);
+    }
+    rv_feature_stream_destroy(stream);
+    return CLI_DONE;
+}
+
 static int extract_all(extraction *x, rv_features *features)
 {
     x->outputs = json_array();
@@ -345,9 +362,10 @@ static int extract_all(extraction *x, rv_features *features)
         return code;
     }
     cli_files files = {.n = x->inputs.files.n, .failed = json_array()};
-    for (size_t i = 0; i < files.n && files.code != CLI_INTERRUPTED && !x->broken; i++) {
-        const rv_status status = rv_signal_caught() ? RV_ERR_CANCELLED : extract(x, features, i);
-        cli_files_count(&files, x->inputs.files.items[i], status);
+    code = work(x, features, &files);
+    if (code != CLI_DONE) {
+        json_decref(files.failed);
+        return code;
     }
     files.code = finish_all(x, files.code);
     return cli_files_end(x->c, &files);
@@ -431,6 +449,7 @@ static const cli_option options[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(settings, overwrite),
      .help = "replace results that exist; an input never is"},
+    CLI_BATCH_OPTION(settings, batch),
     CLI_INPUT_OPTIONS(settings, inputs),
     CLI_MODEL_OPTIONS(settings, files),
     CLI_READ_OPTIONS(settings, reading),

@@ -25,6 +25,10 @@ int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settin
                     const cli_list *words);
 void cli_inputs_release(cli_inputs *inputs);
 
+/** Begins to run a network over files. @param batch  pictures of a run. @return exit code */
+int cli_stream_open(rv_feature_stream **out, const cli *c, rv_features *features,
+                    const cli_list *files, const cli_reading *reading, int batch);
+
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and members take no parentheses */
 /** Rows of an option table whose settings are of `type`, with a cli_input_settings named `member`. */
 #define CLI_INPUT_OPTIONS(type, member)                                                 \
@@ -39,6 +43,13 @@ void cli_inputs_release(cli_inputs *inputs);
         .argument = "I/N", .otherwise = "all",                                          \
         .help = "take the I-th of N shares of the pictures only, the others being for " \
                 "other computers"                                                       \
+    }
+/** The same with an int named `member`. */
+#define CLI_BATCH_OPTION(type, member)                                                       \
+    {                                                                                        \
+        .name = "batch", .kind = CLI_INT, .offset = offsetof(type, member), .argument = "N", \
+        .initial = "8", .min = 1, .max = 65536,                                              \
+        .help = "pictures that the device takes at a time, while others are read"            \
     }
 /* NOLINTEND(bugprone-macro-parentheses) */
 

@@ -350,15 +350,19 @@ static rv_status add_row(rv_feature_table *t, const rv_features *features, size_
                             : RV_OK;
 }
 
-rv_status rv_feature_table_add(rv_feature_table *table, const rv_features *features,
-                               const char *file)
+rv_status rv_feature_table_add(rv_feature_table *table, const rv_features *features, size_t first,
+                               size_t n, const char *file)
 {
     RV_TRY(rv_feature_table_check(table, features));
+    const size_t there = rv_features_map(features, table->parts[0].layer).dim[0];
+    if (first > there || n > there - first) {
+        return rv_fail(RV_ERR_USAGE, "there are no pictures %zu to %zu among %zu", first,
+                       first + n - 1, there);
+    }
     if (table->parts[0].rank == 0) {
         RV_TRY(begin(table, features));
     }
-    const size_t n = rv_features_map(features, table->parts[0].layer).dim[0];
-    for (size_t row = 0; row < n; row++) {
+    for (size_t row = first; row < first + n; row++) {
         RV_TRY(add_row(table, features, row, file));
     }
     return RV_OK;

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/npy.h"
-#include "graph/plan.h"
+#include "stages/features.h"
 #include "stages/network_picture.h"
 
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct rv_features {
     rv_params *params;
     rv_plan *plan; /* for the shape and the feed of the last run, NULL before it */
     rv_value fed;  /* where that plan takes its data */
+    rv_resizer resizer;
     rv_value *outputs;
     wanted *layers;
     size_t n_layers;
@@ -89,6 +90,7 @@ void rv_features_destroy(rv_features *features)
         free(features->layers[i].name);
         free(features->layers[i].data);
     }
+    rv_resizer_release(&features->resizer);
     rv_plan_destroy(features->plan);
     rv_params_destroy(features->params);
     rv_graph_destroy(features->graph.graph);
@@ -149,19 +151,56 @@ static rv_status run(rv_features *f, rv_value fed, rv_shape shape, const float *
     return RV_OK;
 }
 
+static rv_shape picture_shape(const rv_features *f, int32_t batch)
+{
+    const rv_model *m = f->model;
+    return rv_shape_4(batch, rv_model_channels(m), rv_model_height(m), rv_model_width(m));
+}
+
+size_t rv_features_picture_floats(const rv_features *features)
+{
+    const rv_shape shape = picture_shape(features, 1);
+    return rv_shape_count(&shape);
+}
+
+rv_status rv_features_see(rv_features *features, float *out, const rv_image *image)
+{
+    rv_planar picture;
+    RV_TRY(
+        rv_network_picture(&picture, &features->resizer, features->device, image, features->model));
+    memcpy(out, picture.data, rv_features_picture_floats(features) * sizeof *out);
+    rv_planar_release(&picture);
+    return RV_OK;
+}
+
+rv_status rv_features_prepare(rv_features *features, int32_t batch)
+{
+    return make_plan(features, features->graph.picture, picture_shape(features, batch));
+}
+
+rv_status rv_features_run_pictures(rv_features *features, int32_t batch, const float *pictures)
+{
+    return run(features, features->graph.picture, picture_shape(features, batch), pictures);
+}
+
 rv_status rv_features_run_image(rv_features *features, const rv_image *image)
 {
-    const rv_model *model = features->model;
-    rv_planar picture;
-    RV_TRY(rv_network_picture(&picture, features->device, image, model));
-    const rv_shape shape =
-        rv_shape_4(1, rv_model_channels(model), rv_model_height(model), rv_model_width(model));
-    const rv_status status = run(features, features->graph.picture, shape, picture.data);
-    rv_planar_release(&picture);
+    float *picture;
+    RV_TRY(rv_alloc(&picture, rv_features_picture_floats(features), sizeof *picture, "a picture"));
+    rv_status status = rv_features_see(features, picture, image);
+    if (status == RV_OK) {
+        status = rv_features_run_pictures(features, 1, picture);
+    }
+    free(picture);
     return status;
 }
 
-static rv_status run_array(rv_features *f, const char *path)
+bool rv_features_is_array(const char *path)
+{
+    return strcmp(rv_path_extension(path), ".npy") == 0;
+}
+
+rv_status rv_features_run_array(rv_features *f, const char *path)
 {
     float *data;
     int rank;
@@ -191,8 +230,8 @@ rv_status rv_features_run_file(rv_features *features, const char *path,
                                const rv_image_read_options *read)
 {
     rv_image *image;
-    if (strcmp(rv_path_extension(path), ".npy") == 0) {
-        return run_array(features, path);
+    if (rv_features_is_array(path)) {
+        return rv_features_run_array(features, path);
     }
     RV_TRY(rv_image_read(&image, path, read));
     const rv_status status = rv_features_run_image(features, image);

@@ -258,7 +258,7 @@ rv_status rv_heatmaps_look(rv_heatmaps *heatmaps, const rv_image *image)
     int width = rv_image_width(image), height = rv_image_height(image);
     const double full = width;
     rv_planar seen;
-    RV_TRY(rv_network_picture(&seen, h->device, image, h->model));
+    RV_TRY(rv_network_picture(&seen, NULL, h->device, image, h->model));
     RV_TRY(rv_heatmaps_see(h, &seen));
     rv_picture_fit(&width, &height, h->options.size);
     const double ratio = width / full;

@@ -30,12 +30,12 @@ static void take_channels(rv_planar *picture, int channels)
     }
 }
 
-rv_status rv_network_picture(rv_planar *out, rv_device *device, const rv_image *image,
-                             const rv_model *model)
+rv_status rv_network_picture(rv_planar *out, rv_resizer *resizer, rv_device *device,
+                             const rv_image *image, const rv_model *model)
 {
     const rv_part part = rv_network_view(image, model);
-    RV_TRY(rv_picture_planes(out, NULL, device, image, &part, rv_model_width(model),
-                             rv_model_height(model)));
+    RV_TRY(rv_picture_planes_by(out, resizer, device, image, &part, rv_model_width(model),
+                                rv_model_height(model)));
     take_channels(out, rv_model_channels(model));
     return RV_OK;
 }

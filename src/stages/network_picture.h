@@ -10,8 +10,9 @@
 rv_part rv_network_view(const rv_image *image, const rv_model *model);
 
 /** That part at the model's own size; where the model takes grey pictures the first plane is grey, and the others are
- *  of no use. Released with rv_planar_release(). */
-RV_NODISCARD rv_status rv_network_picture(rv_planar *out, rv_device *device, const rv_image *image,
-                                          const rv_model *model);
+ *  of no use. Released with rv_planar_release().
+ *  @param resizer  of one picture after another; NULL: of this one alone. */
+RV_NODISCARD rv_status rv_network_picture(rv_planar *out, rv_resizer *resizer, rv_device *device,
+                                          const rv_image *image, const rv_model *model);
 
 #endif

@@ -3,7 +3,7 @@
 #include "stages/picture.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "graph/plan.h"
+#include "base/pool.h"
 #include "image/colour.h"
 
 #include <math.h>
@@ -112,7 +112,8 @@ typedef struct source {
     const rv_planar *planar;
     float *light; /* of each sample value, for an image */
     int width, height, channels;
-    const char *filter; /* of the op resize */
+    const char *filter;  /* of the op resize */
+    rv_resizer *resizer; /* NULL: one for this time alone */
 } source;
 
 /* Rows of an image as planes [channels, rows, width]. */
@@ -150,46 +151,64 @@ static void take_rows(float *out, const source *from, int row, int rows)
     }
 }
 
+void rv_resizer_release(rv_resizer *resizer)
+{
+    rv_plan_destroy(resizer->plan);
+    rv_graph_destroy(resizer->graph);
+    *resizer = (rv_resizer){0};
+}
+
+static bool is_same_part(const rv_part *a, const rv_part *b)
+{
+    return a->left == b->left && a->top == b->top && a->width == b->width && a->height == b->height;
+}
+
+/* Makes the plan that resizes a part of planes, unless it is there from the last time. */
+static rv_status make_plan(rv_resizer *r, rv_device *device, rv_shape from, rv_shape to,
+                           const rv_part *window, const char *filter)
+{
+    if (r->plan != NULL && rv_shape_equal(&r->from, &from) && rv_shape_equal(&r->to, &to) &&
+        is_same_part(&r->window, window)) {
+        return RV_OK;
+    }
+    rv_resizer_release(r);
+    RV_TRY(rv_graph_create(&r->graph));
+    RV_TRY(rv_graph_input(r->graph, &r->in, "rows", from));
+    RV_TRY(rv_graph_add(r->graph, &r->out, "resize", "resized", &r->in, 1,
+                        RV_ATTRS(RV_SET_INT("height", to.dim[2]), RV_SET_INT("width", to.dim[3]),
+                                 RV_SET_ENUM("filter", filter),
+                                 RV_SET_FLOAT4("window", window->top, window->left, window->height,
+                                               window->width))));
+    const rv_plan_options options = {.mode = RV_INFER, .outputs = &r->out, .n_outputs = 1};
+    r->from = from;
+    r->to = to;
+    r->window = *window;
+    return rv_plan_create(&r->plan, r->graph, NULL, device, &options);
+}
+
 /* Resizes `rows` rows of the source from `row` on, of which `window` is taken. */
 static rv_status resize_rows(float *out, int width, int height, rv_device *device,
                              const source *from, int row, int rows, const rv_part *window)
 {
-    rv_graph *graph = NULL;
-    rv_plan *plan = NULL;
+    rv_resizer own = {0}, *r = from->resizer != NULL ? from->resizer : &own;
     float *data = NULL;
-    rv_value in, resized;
     const size_t n = (size_t)from->channels * (size_t)rows;
     rv_status status = rv_alloc(&data, n, (size_t)from->width * sizeof(float), "rows to resize");
     if (status == RV_OK) {
-        status = rv_graph_create(&graph);
-    }
-    if (status == RV_OK) {
         take_rows(data, from, row, rows);
-        status =
-            rv_graph_input(graph, &in, "rows", rv_shape_4(1, from->channels, rows, from->width));
+        status = make_plan(r, device, rv_shape_4(1, from->channels, rows, from->width),
+                           rv_shape_4(1, from->channels, height, width), window, from->filter);
     }
     if (status == RV_OK) {
-        status = rv_graph_add(graph, &resized, "resize", "resized", &in, 1,
-                              RV_ATTRS(RV_SET_INT("height", height), RV_SET_INT("width", width),
-                                       RV_SET_ENUM("filter", from->filter),
-                                       RV_SET_FLOAT4("window", window->top, window->left,
-                                                     window->height, window->width)));
+        status = rv_tensor_write(device, rv_plan_tensor(r->plan, r->in), data);
     }
     if (status == RV_OK) {
-        const rv_plan_options options = {.mode = RV_INFER, .outputs = &resized, .n_outputs = 1};
-        status = rv_plan_create(&plan, graph, NULL, device, &options);
+        status = rv_plan_forward(r->plan);
     }
     if (status == RV_OK) {
-        status = rv_tensor_write(device, rv_plan_tensor(plan, in), data);
+        status = rv_tensor_read(device, rv_plan_tensor(r->plan, r->out), out);
     }
-    if (status == RV_OK) {
-        status = rv_plan_forward(plan);
-    }
-    if (status == RV_OK) {
-        status = rv_tensor_read(device, rv_plan_tensor(plan, resized), out);
-    }
-    rv_plan_destroy(plan);
-    rv_graph_destroy(graph);
+    rv_resizer_release(&own);
     free(data);
     return status;
 }
@@ -277,36 +296,57 @@ static void mean_colour(float out[3], const float *planes, size_t n)
     }
 }
 
-/* Planes of light, colours multiplied by alpha, to sRGB planes and alpha. */
-static void finish_planes(rv_planar *out, float *alpha, const float *planes, int channels)
+/* Planes of light, colours multiplied by alpha, on their way to sRGB planes and alpha. */
+typedef struct finishing {
+    rv_planar *out;
+    float *alpha; /* NULL: not wanted */
+    const float *planes;
+    int channels;
+    float mean[3];
+} finishing;
+
+/* Pixels that a thread takes at a time. */
+enum { SHARE = 1 << 14 };
+
+static rv_status finish_share(void *payload, size_t number)
 {
-    const size_t n = (size_t)out->width * (size_t)out->height;
-    float mean[3] = {0, 0, 0};
-    if (channels == 4) {
-        mean_colour(mean, planes, n);
-    }
-    for (size_t i = 0; i < n; i++) {
+    const finishing *f = payload;
+    const size_t n = (size_t)f->out->width * (size_t)f->out->height, first = number * SHARE;
+    for (size_t i = first; i < n && i < first + SHARE; i++) {
         /* The filter overshoots at edges, alpha and colours by the same share: only their ratio is in
          * range. */
-        const float a = channels == 4 ? planes[3 * n + i] : 1.0f;
+        const float a = f->channels == 4 ? f->planes[3 * n + i] : 1.0f;
         for (size_t c = 0; c < 3; c++) {
-            const float light = a > NO_ALPHA ? planes[c * n + i] / a : mean[c];
-            out->data[c * n + i] = rv_srgb_from_light(clamp(light));
+            const float light = a > NO_ALPHA ? f->planes[c * n + i] / a : f->mean[c];
+            f->out->data[c * n + i] = rv_srgb_from_light(clamp(light));
         }
-        if (alpha != NULL) {
-            alpha[i] = clamp(a);
+        if (f->alpha != NULL) {
+            f->alpha[i] = clamp(a);
         }
     }
+    return RV_OK;
+}
+
+static rv_status finish_planes(rv_planar *out, float *alpha, const float *planes, int channels)
+{
+    const size_t n = (size_t)out->width * (size_t)out->height;
+    finishing f = {.out = out, .alpha = alpha, .planes = planes, .channels = channels};
+    if (channels == 4) {
+        mean_colour(f.mean, planes, n);
+    }
+    return rv_parallel_for((n + SHARE - 1) / SHARE, 0, finish_share, &f);
 }
 
 static rv_status resize_image(rv_planar *out, float *alpha, rv_device *device,
-                              const rv_image *image, const rv_part *part, size_t limit)
+                              const rv_image *image, const rv_part *part, size_t limit,
+                              rv_resizer *resizer)
 {
     source from = {.image = image,
                    .width = rv_image_width(image),
                    .height = rv_image_height(image),
                    .channels = rv_image_channels(image),
-                   .filter = "lanczos3"};
+                   .filter = "lanczos3",
+                   .resizer = resizer};
     const size_t values = rv_image_bits(image) == 16 ? 65536 : 256;
     const size_t n = (size_t)out->width * (size_t)out->height;
     float *planes = NULL;
@@ -321,7 +361,7 @@ static rv_status resize_image(rv_planar *out, float *alpha, rv_device *device,
         status = resize(planes, out->width, out->height, device, &from, part, limit);
     }
     if (status == RV_OK) {
-        finish_planes(out, alpha, planes, from.channels);
+        status = finish_planes(out, alpha, planes, from.channels);
     }
     free(from.light);
     free(planes);
@@ -342,7 +382,7 @@ rv_status rv_picture_planes_within(rv_planar *out, float **alpha, rv_device *dev
         status = rv_alloc(&a, (size_t)width * (size_t)height, sizeof(float), "alpha");
     }
     if (status == RV_OK) {
-        status = resize_image(out, a, device, image, part != NULL ? part : &all, limit);
+        status = resize_image(out, a, device, image, part != NULL ? part : &all, limit, NULL);
     }
     if (status != RV_OK) {
         rv_planar_release(out);
@@ -357,6 +397,17 @@ rv_status rv_picture_planes(rv_planar *out, float **alpha, rv_device *device, co
                             const rv_part *part, int width, int height)
 {
     return rv_picture_planes_within(out, alpha, device, image, part, width, height, STRIP_FLOATS);
+}
+
+rv_status rv_picture_planes_by(rv_planar *out, rv_resizer *resizer, rv_device *device,
+                               const rv_image *image, const rv_part *part, int width, int height)
+{
+    RV_TRY(rv_planar_create(out, width, height));
+    const rv_status status = resize_image(out, NULL, device, image, part, STRIP_FLOATS, resizer);
+    if (status != RV_OK) {
+        rv_planar_release(out);
+    }
+    return status;
 }
 
 /* --- to an image ----------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 #ifndef RV_STAGES_PICTURE_H
 #define RV_STAGES_PICTURE_H
 
-#include "device/device.h"
+#include "graph/plan.h"
 #include <reverie/image.h>
 
 /** A picture in host memory: [3,H,W], R,G,B, sRGB-encoded, 0..1. */
@@ -36,6 +36,21 @@ rv_part rv_picture_middle(const rv_image *image, int width, int height);
 RV_NODISCARD rv_status rv_picture_planes(rv_planar *out, float **alpha, rv_device *device,
                                          const rv_image *image, const rv_part *part, int width,
                                          int height);
+
+/** What resized the last picture, kept for others of the same sizes; starts from {0}. */
+typedef struct rv_resizer {
+    rv_graph *graph;
+    rv_plan *plan; /**< NULL: none yet */
+    rv_value in, out;
+    rv_shape from, to;
+    rv_part window; /**< of `from` */
+} rv_resizer;
+void rv_resizer_release(rv_resizer *resizer);
+
+/** rv_picture_planes() for one picture after another, with the same results; without alpha. */
+RV_NODISCARD rv_status rv_picture_planes_by(rv_planar *out, rv_resizer *resizer, rv_device *device,
+                                            const rv_image *image, const rv_part *part, int width,
+                                            int height);
 
 /** Planes to samples of 8 or 16 bits: clamped to 0..1, rounded to the nearest.
  *  @param alpha  [H,W], 0..1, makes 4 channels; NULL: 3 channels. */

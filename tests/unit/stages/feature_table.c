@@ -58,7 +58,7 @@ static float *fill(rv_feature_table *table, const bench *b, size_t layer, size_t
         all = all != NULL ? all : calloc(N_PICTURES * *values, sizeof *all);
         memcpy(all + i * *values, map.data, *values * sizeof *all);
         snprintf(name, sizeof name, "%u.png", i);
-        RV_ASSERT_OK(rv_feature_table_add(table, b->features, name));
+        RV_ASSERT_OK(rv_feature_table_add(table, b->features, 0, 1, name));
     }
     return all;
 }
@@ -173,7 +173,7 @@ Test(feature_table, names_are_not_left_for_values_that_do_not_fit)
     bench b = open_bench();
     RV_ASSERT_OK(rv_feature_table_create(&table, path, &first, 1, &options));
     run_picture(&b, 0);
-    RV_ASSERT_OK(rv_feature_table_add(table, b.features, "0.png"));
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 1, "0.png"));
     FILE *other = fopen(rv_test_path("disk/other"), "wb");
     cr_assert_not_null(other);
     setvbuf(other, NULL, _IONBF, 0);
@@ -200,19 +200,19 @@ Test(feature_table, refuses_other_shapes_and_what_it_cannot_write)
     RV_ASSERT_OK(rv_feature_table_create(&table, path, both, 1, NULL));
     cr_assert_eq(rv_feature_table_check(table, b.features), RV_ERR_USAGE);
     run_picture(&b, 0);
-    RV_ASSERT_OK(rv_feature_table_add(table, b.features, "0.png"));
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 1, "0.png"));
     RV_ASSERT_OK(rv_features_run_file(b.features, input, NULL));
     cr_assert_eq(rv_feature_table_check(table, b.features), RV_ERR_SHAPE);
-    cr_assert_eq(rv_feature_table_add(table, b.features, input), RV_ERR_SHAPE);
+    cr_assert_eq(rv_feature_table_add(table, b.features, 0, 2, input), RV_ERR_SHAPE);
     cr_assert_eq(rv_feature_table_map(table, 0).dim[0], 1);
     rv_feature_table_discard(table);
     cr_assert(!rv_path_exists(path));
     /* Pooled, both fit; and a file without a row is none. */
     const rv_feature_table_options pooled = {.pool = RV_FEATURE_POOL_AVERAGE};
     RV_ASSERT_OK(rv_feature_table_create(&table, path, both, 1, &pooled));
-    RV_ASSERT_OK(rv_feature_table_add(table, b.features, input));
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 2, input));
     run_picture(&b, 0);
-    RV_ASSERT_OK(rv_feature_table_add(table, b.features, "0.png"));
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 1, "0.png"));
     cr_assert_eq(rv_feature_table_map(table, 0).dim[0], 3);
     rv_feature_table_discard(table);
     RV_ASSERT_OK(rv_feature_table_create(&table, path, both, 1, NULL));
