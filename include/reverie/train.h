@@ -123,6 +123,7 @@ typedef struct rv_train_result {
     bool stopped_early;        /**< by `patience` */
     bool diverged;             /**< it failed because the loss was not finite */
     size_t unreadable;         /**< pictures */
+    int64_t steps;             /**< updates done, of the last phase; those before a resume too */
 } rv_train_result;
 
 /** Trains, and writes to the folder `run`: config.json (what was asked for), metrics.csv (a line for each epoch),

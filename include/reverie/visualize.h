@@ -12,8 +12,9 @@
 extern "C" {
 #endif
 
-/** Curves of a training: loss and accuracy of training and validation, and the learning rate, by epochs.
- *  @param[out] out  900 x 960 pixels.
+/** Curves of a training: loss and accuracy of training and validation, and the learning rate, by epochs; where the run
+ *  has a layers.csv, also the norm of the gradient and the update of the weights of each layer, and dead units.
+ *  @param[out] out  900 x 960 pixels, and 320 more for each of the curves of layers.
  *  @param run       folder of rv_train(), which may still be at work.
  *  @return RV_ERR_NOT_FOUND: there is no metrics.csv in it; RV_ERR_FORMAT: with the line; RV_ERR_USAGE: no epoch has
  *          ended yet. */

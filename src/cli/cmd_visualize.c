@@ -107,7 +107,7 @@ int cli_visualize_training(cli *c, const settings *s, const cli_list *words)
         code = cli_status(rv_image_write(image, path, &write));
     }
     if (code == CLI_DONE) {
-        cli_note(c, "%s: loss, share of right answers and learning rate by epoch", path);
+        cli_note(c, "%s: curves by epoch", path);
         json_t *output = json_pack("{s:o}", "file", cli_json_text(path));
         cli_json_set(c, "outputs", json_pack("[o]", output));
     }

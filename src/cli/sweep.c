@@ -243,10 +243,22 @@ static char *number(const char *format, double value)
     return isfinite(value) ? cli_format(format, value) : cli_format("-");
 }
 
+/* Numbers have errors in place of right answers. */
+static bool learns_values(const sweep *s)
+{
+    for (size_t i = 0; i < s->n_runs; i++) {
+        if (s->runs[i].best.epoch > 0 && isfinite(s->runs[i].best.val_error)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int print_runs(const sweep *s)
 {
-    static const char *const last[EXTRA_COLUMNS] = {"epoch", "loss", "val loss", "val right %",
-                                                    "state"};
+    const bool values = learns_values(s);
+    const char *const last[EXTRA_COLUMNS] = {"epoch", "loss", "val loss",
+                                             values ? "val error" : "val right %", "state"};
     const size_t n = s->n_axes + EXTRA_COLUMNS;
     const char *heading[MAX_AXES + EXTRA_COLUMNS];
     char format[MAX_AXES + EXTRA_COLUMNS + 1] = "";
@@ -265,7 +277,8 @@ static int print_runs(const sweep *s)
         row[n - 5] = number("%.0f", r->best.epoch + none);
         row[n - 4] = number("%.4f", r->best.loss + none);
         row[n - 3] = number("%.4f", r->best.val_loss + none);
-        row[n - 2] = number("%.2f", 100 * r->best.val_accuracy + none);
+        row[n - 2] = values ? number("%.5g", r->best.val_error + none)
+                            : number("%.2f", 100 * r->best.val_accuracy + none);
         row[n - 1] = cli_format("%s", r->state != NULL ? r->state : "not tried");
     }
     const int code =

@@ -223,6 +223,20 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
     return code;
 }
 
+/* At --max-steps the same command would end at once. */
+static void note_limit(const cli *c, const cli_train_settings *s, const rv_train_result *result)
+{
+    if (s->max_steps > 0 && result->steps >= (int64_t)s->max_steps) {
+        cli_note(c, "stopped at --max-steps %llu; to go on: --resume auto, and more steps or none",
+                 (unsigned long long)s->max_steps);
+    } else {
+        cli_note(c,
+                 "stopped at --time-limit %g; to go on for as long again: the same command with "
+                 "--resume auto",
+                 s->time_limit);
+    }
+}
+
 int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, const char *folder)
 {
     watcher w = {
@@ -245,7 +259,7 @@ int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, cons
         code = report_best(c, s, dataset, folder);
     }
     if (code == CLI_DONE && !result.finished) {
-        cli_note(c, "stopped at a limit; to go on: the same command with --resume auto");
+        note_limit(c, s, &result);
     } else if (code == CLI_DONE) {
         cli_note(c, "%sthe weights that did best, of epoch %d, are in %s/best.safetensors",
                  result.stopped_early ? "ended early; " : "", result.best.epoch, folder);

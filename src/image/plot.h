@@ -19,10 +19,13 @@ typedef struct rv_plot {
     size_t n_series;
     bool log_x, log_y; /**< powers of ten are evenly apart; what is not above 0 is left out */
     bool from_zero;    /**< the vertical axis begins at 0 */
+    bool
+        in_order; /**< colours tell the first series from the last, dark to light, however many there are */
 } rv_plot;
 
 /** Draws into the rectangle, which it fills. Colours can be told apart by people who see red and green alike (Okabe
- *  and Ito). Letters have dots of `scale` pixels. */
+ *  and Ito). Letters have dots of `scale` pixels. Names are left out where they find no room, but for the first and the
+ *  last. */
 void rv_plot_draw(rv_image *image, int left, int top, int width, int height, int scale,
                   const rv_plot *plot);
 

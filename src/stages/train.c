@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- prepare --------------------------------------------------------------------------------- */
 
@@ -189,6 +190,16 @@ static rv_status write_config(const rv_train_run *run)
     return rv_output_commit(output);
 }
 
+/* What a run that was in the folder before had found out about its layers. */
+static rv_status forget_layers(const rv_train_run *run)
+{
+    char *path;
+    RV_TRY(rv_train_path(&path, run, "layers.csv"));
+    unlink(path);
+    free(path);
+    return RV_OK;
+}
+
 rv_status rv_train_prepare(rv_train_run *run)
 {
     rv_update_options update;
@@ -223,6 +234,8 @@ rv_status rv_train_prepare(rv_train_run *run)
     if (resume) {
         RV_TRY(rv_train_load(run));
         RV_TRY(open_loader(run));
+    } else if (run->folder != NULL) {
+        RV_TRY(forget_layers(run));
     }
     run->steps_before = run->at.steps;
     if (run->folder == NULL) {
@@ -421,6 +434,7 @@ rv_status rv_train_once(rv_train_result *result, rv_device *device, const char *
     result->finished = status == RV_OK && (run.finished_before || rv_train_is_over(&run));
     result->stopped_early = stopped_early(&run);
     result->diverged = run.diverged;
+    result->steps = run.at.steps;
     rv_train_release(&run);
     return status;
 }

@@ -298,8 +298,10 @@ static rv_status log_value(const rv_train_run *run, const char *what, const char
 static rv_status write_layer(rv_diagnosis *d, const rv_train_run *run, const rv_train_layer *l,
                              int epoch)
 {
-    rv_text_append(&d->lines, "%d,%s,%.6g,%.6g,%.6g,%d,%d\n", epoch, l->name, l->gradient,
-                   l->weight, l->update, l->units, l->dead);
+    rv_text_append(&d->lines, "%d,", epoch);
+    rv_text_append_cell(&d->lines, l->name);
+    rv_text_append(&d->lines, ",%.6g,%.6g,%.6g,%d,%d\n", l->gradient, l->weight, l->update,
+                   l->units, l->dead);
     RV_TRY(log_value(run, "gradient", l->name, l->gradient));
     RV_TRY(log_value(run, "update", l->name, l->update));
     return l->units > 0 ? log_value(run, "dead", l->name, (double)l->dead / l->units) : RV_OK;

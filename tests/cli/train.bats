@@ -44,6 +44,10 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $(sed -n 2p run/layers.csv) == 1,hidden1,*,8,* ]]
     works -q "${train[@]}" -o more --diagnose --json
     [[ $output == *'"layers": '*'"gradient": '*'"dead": '* ]]
+    works -q visualize training run
+    [ "$(head -c 24 run/curves.png | tail -c 2 | od -An -tu1 | xargs)" = "7 128" ] # 1920 rows
+    works -q "${train[@]}" -o run --overwrite
+    [ ! -e run/layers.csv ]
 }
 
 @test "train --sweep tries each combination, skips what is done, and names the best" {
@@ -91,7 +95,10 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
 @test "a run that was killed goes on to the same bytes" {
     needs_device
     works -q "${train[@]}" -o whole
-    "$REVERIE" -q "${train[@]}" -o run --max-steps 5 --checkpoint-steps 1
+    works "${train[@]}" -o run --max-steps 5 --checkpoint-steps 1 --progress none
+    [[ $stderr == *"stopped at --max-steps 5; to go on: --resume auto, and more steps or none"* ]]
+    works "${train[@]}" -o run --resume auto --time-limit 0.001 --progress none
+    [[ $stderr == *"stopped at --time-limit 0.001; to go on for as long again: the same command with --resume auto"* ]]
     # From here on it is killed, again and again, wherever it is.
     local i
     for ((i = 0; i < 5; i++)); do
@@ -149,6 +156,9 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     works -q classify values/best.safetensors set/checks/3.png --json
     [[ $output == *'"label": "value"'*'"value": '* ]]
     works -q visualize training values
+    works -q train values.csv "${list[@]}" --loss mse -o errors --sweep lr=0.02,1e-6
+    [[ ${lines[0]} == *"val loss"*"val error  state" ]]
+    [[ ${lines[1]} == *0.02*[0-9]"  done" && ${lines[2]} == *1e-6*[0-9]"  done" ]]
     fails 2 "a confusion matrix is of a network for classes" evaluate -q values/best.safetensors values.csv --confusion c.png
     sed 's/,1/,small;old/; s/,2.*/,large/' values.csv >labels.csv
     works -q train labels.csv "${list[@]}" --loss bce -o labels

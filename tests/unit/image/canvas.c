@@ -128,7 +128,8 @@ Test(plot, curves_go_where_their_values_are_and_leave_gaps)
 {
     const double x[5] = {0, 1, 2, 3, 4}, y[5] = {0, 1, NAN, 1, 0};
     const rv_series series = {"s", x, y, 5, false};
-    const rv_plot plot = {"t", "x", &series, 1, false, false, true};
+    const rv_plot plot = {
+        .title = "t", .x_label = "x", .series = &series, .n_series = 1, .from_zero = true};
     rv_image *image = sheet(460, 200);
     rv_plot_draw(image, 0, 0, 460, 200, 1, &plot);
     /* The axis goes from 48 to 448: a quarter is 100 pixels. */
@@ -143,9 +144,77 @@ Test(plot, nothing_and_a_single_point_are_no_trouble)
     const double x[1] = {3}, y[1] = {-2}, none[1] = {NAN};
     const rv_series point = {"p", x, y, 1, false}, nothing = {"n", x, none, 1, false};
     rv_image *image = sheet(300, 160);
-    rv_plot_draw(image, 0, 0, 300, 160, 1, &(rv_plot){"t", "x", &nothing, 1, false, true, false});
+    rv_plot_draw(
+        image, 0, 0, 300, 160, 1,
+        &(rv_plot){.title = "t", .x_label = "x", .series = &nothing, .n_series = 1, .log_y = true});
     cr_assert_eq(blue(image, 50, 288), 0);
-    rv_plot_draw(image, 0, 0, 300, 160, 1, &(rv_plot){"t", "x", &point, 1, false, false, false});
+    rv_plot_draw(image, 0, 0, 300, 160, 1,
+                 &(rv_plot){.title = "t", .x_label = "x", .series = &point, .n_series = 1});
     cr_assert_gt(blue(image, 50, 288), 4);
+    rv_image_destroy(image);
+}
+
+/* Columns of the grid's colour in a row where no curve is. */
+static int grid_lines(const rv_image *image, int row)
+{
+    int n = 0;
+    for (int x = 48; x < 449; x++) {
+        n += at(image, x, row)[0] == 225;
+    }
+    return n;
+}
+
+Test(plot, marks_stand_at_whole_numbers_and_at_round_ones_of_a_logarithm)
+{
+    const double x[3] = {1, 2, 3}, y[3] = {0, 1, 0}, rates[2] = {0.0011, 0.03};
+    const rv_series epochs = {"e", x, y, 3, false}, few = {"r", rates, y, 2, false};
+    rv_image *image = sheet(460, 400);
+    rv_plot_draw(image, 0, 0, 460, 400, 1,
+                 &(rv_plot){.title = "t", .x_label = "x", .series = &epochs, .n_series = 1});
+    cr_assert_eq(grid_lines(image, 350), 2, "%d",
+                 grid_lines(image, 350)); /* the first is the axis */
+    rv_plot_draw(
+        image, 0, 0, 460, 400, 1,
+        &(rv_plot){.title = "t", .x_label = "x", .series = &few, .n_series = 1, .log_x = true});
+    cr_assert_eq(grid_lines(image, 30), 4, "%d",
+                 grid_lines(image, 30)); /* 0.002, 0.005, 0.01, 0.02 */
+    rv_image_destroy(image);
+}
+
+/* Twenty curves, one above the other, whose names would need twice the room. */
+Test(plot, many_curves_in_order_go_from_dark_to_light_and_are_named_where_there_is_room)
+{
+    enum { N = 20 };
+    const double x[2] = {0, 1};
+    double y[N][2];
+    rv_series series[N];
+    for (int i = 0; i < N; i++) {
+        y[i][0] = y[i][1] = i;
+        series[i] = (rv_series){"layer", x, y[i], 2, false};
+    }
+    const rv_plot plot = {
+        .title = "t", .x_label = "x", .series = series, .n_series = N, .in_order = true};
+    rv_image *image = sheet(460, 400);
+    rv_plot_draw(image, 0, 0, 460, 400, 1, &plot);
+    int curves = 0;
+    bool before = false;
+    for (int row = 358; row > 20; row--) {
+        const uint8_t *p = at(image, 250, row);
+        const bool here = p[0] < 190 || p[2] < 190; /* the grid is lighter */
+        curves += here && !before;
+        before = here;
+    }
+    cr_assert_eq(curves, N, "%d", curves);
+    /* The first name has the darkest colour, the last, near the right end, a light one; nothing is beyond that. */
+    int dark = 0, light = 0;
+    for (int row = 380; row < 400; row++) {
+        for (int column = 48; column < 460; column++) {
+            const uint8_t *p = at(image, column, row);
+            dark += column < 62 && p[0] < 90 && p[1] < 30 && p[2] > 60;
+            light += column > 380 && p[1] > p[2] + 60;
+            cr_assert(column < 449 || p[1] > 200, "(%d, %d)", column, row);
+        }
+    }
+    cr_assert(dark > 10 && light > 10, "%d %d", dark, light);
     rv_image_destroy(image);
 }

@@ -7,6 +7,7 @@
 #include <reverie/visualize.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char heading[] = "epoch,steps,loss,accuracy,val_loss,val_accuracy,learning_rate,x\n";
 
@@ -49,6 +50,48 @@ Test(curves, falling_losses_fall_and_missing_validation_is_not_drawn)
     RV_ASSERT_OK(draw(&image, "1,5,3,0.1,2,0.5,0.1,9\n2,10,1,0.9,1,0.6,0.05,9\n"));
     cr_assert_gt(count(image, 100, 36, 870, 236, true), 50);
     rv_image_destroy(image);
+}
+
+/* The first row in a column of a panel's axes that a curve passes, from the panel's top; -1: none does. */
+static int highest(const rv_image *image, int panel, int column)
+{
+    const uint8_t *p = rv_image_pixels_const(image);
+    for (int y = 36; y < 240; y++) {
+        const uint8_t *q = p + 3 * ((panel * 320 + y) * rv_image_width(image) + column);
+        if (q[0] < 190 || q[2] < 190) { /* the grid is lighter */
+            return y;
+        }
+    }
+    return -1;
+}
+
+/* Gradients of the second layer are a hundred times as large and grow; it has no units that can die. */
+Test(curves, layers_have_panels_of_their_own)
+{
+    static const char rows[] = "1,5,3,0.1,,,0.1,9\n2,10,1,0.9,,,0.05,9\n";
+    static const char layers[] = "epoch,layer,gradient,weight,update,units,dead\n"
+                                 "1,\"a,\"\"1\"\"\",0.01,1,0.001,10,0\n1,b,1,1,0.001,0,0\n"
+                                 "2,\"a,\"\"1\"\"\",0.01,1,0.001,10,8\n2,b,100,1,0.001,0,0\n";
+    rv_image *image;
+    rv_test_write(rv_test_path("layers.csv"), layers, sizeof layers - 1);
+    RV_ASSERT_OK(draw(&image, rows));
+    cr_assert_eq(rv_image_height(image), 6 * 320);
+    /* Four decades, and 0.04 of that more at each end; ten pixels beside the ends of the epochs. */
+    cr_assert_float_eq(highest(image, 3, 130), 36 + 204 * 0.5, 8);
+    cr_assert_float_eq(highest(image, 3, 840), 36 + 204 * 0.06, 8);
+    cr_assert(highest(image, 4, 480) > 0);
+    cr_assert_float_eq(highest(image, 5, 130), 36 + 204 * 0.96, 10);
+    cr_assert_float_eq(highest(image, 5, 840), 36 + 204 * 0.06, 10);
+    rv_image_destroy(image);
+    rv_test_write(rv_test_path("layers.csv"), layers, 46); /* the heading alone */
+    RV_ASSERT_OK(draw(&image, rows));
+    cr_assert_eq(rv_image_height(image), 3 * 320);
+    rv_image_destroy(image);
+    rv_test_write(rv_test_path("layers.csv"), "epoch,layer\n", 12);
+    cr_assert_eq(draw(&image, rows), RV_ERR_FORMAT);
+    cr_assert(strstr(rv_error_message(), "layers.csv:1: there is no column 'gradient'") != NULL,
+              "%s", rv_error_message());
+    unlink(rv_test_path("layers.csv"));
 }
 
 Test(curves, damaged_lines_are_named)
