@@ -1,81 +1,175 @@
-/* Decomposes symmetric matrices by Jacobi rotations. */
+/* Decomposes symmetric matrices: reflections make them tridiagonal, and steps of QL diagonal. */
 /* SPDX-License-Identifier: MIT */
 #include "base/eigen.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { MAX_SWEEPS = 30 };
+/* Two steps find most values; more are wanted by numbers that are none. */
+enum { MAX_STEPS = 60 };
 
-/* Sum of squares off the diagonal against that of all. */
-static double off_diagonal(const double *a, int n, double *all)
+static double dot(const double *x, const double *y, int n)
 {
-    double off = 0;
-    *all = 0;
+    double sum = 0;
     for (int i = 0; i < n; i++) {
-        for (int k = 0; k < n; k++) {
-            const double square = a[i * n + k] * a[i * n + k];
-            *all += square;
-            off += i != k ? square : 0;
-        }
+        sum += x[i] * y[i];
     }
-    return off;
+    return sum;
 }
 
-/* Turns rows p and q: only rows are touched, so that memory is walked in order. */
-static void turn_rows(double *m, int n, int p, int q, double c, double s)
+/* row - f * v */
+static void take_off(double *row, const double *v, double f, int n)
 {
-    double *x = m + (size_t)p * (size_t)n, *y = m + (size_t)q * (size_t)n;
-    for (int k = 0; k < n; k++) {
-        const double xk = x[k], yk = y[k];
-        x[k] = c * xk - s * yk;
-        y[k] = s * xk + c * yk;
+    for (int i = 0; i < n; i++) {
+        row[i] -= f * v[i];
     }
 }
 
-static void turn_columns(double *m, int n, int p, int q, double c, double s)
+/* Makes v the direction of length sqrt(2) whose reflection H = I - v v^T turns the column x into its first place; false
+ * where only that is not 0. *first: what is there afterwards. */
+static bool find_reflection(double *v, const double *x, int m, double *first)
 {
-    for (int k = 0; k < n; k++) {
-        double *row = m + (size_t)k * (size_t)n;
-        const double xk = row[p], yk = row[q];
-        row[p] = c * xk - s * yk;
-        row[q] = s * xk + c * yk;
+    double largest = 0;
+    *first = x[0];
+    for (int i = 1; i < m; i++) {
+        largest = fmax(largest, fabs(x[i]));
     }
+    if (!(largest > 0)) {
+        return false;
+    }
+    largest = fmax(largest, fabs(x[0]));
+    for (int i = 0; i < m; i++) {
+        v[i] = x[i] / largest; /* whose squares neither vanish nor overflow */
+    }
+    const double length = copysign(sqrt(dot(v, v, m)), v[0]);
+    *first = -length * largest;
+    /* |v + length e|^2 / 2 = length (length + v) */
+    const double scale = 1 / sqrt(length * (length + v[0]));
+    v[0] += length;
+    for (int i = 0; i < m; i++) {
+        v[i] *= scale;
+    }
+    return true;
 }
 
-static void rotate(double *a, double *rows, int n, int p, int q)
+/* Reflects a, of which only rows and columns from k + 1 on are still to do, so that row and column k end beside the
+ * diagonal; the direction stays in row k (length 0: nothing was to do), what is beside the diagonal in column k.
+ * work: n numbers. */
+static void reduce_row(double *a, int n, int k, double *work)
 {
-    const double apq = a[p * n + q];
-    if (apq == 0) {
+    const int m = n - k - 1;
+    double *v = a + (size_t)k * (size_t)n + k + 1, first;
+    const bool reflects = find_reflection(v, v, m, &first);
+    for (int i = 0; i < m && !reflects; i++) {
+        v[i] = 0;
+    }
+    a[(size_t)(k + 1) * (size_t)n + k] = first;
+    if (!reflects) {
         return;
     }
-    const double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
-    const double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
-    const double c = 1 / sqrt(t * t + 1), s = t * c;
-    turn_rows(a, n, p, q, c, s);
-    turn_columns(a, n, p, q, c, s);
-    turn_rows(rows, n, p, q, c, s);
+    /* H A H = A - v w^T - w v^T with w = A v - (v . A v / 2) v */
+    for (int i = 0; i < m; i++) {
+        work[i] = dot(a + (size_t)(k + 1 + i) * (size_t)n + k + 1, v, m);
+    }
+    take_off(work, v, dot(v, work, m) / 2, m);
+    for (int i = 0; i < m; i++) {
+        double *row = a + (size_t)(k + 1 + i) * (size_t)n + k + 1;
+        take_off(row, work, v[i], m);
+        take_off(row, v, work[i], m);
+    }
+}
+
+/* A = rows^T T rows: T is the diagonal and what is beside it. The matrix is destroyed. */
+static void reduce(double *diagonal, double *rows, double *a, int n)
+{
+    for (int k = 0; k < n - 2; k++) {
+        reduce_row(a, n, k, diagonal);
+    }
+    for (int i = 0; i < n * n; i++) {
+        rows[i] = i / n == i % n;
+    }
+    /* From the last reflection to the first: so early ones meet what is still the identity. */
+    for (int k = n - 3; k >= 0; k--) {
+        const double *v = a + (size_t)k * (size_t)n + k + 1;
+        const int m = n - k - 1;
+        for (int i = k + 1; i < n; i++) {
+            double *row = rows + (size_t)i * (size_t)n + k + 1;
+            take_off(row, v, dot(row, v, m), m);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        diagonal[i] = a[(size_t)i * (size_t)n + i];
+    }
+}
+
+/* Turns two rows that follow one another. */
+static void turn(double *row, int n, double c, double s)
+{
+    double *next = row + n;
+    for (int k = 0; k < n; k++) {
+        const double x = row[k], y = next[k];
+        row[k] = c * x - s * y;
+        next[k] = s * x + c * y;
+    }
+}
+
+/* One implicit step of the QL algorithm on the values from l to m, with the shift of Wilkinson. */
+static void step(double *d, double *e, double *rows, int n, int l, int m)
+{
+    const double half = (d[l + 1] - d[l]) / (2 * e[l]);
+    double g = d[m] - d[l] + e[l] / (half + copysign(hypot(half, 1), half));
+    double s = 1, c = 1, moved = 0;
+    for (int i = m - 1; i >= l; i--) {
+        const double f = s * e[i], b = c * e[i], r = hypot(f, g);
+        e[i + 1] = r;
+        if (r == 0) { /* it falls into two */
+            d[i + 1] -= moved;
+            e[m] = 0;
+            return;
+        }
+        s = f / r;
+        c = g / r;
+        g = d[i + 1] - moved;
+        const double t = (d[i] - g) * s + 2 * c * b;
+        moved = s * t;
+        d[i + 1] = g + moved;
+        g = c * t - b;
+        turn(rows + (size_t)i * (size_t)n, n, c, s);
+    }
+    d[l] -= moved;
+    e[l] = g;
+    e[m] = 0;
+}
+
+/* Turns the values beside the diagonal, e[n], the last of them 0, into nothing. */
+static void diagonalize(double *d, double *e, double *rows, int n)
+{
+    for (int l = 0; l < n; l++) {
+        for (int steps = 0; steps < MAX_STEPS; steps++) {
+            int m = l;
+            while (m < n - 1 && fabs(e[m]) > DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1]))) {
+                m++;
+            }
+            if (m == l) {
+                break;
+            }
+            step(d, e, rows, n, l, m);
+        }
+    }
 }
 
 void rv_eigen(double *values, double *vectors, double *a, int n)
 {
-    for (int i = 0; i < n * n; i++) {
-        vectors[i] = i / n == i % n;
+    reduce(values, vectors, a, n);
+    for (int k = 0; k < n - 1; k++) {
+        a[k] = a[(size_t)(k + 1) * (size_t)n + k]; /* what the first row held has been used */
     }
-    for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
-        double all;
-        if (off_diagonal(a, n, &all) <= 1e-26 * all) {
-            break;
-        }
-        for (int p = 0; p < n - 1; p++) {
-            for (int q = p + 1; q < n; q++) {
-                rotate(a, vectors, n, p, q);
-            }
-        }
-    }
+    a[n - 1] = 0;
+    diagonalize(values, a, vectors, n);
     /* The vectors were turned as rows. */
     for (int i = 0; i < n; i++) {
-        values[i] = a[i * n + i];
         for (int k = 0; k < i; k++) {
             const double swap = vectors[i * n + k];
             vectors[i * n + k] = vectors[k * n + i];

@@ -3,8 +3,8 @@
 #ifndef RV_BASE_EIGEN_H
 #define RV_BASE_EIGEN_H
 
-/** Decomposes a symmetric matrix: A = V diag(values) V^T, by cyclic Jacobi rotations (Golub and Van
- *  Loan, section 8.5).
+/** Decomposes a symmetric matrix: A = V diag(values) V^T, by Householder reflections and implicit steps of QL (Golub
+ *  and Van Loan, section 8.3); exact to a few roundings of the largest value.
  *  @param[out] values   n of them, in no order.
  *  @param[out] vectors  [n,n] row major, eigenvector i in column i.
  *  @param a             [n,n] row major; destroyed. */

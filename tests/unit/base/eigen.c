@@ -27,22 +27,63 @@ static void random_symmetric(double *a, int n)
     }
 }
 
+/* Columns of unit length at right angles, which give the matrix back. */
+static void check(const double *a, int n, double tolerance)
+{
+    static double copy[N * N], values[N], vectors[N * N];
+    memcpy(copy, a, (size_t)n * (size_t)n * sizeof *a);
+    rv_eigen(values, vectors, copy, n);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            double dot = 0, sum = 0;
+            for (int k = 0; k < n; k++) {
+                dot += vectors[k * n + i] * vectors[k * n + j];
+                sum += vectors[i * n + k] * values[k] * vectors[j * n + k];
+            }
+            cr_assert_float_eq(dot, i == j, 1e-12, "%d: %d, %d: %g", n, i, j, dot);
+            cr_assert_float_eq(sum, a[i * n + j], tolerance, "%d: %d, %d: %g, not %g", n, i, j, sum,
+                               a[i * n + j]);
+        }
+    }
+}
+
 Test(eigen, vectors_are_orthonormal_and_give_the_matrix_back)
 {
-    static double a[N * N], copy[N * N], values[N], vectors[N * N];
-    random_symmetric(a, N);
-    memcpy(copy, a, sizeof a);
-    rv_eigen(values, vectors, copy, N);
-    for (int i = 0; i < N; i++) {
-        for (int j = 0; j < N; j++) {
-            double dot = 0, sum = 0;
-            for (int k = 0; k < N; k++) {
-                dot += vectors[k * N + i] * vectors[k * N + j];
-                sum += vectors[i * N + k] * values[k] * vectors[j * N + k];
-            }
-            cr_assert_float_eq(dot, i == j, 1e-12);
-            cr_assert_float_eq(sum, a[i * N + j], 1e-11);
-        }
+    static double a[N * N];
+    for (int n = 1; n <= N; n += n < 5 ? 1 : 11) {
+        random_symmetric(a, n);
+        check(a, n, 1e-11);
+    }
+}
+
+/* Values that are all alike, nearly nothing, huge, or of two kinds: what shifts and reflections divide by. */
+Test(eigen, matrices_with_nothing_to_turn_are_their_own_values)
+{
+    enum { S = 9 };
+    static double a[S * S];
+    check(a, S, 0);
+    for (int i = 0; i < S; i++) {
+        a[i * S + i] = i < 4 ? 2 : -3;
+    }
+    check(a, S, 1e-14);
+    for (int i = 0; i < S * S; i++) {
+        a[i] = 1e-200; /* of rank 1 */
+    }
+    check(a, S, 1e-213);
+    for (int i = 0; i < S * S; i++) {
+        a[i] = 1e200 * (i / S + 1) * (i % S + 1);
+    }
+    check(a, S, 1e188);
+}
+
+Test(eigen, what_is_no_number_ends)
+{
+    static double a[N * N], values[N], vectors[N * N];
+    for (int bad = 0; bad < 2; bad++) {
+        random_symmetric(a, N);
+        a[3 * N + 2] = a[2 * N + 3] = bad == 0 ? NAN : INFINITY;
+        rv_eigen(values, vectors, a, N);
+        cr_assert(!isfinite(values[0] + values[N - 1]));
     }
 }
 

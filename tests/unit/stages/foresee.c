@@ -21,11 +21,11 @@ typedef struct work {
 
 static work begin(rv_model *model)
 {
-    work w = {.model = model, .photo = waves(150, 131, 3, 8, 1), .style = waves(140, 150, 3, 8, 2)};
+    work w = {.model = model, .photo = waves(75, 66, 3, 8, 1), .style = waves(70, 75, 3, 8, 2)};
     w.styles[0] = w.style;
     w.options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
     w.options.iterations = 3;
-    w.options.size = 140;
+    w.options.size = 70;
     w.options.scales = 2;
     return w;
 }
@@ -64,8 +64,8 @@ static void compare(const work *w)
     const rv_stylize_estimate e = foresee(w, device);
     cr_assert_eq(rv_device_allocated(device), 0);
     cr_assert(!rv_device_rehearses(device));
-    cr_assert_eq(e.width, 140);
-    cr_assert_eq(e.height, 122);
+    cr_assert_eq(e.width, 70);
+    cr_assert_eq(e.height, 62);
     cr_assert_gt(e.seconds, 0.0);
     cr_assert_gt(e.process_bytes, e.device_bytes);
     rv_device_close(device);
@@ -104,7 +104,7 @@ static double host_bytes(work *w, rv_optimizer optimizer)
 /* Adam hands two moments of each value from size to size by way of the host. */
 Test(foresee, the_moments_of_adam_are_foreseen, .timeout = 120)
 {
-    enum { SIZE = 1600 };
+    enum { SIZE = 800 };
     work w = begin(small_network());
     rv_image_destroy(w.photo);
     w.photo = waves(SIZE, SIZE, 3, 8, 1);
@@ -154,12 +154,12 @@ Test(foresee, options_may_be_missing_or_older)
     w.options.struct_size = known;
     memcpy(older, &w.options, known);
     RV_ASSERT_OK(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, older));
-    cr_assert(e.width == 140 && e.height == 122, "%d x %d", e.width, e.height);
+    cr_assert(e.width == 70 && e.height == 62, "%d x %d", e.width, e.height);
     RV_ASSERT_OK(rv_stylize_foresee(&e, device, w.model, w.photo, w.styles, NULL, 1, NULL));
-    cr_assert(e.width == 150 && e.height == 131, "%d x %d", e.width, e.height);
+    cr_assert(e.width == 75 && e.height == 66, "%d x %d", e.width, e.height);
     RV_ASSERT_OK(
         rv_stylize_foresee_after(&e, device, w.model, w.photo, w.styles, NULL, 1, NULL, &made));
-    cr_assert(e.width == 150 && e.height == 131, "%d x %d", e.width, e.height);
+    cr_assert(e.width == 75 && e.height == 66, "%d x %d", e.width, e.height);
     free(older);
     rv_device_close(device);
     end(&w);
