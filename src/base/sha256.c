@@ -33,20 +33,32 @@ static void schedule(uint32_t w[64], const uint8_t *p)
     }
 }
 
+/* Round i, with the variable that the standard calls a at s[-i mod 8], and so on: none moves. */
+static void turn(uint32_t s[8], int i, uint32_t word)
+{
+    const uint32_t a = s[-i & 7], b = s[(1 - i) & 7], c = s[(2 - i) & 7];
+    const uint32_t e = s[(4 - i) & 7], f = s[(5 - i) & 7], g = s[(6 - i) & 7];
+    const uint32_t first = s[(7 - i) & 7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+                           ((e & f) ^ (~e & g)) + word;
+    s[(3 - i) & 7] += first;
+    s[(7 - i) & 7] =
+        first + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void mix(uint32_t state[8], const uint8_t block[64])
 {
     uint32_t w[64], s[8];
     schedule(w, block);
     memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t a = s[0], e = s[4];
-        const uint32_t first = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-                               ((e & s[5]) ^ (~e & s[6])) + constants[i] + w[i];
-        const uint32_t second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-                                ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += first;
-        s[0] = first + second;
+    for (int i = 0; i < 64; i += 8) { /* eight at a time, so that indices are known */
+        turn(s, 0, constants[i] + w[i]);
+        turn(s, 1, constants[i + 1] + w[i + 1]);
+        turn(s, 2, constants[i + 2] + w[i + 2]);
+        turn(s, 3, constants[i + 3] + w[i + 3]);
+        turn(s, 4, constants[i + 4] + w[i + 4]);
+        turn(s, 5, constants[i + 5] + w[i + 5]);
+        turn(s, 6, constants[i + 6] + w[i + 6]);
+        turn(s, 7, constants[i + 7] + w[i + 7]);
     }
     for (int i = 0; i < 8; i++) {
         state[i] += s[i];
