@@ -203,7 +203,35 @@ static rv_status finish_iteration(state *s)
 
 /* --- Adam ------------------------------------------------------------------------------------ */
 
-/* Leaves the average of the iterates in the picture. */
+/* The loss of the average, which is in the picture. Where it is cancelled the gradient has the last iterate, to go on
+ * from. */
+static rv_status weigh_average(state *s)
+{
+    const size_t bytes = s->n * sizeof(float);
+    const rv_status status =
+        rv_cancelled(s->d->events) ? RV_ERR_CANCELLED : rv_plan_forward(s->d->plan);
+    if (status != RV_ERR_CANCELLED) {
+        RV_TRY(status);
+        return rv_plan_losses(s->d->plan, NULL, &s->loss);
+    }
+    s->cancelled = true;
+    RV_TRY(rv_buffer_copy(s->d->device, s->picture->buffer, 0, s->gradient->buffer, 0, bytes));
+    RV_TRY(keep(s));
+    return rv_average_read(s->average, s->picture->buffer);
+}
+
+/* Leaves the average of the iterates in the picture; who stopped has no time for its loss. */
+static rv_status take_average(state *s)
+{
+    const size_t bytes = s->n * sizeof(float);
+    if (s->done == 0) { /* cancelled before there was any */
+        return RV_OK;
+    }
+    RV_TRY(rv_buffer_copy(s->d->device, s->gradient->buffer, 0, s->picture->buffer, 0, bytes));
+    RV_TRY(rv_average_read(s->average, s->picture->buffer));
+    return s->cancelled ? RV_OK : weigh_average(s);
+}
+
 static rv_status iterate_adam(state *s)
 {
     while (goes_on(s)) {
@@ -217,12 +245,7 @@ static rv_status iterate_adam(state *s)
         RV_TRY(finish_iteration(s));
     }
     RV_TRY(s->cancelled ? keep(s) : RV_OK);
-    if (s->done > 0) {
-        RV_TRY(rv_average_read(s->average, s->picture->buffer));
-    }
-    /* Who stops has no time for the loss of the average. */
-    RV_TRY(s->cancelled ? RV_OK : rv_plan_forward(s->d->plan));
-    return s->cancelled ? RV_OK : rv_plan_losses(s->d->plan, NULL, &s->loss);
+    return take_average(s);
 }
 
 /* Its memory to or from the host. */
