@@ -115,10 +115,34 @@ static rv_status fail_pickle(const char *path)
                    path, base, stem, base);
 }
 
+/* Other programs' files, and the command that makes an .onnx of them, between which and behind which their names stand;
+ * NULL: none does by itself. */
+static const struct {
+    const char *extension, *kind, *before, *between;
+} others[] = {
+    {".h5", "a model of Keras", "python -m tf2onnx.convert --keras ", " --output "},
+    {".keras", "a model of Keras", "python -m tf2onnx.convert --keras ", " --output "},
+    {".pb", "a graph of TensorFlow",
+     "python -m tf2onnx.convert --inputs NAME:0 --outputs NAME:0 --graphdef ", " --output "},
+    {".weights", "a file of Darknet, numbers without names or shapes", NULL, NULL},
+};
+
+static rv_status fail_other(const char *path, size_t i)
+{
+    const char *base = rv_path_base(path);
+    const int stem = (int)(rv_path_extension(path) - base);
+    return others[i].before == NULL
+               ? rv_fail(RV_ERR_UNSUPPORTED,
+                         "%s is %s; convert it to .onnx, with the .cfg that tells these, and name "
+                         "that",
+                         path, others[i].kind)
+               : rv_fail(RV_ERR_UNSUPPORTED, "%s is %s; convert it first: %s%s%s%.*s.onnx", path,
+                         others[i].kind, others[i].before, base, others[i].between, stem, base);
+}
+
 static rv_status check_format(const char *path)
 {
     static const char *const pickles[] = {".pt", ".pth", ".pkl"};
-    static const char *const others[] = {".h5", ".keras", ".weights"};
     if (rv_image_has_name(path) || has_extension(path, ".npy")) {
         return rv_fail(RV_ERR_UNSUPPORTED,
                        "%s is no model: name a .caffemodel, .prototxt, .onnx or .safetensors there",
@@ -130,11 +154,8 @@ static rv_status check_format(const char *path)
         }
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (has_extension(path, others[i])) {
-            return rv_fail(RV_ERR_UNSUPPORTED,
-                           "%s: Reverie reads .safetensors, .onnx, and Caffe's .prototxt and "
-                           ".caffemodel, not %s",
-                           path, others[i]);
+        if (has_extension(path, others[i].extension)) {
+            return fail_other(path, i);
         }
     }
     return has_extension(path, ".onnx")

@@ -271,6 +271,19 @@ static void warn_random(const rv_model *model, const char *name, const rv_model_
            (unsigned)model->seed, hint);
 }
 
+/* Colours would be off without a word: the file that knows better is not there. */
+static void warn_mean_file(const rv_model *model, const rv_model_options *options)
+{
+    const char *file = model->network->mean_file;
+    if (file != NULL && !rv_path_exists(file) && options->preprocess == NULL &&
+        options->preprocessing == NULL) {
+        rv_log(options->events, RV_LOG_WARNING,
+               "%s takes the mean of its pictures from a file that is not there, %s: it is taken "
+               "to be 104, 117, 123, as usual; put the file there, or name one with --preprocess",
+               model->network->file, file);
+    }
+}
+
 static rv_status open_model(rv_model *model, const char *name, const rv_model_options *options);
 
 /* A model that was fetched or added, where the name is of one, and of an architecture with other weights where it is
@@ -329,6 +342,7 @@ static rv_status open_model(rv_model *model, const char *name, const rv_model_op
     }
     rv_network_replace_pooling(model->network, options->pooling);
     RV_TRY(set_size(model->network, options));
+    warn_mean_file(model, options);
     if (options->preprocess != NULL) {
         RV_TRY(rv_preprocessing_find(&model->network->preprocessing, options->preprocess));
     }
@@ -460,6 +474,13 @@ rv_status rv_model_fingerprint(uint64_t *out, const rv_model *model)
     static const size_t step = (size_t)64 << 10, part = (size_t)4 << 10;
     rv_bytes bytes;
     *out = rv_hash(RV_HASH_START, &model->seed, sizeof model->seed);
+    if (model->network != NULL) {
+        const rv_preprocessing *p = &model->network->preprocessing;
+        *out = rv_hash(*out, &p->bgr, sizeof p->bgr);
+        *out = rv_hash(*out, &p->range, sizeof p->range);
+        *out = rv_hash(*out, p->mean, sizeof p->mean);
+        *out = rv_hash(*out, p->deviation, sizeof p->deviation);
+    }
     if (model->file == NULL) {
         return RV_OK;
     }

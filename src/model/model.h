@@ -41,7 +41,7 @@ double rv_model_share(const rv_model *model);
 rv_pooling rv_model_pooling(const rv_model *model);
 
 /** Tells weights apart without reading all of them: by the size of their file and 4 KiB of every 64, in which any other
- *  training shows; weights drawn at random by their seed. @return RV_ERR_NOT_FOUND, RV_ERR_IO: the file has gone */
+ *  training shows; weights drawn at random by their seed; and how pictures are prepared. @return RV_ERR_NOT_FOUND, RV_ERR_IO: the file has gone */
 RV_NODISCARD rv_status rv_model_fingerprint(uint64_t *out, const rv_model *model);
 
 /** All layers, with first weights by `initializer` where the model has none. */

@@ -437,6 +437,13 @@ END
     [ "$output" = "$onnx" ]
 }
 
-@test "a pickle is refused with what converts it" {
+@test "other programs' files are refused with what converts them" {
     fails 1 "save_file(torch.load('vgg19.pth', weights_only=True), 'vgg19.safetensors')" models info some/vgg19.pth
+    fails 1 "some/a.h5 is a model of Keras; convert it first: python -m tf2onnx.convert --keras a.h5 --output a.onnx" \
+        models info some/a.h5
+    fails 1 "python -m tf2onnx.convert --keras a.b.keras --output a.b.onnx" models info a.b.keras
+    fails 1 "is a graph of TensorFlow; convert it first: python -m tf2onnx.convert --inputs NAME:0 --outputs NAME:0 --graphdef a.pb --output a.onnx" \
+        models info a.pb
+    fails 1 "yolo.weights is a file of Darknet, numbers without names or shapes; convert it to .onnx, with the .cfg that tells these, and name that" \
+        models info yolo.weights
 }

@@ -123,3 +123,44 @@ Test(mean_file, a_layer_that_reads_a_data_set_says_size_and_mean)
              "1 channels: 1 height: 8 width: 8 } }",
              1, 8, 255, 0, 0);
 }
+
+typedef struct said {
+    int means;
+    char text[512];
+} said;
+
+static void on_log(void *payload, rv_log_level level, const char *text)
+{
+    said *s = payload;
+    if (level == RV_LOG_WARNING && strstr(text, "mean") != NULL) {
+        s->means++;
+        snprintf(s->text, sizeof s->text, "%s", text);
+    }
+}
+
+static int warns(said *s, const char *preprocess)
+{
+    const rv_events events = {.payload = s, .log = on_log};
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    rv_model *model;
+    s->means = 0;
+    options.events = &events;
+    options.preprocess = preprocess;
+    RV_ASSERT_OK(rv_model_open(&model, rv_test_path("net.prototxt"), &options));
+    rv_model_close(model);
+    return s->means;
+}
+
+/* Colours are off where nothing is said. */
+Test(mean_file, that_is_not_there_is_said)
+{
+    said s;
+    rv_network_destroy(network_of("layer { name: 'data' type: 'Data' top: 'data' transform_param { "
+                                  "crop_size: 8 mean_file: 'data/lost.binaryproto' } }"));
+    cr_assert_eq(warns(&s, NULL), 1);
+    cr_assert_not_null(strstr(s.text, "/lost.binaryproto: it is taken to be 104, 117, 123"), "%s",
+                       s.text);
+    cr_assert_eq(warns(&s, "vgg"), 0);
+    blob("lost.binaryproto", 3, pixels, 12);
+    cr_assert_eq(warns(&s, NULL), 0);
+}

@@ -170,6 +170,27 @@ Test(resume, goes_on_from_wherever_it_was_stopped, .timeout = 300)
     }
 }
 
+/* Behind the last iteration Adam weighs the average of its iterates: who stops it there has nothing to do again. */
+Test(resume, goes_on_where_adam_was_done, .timeout = 60)
+{
+    work w;
+    int asked;
+    set_up(&w, false, RV_OPTIMIZER_ADAM);
+    void *want = whole_run(&w, &asked);
+    w.options.resume = true;
+    for (int moment = asked - 2; moment <= asked; moment++) {
+        unlink(w.state);
+        cr_assert_eq(stylize(&w, moment), RV_ERR_CANCELLED, "moment %d of %d", moment, asked);
+        cr_assert_eq(w.steps, w.all, "moment %d: %d of %d", moment, w.steps, w.all);
+        cr_assert(is_there(&w), "moment %d", moment);
+        cr_assert_eq(memcmp(rv_image_pixels(w.out), want, bytes), 0, "moment %d", moment);
+        ends_alike(&w, want, "stopped when asked", moment);
+        cr_assert_eq(w.steps, 0);
+    }
+    free(want);
+    tear_down(&w);
+}
+
 /* Ended again and again, after few steps each: more ends than one, and states that are gone on from. */
 Test(resume, goes_on_many_times, .timeout = 300)
 {
@@ -278,6 +299,11 @@ Test(resume, tells_runs_apart_by_weights_and_pooling)
                                 i == 1 ? RV_POOLING_AVERAGE : RV_POOLING_AS_MADE);
         cr_assert_eq(stylize(&w, 0), i < 2 ? RV_ERR_USAGE : RV_OK, "%d: %s", i, rv_error_message());
     }
+    rv_model_options options = RV_MODEL_OPTIONS_INIT;
+    options.preprocess = "vgg"; /* other means */
+    rv_model_close(w.model);
+    cr_assert_eq(rv_model_open(&w.model, rv_test_path("two.safetensors"), &options), RV_OK);
+    cr_assert_eq(stylize(&w, 0), RV_ERR_USAGE, "other means");
     tear_down(&w);
 }
 
