@@ -23,16 +23,16 @@ rv_status rv_light_measure(rv_colour_moments *out, const rv_planar *picture, con
     RV_TRY(rv_planar_pad(&light, picture, 0));
     to_light(&light);
     *out = weights != NULL ? rv_colour_measure_part(&light, weights)
-                           : rv_colour_measure(&light, &whole, 1);
+                           : rv_colour_measure(&light, NULL, &whole, 1);
     rv_planar_release(&light);
     return RV_OK;
 }
 
-void rv_light_match(rv_planar *picture, const rv_colour_moments *to)
+void rv_light_match(rv_planar *picture, const float *weights, const rv_colour_moments *to)
 {
     const double whole = 1;
     to_light(picture);
-    const rv_colour_moments from = rv_colour_measure(picture, &whole, 1);
+    const rv_colour_moments from = rv_colour_measure(picture, &weights, &whole, 1);
     rv_colour_map(picture, &from, to);
     for (size_t i = 0; i < rv_planar_floats(picture); i++) {
         picture->data[i] = rv_srgb_from_light(fminf(fmaxf(picture->data[i], 0.0f), 1.0f));

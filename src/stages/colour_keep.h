@@ -10,8 +10,9 @@ RV_NODISCARD rv_status rv_light_measure(rv_colour_moments *out, const rv_planar 
                                         const float *weights);
 
 /** Maps a picture as rv_colour_map() does, but in linear light: its moments there become `to`, but for what is clamped
- *  to 0..1. */
-void rv_light_match(rv_planar *picture, const rv_colour_moments *to);
+ *  to 0..1.
+ *  @param weights  [H,W], of each pixel in the moments that it has; NULL: all alike */
+void rv_light_match(rv_planar *picture, const float *weights, const rv_colour_moments *to);
 
 /** Gives a colour the luminance of another: y + t * (own - its luminance) with y that of `styled`, all in sRGB values with
  *  the weights of Rec. 709, and t = 1 where that is within 0..1, else the most that is.

@@ -44,12 +44,25 @@ static void centre(rv_colour_moments *m)
     }
 }
 
-rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *shares, int n)
+static double sum_of(const rv_planar *picture, const float *weights)
+{
+    const size_t n = (size_t)picture->width * (size_t)picture->height;
+    double sum = 0;
+    for (size_t i = 0; i < n && weights != NULL; i++) {
+        sum += (double)weights[i];
+    }
+    return sum;
+}
+
+rv_colour_moments rv_colour_measure(const rv_planar *pictures, const float *const *weights,
+                                    const double *shares, int n)
 {
     rv_colour_moments m = {{0}, {0}};
     for (int i = 0; i < n; i++) {
+        const float *own = weights != NULL ? weights[i] : NULL;
         const double pixels = (double)pictures[i].width * (double)pictures[i].height;
-        add_picture(&m, &pictures[i], NULL, pixels, shares[i]);
+        const double sum = sum_of(&pictures[i], own);
+        add_picture(&m, &pictures[i], sum > 0 ? own : NULL, sum > 0 ? sum : pixels, shares[i]);
     }
     centre(&m);
     return m;
@@ -57,12 +70,8 @@ rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *sha
 
 rv_colour_moments rv_colour_measure_part(const rv_planar *picture, const float *weights)
 {
-    const size_t n = (size_t)picture->width * (size_t)picture->height;
     rv_colour_moments m = {{0}, {0}};
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)weights[i];
-    }
+    const double sum = sum_of(picture, weights);
     if (sum > 0) {
         add_picture(&m, picture, weights, sum, 1.0);
         centre(&m);

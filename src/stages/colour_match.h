@@ -11,8 +11,10 @@ typedef struct rv_colour_moments {
     double covariance[9]; /**< [3,3] row major */
 } rv_colour_moments;
 
-/** Moments of n pictures mixed by `shares`, which sum to 1. */
-rv_colour_moments rv_colour_measure(const rv_planar *pictures, const double *shares, int n);
+/** Moments of n pictures mixed by `shares`, which sum to 1.
+ *  @param weights  of each picture, [H,W], of each pixel; NULL, or NULL among them, or 0 all over: all alike */
+rv_colour_moments rv_colour_measure(const rv_planar *pictures, const float *const *weights,
+                                    const double *shares, int n);
 
 /** Moments of a part of a picture. @param weights  [H,W], of each pixel; 0 all over: those of black. */
 rv_colour_moments rv_colour_measure_part(const rv_planar *picture, const float *weights);

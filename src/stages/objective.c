@@ -201,18 +201,31 @@ static double share_of(const rv_scale *scale, int style)
     return scale->regions.n > 1 ? scale->shares[style] / sum : scale->shares[style];
 }
 
-/* What the styles are, each as a whole. */
+/* What a style is as a whole, but for what is transparent. */
+static rv_status measure_style(rv_objective *o, const rv_scale *scale, int style)
+{
+    const float *seen = scale->seen != NULL ? scale->seen[style] : NULL;
+    const rv_graph_mark mark = rv_graph_get_mark(o->model.graph);
+    const rv_term_source source = source_of(o);
+    RV_TRY(look_at(o, &scale->styles[style], "a style"));
+    if (seen != NULL) {
+        RV_TRY(rv_terms_see(&o->terms, o->model.graph, o->model.picture, seen));
+    }
+    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
+    RV_TRY(rv_terms_measure(&o->terms, true, rv_region_of(&scale->regions, style), &source,
+                            &scale->styles[style], share_of(scale, style)));
+    rv_terms_see_all(&o->terms);
+    rv_graph_rewind(o->model.graph, mark);
+    return RV_OK;
+}
+
 static rv_status measure_styles(rv_objective *o, const rv_scale *scale, rv_style_findings *f)
 {
-    const rv_term_source source = source_of(o);
     if (f->known) {
         return rv_style_findings_give(f, &o->terms);
     }
-    RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
     for (int i = 0; i < scale->n_styles; i++) {
-        RV_TRY(look_at(o, &scale->styles[i], "a style"));
-        RV_TRY(rv_terms_measure(&o->terms, true, rv_region_of(&scale->regions, i), &source,
-                                &scale->styles[i], share_of(scale, i)));
+        RV_TRY(measure_style(o, scale, i));
     }
     return rv_style_findings_take(f, &o->terms);
 }
@@ -223,10 +236,8 @@ static rv_status measure(rv_objective *o, const rv_scale *scale, const rv_planar
                          rv_style_findings *f)
 {
     const double share = rv_strength_share(o->options->strength);
-    const rv_graph_mark mark = rv_graph_get_mark(o->model.graph);
     const rv_term_source source = source_of(o);
     RV_TRY(measure_styles(o, scale, f));
-    rv_graph_rewind(o->model.graph, mark);
     RV_TRY(look_at(o, &scale->content, "the photo"));
     RV_TRY(rv_terms_guide(&o->terms, o->model.graph, o->model.picture, &scale->regions));
     RV_TRY(rv_terms_add_values(&o->terms, o->model.graph));
@@ -282,7 +293,7 @@ static rv_status measure_regions(rv_style_findings *f, const rv_scale *scale)
         for (int i = 0; i < scale->n_styles; i++) {
             shares[i] = rv_region_of(&scale->regions, i) == r ? share_of(scale, i) : 0;
         }
-        f->regions[r] = rv_colour_measure(scale->styles, shares, scale->n_styles);
+        f->regions[r] = rv_colour_measure(scale->styles, scale->seen, shares, scale->n_styles);
     }
     free(shares);
     return RV_OK;
@@ -297,7 +308,8 @@ static rv_status find_styles(rv_style_findings **out, rv_objective *o, const rv_
     if (*out == NULL) {
         RV_TRY(rv_style_cache_add(out, &o->cache, scale->size, n_levels,
                                   rv_region_count(&scale->regions), scale->likeness));
-        (*out)->colours = rv_colour_measure(scale->styles, scale->shares, scale->n_styles);
+        (*out)->colours =
+            rv_colour_measure(scale->styles, scale->seen, scale->shares, scale->n_styles);
         RV_TRY(measure_regions(*out, scale));
     }
     return RV_OK;
@@ -313,7 +325,7 @@ static rv_status colour_photo(const rv_objective *o, rv_scale *scale, const rv_p
         return RV_OK;
     }
     if (r->planes == NULL) {
-        const rv_colour_moments photo = rv_colour_measure(own, &whole, 1);
+        const rv_colour_moments photo = rv_colour_measure(own, NULL, &whole, 1);
         const rv_colour_moments to = rv_colour_mix(&photo, &f->colours, share);
         rv_colour_map(&scale->content, &photo, &to);
         return RV_OK;

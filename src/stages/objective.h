@@ -15,9 +15,11 @@ typedef struct rv_scale {
     rv_planar content; /**< the photo with its margin; an objective may change it: it is also
                                   where the optimisation starts from content */
     const rv_planar
-        *styles;          /**< longest side `size`, never enlarged; without data where the objective
+        *styles; /**< longest side `size`, never enlarged; without data where the objective
                                   knows them */
-    const double *shares; /**< of the styles, summing to 1 */
+    const float *const *seen; /**< of each style, [H,W]: how much of a pixel is there; NULL, or NULL
+                                 among them: all of it */
+    const double *shares;     /**< of the styles, summing to 1 */
     int n_styles;
     const rv_colour_moments *
         likeness; /**< colours that the styles were given, in light; NULL: they have their own, which

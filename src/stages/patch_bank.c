@@ -12,6 +12,9 @@
 
 enum { PATCHES = 6000, ROUNDS = 12, V = RV_PATCH_VALUES, CENTROIDS = RV_PATCH_CENTROIDS };
 
+/* As much is seen of a patch as of another, but for so little. */
+#define NEARLY 0.99
+
 /* What learning works on; patches are rows of V values. */
 typedef struct learner {
     float *patches;     /* [n,V], their mean taken off */
@@ -56,18 +59,54 @@ static void take_patch(float *out, const rv_planar *p, int x, int y)
     }
 }
 
-/* Patches of one picture: all, in order, where there are no more than wanted, else random ones. */
-static void draw(learner *l, const rv_planar *p, size_t wanted, uint32_t seed, uint32_t stream)
+/* What is seen of a patch. */
+static double sum_patch(const float *seen, int width, size_t x, size_t y)
+{
+    double sum = 0;
+    for (int i = 0; i < RV_PATCH_SIDE * RV_PATCH_SIDE; i++) {
+        sum += (double)seen[(y + (size_t)(i / RV_PATCH_SIDE)) * (size_t)width + x +
+                            (size_t)(i % RV_PATCH_SIDE)];
+    }
+    return sum;
+}
+
+/* Of n places in rows of `columns`, those of which as much is seen as of any, in order. @param[out] out  [n]; returns
+ * how many */
+static size_t find_seen(size_t *out, size_t n, size_t columns, const float *seen, int width)
+{
+    double most = 0;
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, sum_patch(seen, width, i % columns, i / columns));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (sum_patch(seen, width, i % columns, i / columns) >= NEARLY * most) {
+            out[found++] = i;
+        }
+    }
+    return found;
+}
+
+/* Patches of one picture: all that are seen, in order, where there are no more than wanted, else random ones. */
+static rv_status draw(learner *l, const rv_planar *p, const float *seen, size_t wanted,
+                      uint32_t seed, uint32_t stream)
 {
     const size_t columns = (size_t)p->width - RV_PATCH_SIDE + 1;
-    const size_t places = columns * ((size_t)p->height - RV_PATCH_SIDE + 1);
+    size_t places = columns * ((size_t)p->height - RV_PATCH_SIDE + 1), *list = NULL;
+    if (seen != NULL) {
+        RV_TRY(rv_alloc(&list, places, sizeof *list, "patches"));
+        places = find_seen(list, places, columns, seen, p->width);
+    }
     const size_t n = places < wanted ? places : wanted;
     for (size_t i = 0; i < n; i++) {
         const double u = (double)rv_philox_uniform(seed, stream, (uint32_t)(l->n + i));
-        const size_t at = places <= wanted ? i : (size_t)(u * (double)places);
+        const size_t k = places <= wanted ? i : (size_t)(u * (double)places);
+        const size_t at = list != NULL ? list[k] : k;
         take_patch(l->patches + (l->n + i) * V, p, (int)(at % columns), (int)(at / columns));
     }
     l->n += n;
+    free(list);
+    return RV_OK;
 }
 
 static void take_mean_off(learner *l)
@@ -242,17 +281,19 @@ static void write_filters(rv_patch_bank *out, const learner *l)
     }
 }
 
-rv_status rv_patch_bank_learn(rv_patch_bank *out, const rv_planar *pictures, const double *shares,
-                              int n, double ridge, uint32_t seed, uint32_t stream)
+rv_status rv_patch_bank_learn(rv_patch_bank *out, const rv_planar *pictures,
+                              const float *const *seen, const double *shares, int n, double ridge,
+                              uint32_t seed, uint32_t stream)
 {
     learner l = {0};
     rv_status status = create(&l);
+    for (int i = 0; i < n && status == RV_OK; i++) {
+        const size_t left = PATCHES - l.n, wanted = (size_t)(shares[i] * PATCHES + 0.5);
+        status = draw(&l, &pictures[i], seen != NULL ? seen[i] : NULL,
+                      wanted < left ? wanted : left, seed, 2 * stream);
+    }
     if (status != RV_OK) {
         goto cleanup;
-    }
-    for (int i = 0; i < n; i++) {
-        const size_t left = PATCHES - l.n, wanted = (size_t)(shares[i] * PATCHES + 0.5);
-        draw(&l, &pictures[i], wanted < left ? wanted : left, seed, 2 * stream);
     }
     take_mean_off(&l);
     measure_covariance(&l);

@@ -22,10 +22,12 @@ typedef struct rv_patch_bank {
 /** Learns a bank from random patches of the pictures, drawn by their shares: whitened with all their
  *  components (Coates and Ng 2012), then clustered on the sphere without regard to sign.
  *  @param pictures  n of them, each side at least RV_PATCH_SIDE.
+ *  @param seen      of each, [H,W], 0..1: patches are drawn where as much is seen as anywhere; NULL, or NULL among them:
+ *                   from all of it.
  *  @param ridge     of the whitening, as a share of the largest eigenvalue.
  *  @param stream    tells the draws of one bank from another's. */
 RV_NODISCARD rv_status rv_patch_bank_learn(rv_patch_bank *out, const rv_planar *pictures,
-                                           const double *shares, int n, double ridge, uint32_t seed,
-                                           uint32_t stream);
+                                           const float *const *seen, const double *shares, int n,
+                                           double ridge, uint32_t seed, uint32_t stream);
 
 #endif

@@ -9,11 +9,13 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "stages/coverage.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     SMALLEST_LEVEL = 12, /* pixels of its shorter side */
@@ -210,6 +212,7 @@ rv_status rv_patch_levels(int *n, const rv_scale *scale, int least)
 /* The levels of the styles, and the filters that they give. */
 typedef struct learning {
     rv_planar *pictures; /* [level][style] */
+    float **seen;        /* likewise: how much of each pixel is there; NULL among them: all of it */
     rv_patch_bank *banks;
     const rv_scale *scale;
     uint32_t seed;
@@ -222,6 +225,10 @@ static void release(learning *l)
         rv_planar_release(&l->pictures[i]);
     }
     free(l->pictures);
+    for (int i = 0; l->seen != NULL && i < l->n_levels * l->scale->n_styles; i++) {
+        free(l->seen[i]);
+    }
+    free(l->seen);
 }
 
 static rv_status read_level(rv_planar *out, const rv_term_source *source, rv_plan *plan,
@@ -230,6 +237,30 @@ static rv_status read_level(rv_planar *out, const rv_term_source *source, rv_pla
     const rv_shape *shape = rv_graph_shape(source->graph, level);
     RV_TRY(rv_planar_create(out, shape->dim[3], shape->dim[2]));
     return rv_tensor_read(source->device, rv_plan_tensor(plan, level), out->data);
+}
+
+/* How much of each level of a style is there; the graph has the size of the style. */
+static rv_status see_pyramid(learning *l, const rv_patch_terms *p, const rv_term_source *source,
+                             int style)
+{
+    const float *seen = l->scale->seen != NULL ? l->scale->seen[style] : NULL;
+    rv_coverage coverage;
+    if (seen == NULL) {
+        return RV_OK;
+    }
+    RV_TRY(rv_coverage_find(&coverage, source->graph, source->picture, seen));
+    rv_status status = RV_OK;
+    for (int i = 0; i < p->n_levels && status == RV_OK; i++) {
+        float **to = &l->seen[i * l->scale->n_styles + style];
+        const int32_t *d = rv_graph_shape(source->graph, p->level[i].picture)->dim;
+        const size_t n = (size_t)d[2] * (size_t)d[3];
+        status = rv_alloc(to, n, sizeof **to, "styles");
+        if (status == RV_OK) {
+            memcpy(*to, rv_coverage_of(&coverage, p->level[i].picture), n * sizeof **to);
+        }
+    }
+    rv_coverage_release(&coverage);
+    return status;
 }
 
 /* Reads the levels of one style from the device. */
@@ -244,6 +275,7 @@ static rv_status read_pyramid(learning *l, const rv_patch_terms *p, const rv_ter
     }
     RV_TRY(rv_graph_reshape(source->graph, source->picture,
                             rv_shape_4(1, 3, picture->height, picture->width)));
+    RV_TRY(see_pyramid(l, p, source, style));
     RV_TRY(rv_term_source_run(&plan, source, picture, outputs, p->n_levels));
     rv_status status = RV_OK;
     for (int i = 0; i < p->n_levels && status == RV_OK; i++) {
@@ -257,7 +289,8 @@ static rv_status learn_level(void *payload, size_t level)
 {
     const learning *l = payload;
     const int n = l->scale->n_styles;
-    return rv_patch_bank_learn(&l->banks[level], l->pictures + level * (size_t)n, l->scale->shares,
+    return rv_patch_bank_learn(&l->banks[level], l->pictures + level * (size_t)n,
+                               (const float *const *)l->seen + level * (size_t)n, l->scale->shares,
                                n, WHITENING_RIDGE, l->seed,
                                (uint32_t)(l->scale->size * RV_LEVELS) + (uint32_t)level);
 }
@@ -307,6 +340,9 @@ rv_status rv_patch_terms_learn(rv_patch_bank *banks, const rv_patch_terms *p,
     learning l = {.banks = banks, .scale = scale, .seed = seed, .n_levels = p->n_levels};
     const size_t n = (size_t)p->n_levels * (size_t)scale->n_styles;
     rv_status status = rv_alloc(&l.pictures, n, sizeof *l.pictures, "styles");
+    if (status == RV_OK) {
+        status = rv_alloc(&l.seen, n, sizeof(float *), "styles");
+    }
     for (int i = 0; i < scale->n_styles && status == RV_OK; i++) {
         status = read_pyramid(&l, p, source, i);
     }

@@ -425,6 +425,31 @@ rv_status rv_stylize_one(rv_image **out, rv_stylize_result *result, rv_stylize_j
     return status;
 }
 
+/* Of a style what is transparent does not count, so something has to be left. */
+static rv_status take_styles(rv_stylizer *s)
+{
+    const size_t n = (size_t)s->n_styles;
+    RV_TRY(rv_alloc(&s->clear, n, sizeof *s->clear, "styles"));
+    RV_TRY(rv_alloc(&s->planes, n, sizeof *s->planes, "styles"));
+    RV_TRY(rv_alloc(&s->seen, n, sizeof(float *), "styles"));
+    for (int i = 0; i < s->n_styles; i++) {
+        rv_mask visible;
+        if (rv_image_channels(s->styles[i]) != 4) {
+            continue;
+        }
+        RV_TRY(rv_mask_create_alpha(&visible, s->styles[i]));
+        const bool none = rv_mask_is_black(&visible);
+        s->clear[i] = !rv_mask_is_white(&visible);
+        rv_mask_release(&visible);
+        if (none) {
+            return rv_fail(RV_ERR_FORMAT,
+                           "style picture %d is transparent all over: there is no style in it",
+                           i + 1);
+        }
+    }
+    return RV_OK;
+}
+
 rv_status rv_stylizer_create(rv_stylizer **out, rv_device *device, const rv_model *model,
                              const rv_image *const *styles, const double *style_weights,
                              int n_styles, const rv_stylize_options *options)
@@ -442,6 +467,9 @@ rv_status rv_stylizer_create(rv_stylizer **out, rv_device *device, const rv_mode
     if (status == RV_OK) {
         status = rv_stylize_shares(s->shares, style_weights, n_styles);
     }
+    if (status == RV_OK) {
+        status = take_styles(s);
+    }
     if (status != RV_OK) {
         rv_stylizer_destroy(s);
         return status;
@@ -455,6 +483,9 @@ void rv_stylizer_destroy(rv_stylizer *stylizer)
     if (stylizer != NULL) {
         rv_objective_destroy(stylizer->objective);
         free(stylizer->shares);
+        free(stylizer->clear);
+        free(stylizer->planes);
+        free(stylizer->seen);
         free(stylizer);
     }
 }

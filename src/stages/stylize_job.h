@@ -14,6 +14,9 @@ struct rv_stylizer {
     const rv_image *const *styles;
     int n_styles;
     double *shares;
+    bool *clear;                     /**< which styles are transparent somewhere */
+    rv_planar *planes;               /**< room for the styles at a scale */
+    float **seen;                    /**< and for how much of each pixel of them is there, [H,W] */
     const rv_stylize_options *given; /**< may be NULL */
     rv_stylize_options options; /**< resolved for the present photo; the objective looks here */
     const rv_style_recipe *recipe;

@@ -150,24 +150,34 @@ static rv_status start_picture(const rv_stylize_job *j, rv_planar *out, const rv
 
 /* A style is seen at the size of the picture, or the multiple that was asked for, but no smaller than a picture may be
  * wished. What the objective knows need not be loaded. */
-static rv_status load_styles(const rv_stylizer *s, rv_planar *styles, const rv_scale *scale)
+static rv_status load_styles(const rv_stylizer *s, const rv_scale *scale)
 {
     const double wanted = round(scale->size * s->options.style_scale);
     const int size = wanted > RV_MIN_SIZE ? (int)wanted : RV_MIN_SIZE;
     for (int i = 0; i < s->n_styles; i++) {
-        styles[i].width = rv_image_width(s->styles[i]);
-        styles[i].height = rv_image_height(s->styles[i]);
-        rv_picture_fit(&styles[i].width, &styles[i].height, size);
+        s->planes[i].width = rv_image_width(s->styles[i]);
+        s->planes[i].height = rv_image_height(s->styles[i]);
+        rv_picture_fit(&s->planes[i].width, &s->planes[i].height, size);
     }
     const bool known = rv_objective_knows(s->objective, scale);
     for (int i = 0; i < s->n_styles && !known; i++) {
-        const int width = styles[i].width, height = styles[i].height;
-        RV_TRY(rv_picture_planes(&styles[i], NULL, s->device, s->styles[i], NULL, width, height));
+        const int width = s->planes[i].width, height = s->planes[i].height;
+        RV_TRY(rv_picture_planes(&s->planes[i], s->clear[i] ? &s->seen[i] : NULL, s->device,
+                                 s->styles[i], NULL, width, height));
         if (scale->likeness != NULL) {
-            rv_light_match(&styles[i], scale->likeness);
+            rv_light_match(&s->planes[i], s->seen[i], scale->likeness);
         }
     }
     return RV_OK;
+}
+
+static void drop_styles(const rv_stylizer *s)
+{
+    for (int i = 0; i < s->n_styles; i++) {
+        rv_planar_release(&s->planes[i]);
+        free(s->seen[i]);
+        s->seen[i] = NULL;
+    }
 }
 
 static rv_status load_content(const rv_stylize_job *j, rv_planar *out)
@@ -389,14 +399,14 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
 {
     const rv_stylizer *s = j->s;
     const int size = j->schedule.size[index], wanted = j->schedule.iterations[index];
-    rv_planar picture = {0}, *styles;
+    rv_planar picture = {0};
     rv_scale scale = {.size = size,
+                      .styles = s->planes,
+                      .seen = (const float *const *)s->seen,
                       .shares = s->shares,
                       .n_styles = s->n_styles,
                       .likeness = j->own.data != NULL ? &j->likeness : NULL};
     start_scale(j, index);
-    RV_TRY(rv_alloc(&styles, (size_t)s->n_styles, sizeof *styles, "styles"));
-    scale.styles = styles;
     rv_status status = load_content(j, &scale.content);
     if (status == RV_OK) {
         status =
@@ -405,15 +415,12 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     }
     if (status == RV_OK) {
         scale.regions = j->regions.regions;
-        status = load_styles(s, styles, &scale);
+        status = load_styles(s, &scale);
     }
     if (status == RV_OK) {
         status = descend(j, &scale, &picture);
     }
-    for (int i = 0; i < s->n_styles; i++) {
-        rv_planar_release(&styles[i]);
-    }
-    free(styles);
+    drop_styles(s);
     rv_planar_release(&scale.content);
     rv_planar_release(&picture);
     rv_stylize_regions_release(&j->regions);

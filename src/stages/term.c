@@ -89,17 +89,25 @@ static rv_status take_guide(rv_term *t, const float *coverage, size_t n, double 
     return RV_OK;
 }
 
+/* Guides a term, where its map has places. *area: how much of it that is. */
+static rv_status guide_term(rv_term *t, const rv_graph *graph, const rv_coverage *coverage,
+                            double *area)
+{
+    const float *seen = rv_coverage_of(coverage, t->map);
+    const int32_t *d = rv_graph_shape(graph, t->map)->dim;
+    *area = 1;
+    return seen != NULL ? take_guide(t, seen, (size_t)d[2] * (size_t)d[3], area) : RV_OK;
+}
+
 /* Guides the terms of a region's styles, or those of the photo. */
 static rv_status guide_some(rv_terms *terms, bool of_style, int region, const rv_graph *graph,
                             const rv_coverage *coverage)
 {
     for (size_t i = 0; i < terms->n; i++) {
         rv_term *t = &terms->items[i];
-        const float *seen = rv_coverage_of(coverage, t->map);
-        const int32_t *d = rv_graph_shape(graph, t->map)->dim;
         double area;
-        if (t->of_style == of_style && (!of_style || t->region == region) && seen != NULL) {
-            RV_TRY(take_guide(t, seen, (size_t)d[2] * (size_t)d[3], &area));
+        if (t->of_style == of_style && (!of_style || t->region == region)) {
+            RV_TRY(guide_term(t, graph, coverage, &area));
             t->weight *= area;
         }
     }
@@ -128,6 +136,27 @@ rv_status rv_terms_guide(rv_terms *terms, const rv_graph *graph, rv_value pictur
     }
     return regions->visible != NULL ? guide_by(terms, false, 0, graph, picture, regions->visible)
                                     : RV_OK;
+}
+
+rv_status rv_terms_see(rv_terms *terms, const rv_graph *graph, rv_value picture, const float *seen)
+{
+    rv_coverage coverage;
+    rv_status status = rv_coverage_find(&coverage, graph, picture, seen);
+    for (size_t i = 0; i < terms->n && status == RV_OK; i++) {
+        double area;
+        status = terms->items[i].of_style ? guide_term(&terms->items[i], graph, &coverage, &area)
+                                          : RV_OK;
+    }
+    rv_coverage_release(&coverage);
+    return status;
+}
+
+void rv_terms_see_all(rv_terms *terms)
+{
+    for (size_t i = 0; i < terms->n; i++) {
+        free(terms->items[i].guide);
+        terms->items[i].guide = NULL;
+    }
 }
 
 /* --- values ---------------------------------------------------------------------------------- */

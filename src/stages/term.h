@@ -80,6 +80,11 @@ RV_NODISCARD rv_status rv_terms_split(rv_terms *terms, int n);
  *  for both, but little, since a statistic has the square of it. */
 RV_NODISCARD rv_status rv_terms_guide(rv_terms *terms, const rv_graph *graph, rv_value picture,
                                       const rv_regions *regions);
+/** Has the terms of the styles count only what is seen of the picture that the graph has the size of, until all is seen
+ *  again. @param seen  [H,W], 0..1 */
+RV_NODISCARD rv_status rv_terms_see(rv_terms *terms, const rv_graph *graph, rv_value picture,
+                                    const float *seen);
+void rv_terms_see_all(rv_terms *terms);
 /** Adds what makes a value of each map. */
 RV_NODISCARD rv_status rv_terms_add_values(rv_terms *terms, rv_graph *graph);
 /** Runs the graph over a picture and adds `share` times what is there to the targets of all terms of the style

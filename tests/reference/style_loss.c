@@ -222,10 +222,10 @@ static double missed(const map *a, const map *b, const map *w)
 
 /* Adds what one style gives for relu1 and relu2. */
 static void add_style(map target[2], const rv_twin_network *network, const rv_twin_picture *style,
-                      double share)
+                      const double *seen, double share)
 {
     features f = run(network, style);
-    weights all = weigh(NULL, style->height, style->width);
+    weights all = weigh(seen, style->height, style->width);
     add_gram(&target[0], &f.relu1, &all.relu1, share);
     add_gram(&target[1], &f.relu2, &all.relu2, share);
     release_weights(&all);
@@ -241,7 +241,7 @@ static double style_of(const rv_twin_network *network, const rv_twin_loss *loss,
     map target[2] = {new_map(1, c1, c1), new_map(1, c2, c2)};
     weights w = weigh(region, own->relu1.h, own->relu1.w);
     for (int i = first; i < first + n; i++) {
-        add_style(target, network, &loss->styles[i], n > 1 ? loss->shares[i] : 1);
+        add_style(target, network, &loss->styles[i], loss->seen[i], n > 1 ? loss->shares[i] : 1);
     }
     add_gram(&gram[0], &own->relu1, &w.relu1, 1);
     add_gram(&gram[1], &own->relu2, &w.relu2, 1);

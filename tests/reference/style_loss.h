@@ -26,6 +26,7 @@ typedef struct rv_twin_loss {
         [2]; /**< [H,W] of the picture, 0..1: where each style goes, whatever its share; NULL: both
                                    everywhere, mixed */
     const double *visible; /**< [H,W]: what of the photo counts; NULL: all */
+    const double *seen[2]; /**< [H,W] of each style: what of it counts; NULL: all */
 } rv_twin_loss;
 
 /** With guides g = c / max c, c the share of a layer's field that lies in a region: G = sum over positions of g^2 F F^T /

@@ -166,7 +166,7 @@ Test(colour_keep, maps_each_pixel_as_the_twin_does)
     twin_multiply(inner, inverse, t);
     twin_multiply(map, inner, inverse);
     twin_check(map, from.covariance, to.covariance);
-    rv_light_match(&a, &to);
+    rv_light_match(&a, NULL, &to);
     for (int i = 0; i < PIXELS; i++) {
         for (int c = 0; c < 3; c++) {
             double want = to.mean[c];
@@ -184,7 +184,7 @@ Test(colour_keep, a_matched_style_has_the_colours_of_the_photo_in_light)
     rv_planar a = make(first_data, 4, 0.7f, 0.3f, 0.3f);
     const rv_planar photo = make(second_data, 5, 0.4f, 0.45f, 0.55f);
     const rv_colour_moments want = twin_moments(&photo);
-    rv_light_match(&a, &want);
+    rv_light_match(&a, NULL, &want);
     const rv_colour_moments got = twin_moments(&a);
     for (int i = 0; i < 3; i++) {
         cr_assert_float_eq(got.mean[i], want.mean[i], 1e-5);
@@ -198,7 +198,7 @@ Test(colour_keep, a_style_that_is_matched_stays_within_range)
 {
     rv_planar a = make(first_data, 6, 0.5f, 0.5f, 0.5f);
     const rv_colour_moments wild = {{0.9, 0.05, 0.5}, {0.2, 0, 0, 0, 0.2, 0, 0, 0, 0.2}};
-    rv_light_match(&a, &wild);
+    rv_light_match(&a, NULL, &wild);
     for (int i = 0; i < 3 * PIXELS; i++) {
         cr_assert(a.data[i] >= 0 && a.data[i] <= 1, "%g", (double)a.data[i]);
     }

@@ -97,6 +97,9 @@ Test(objective_regions, follow_pools_and_branches)
 
 /* --- losses ---------------------------------------------------------------------------------- */
 
+/* The size of the first style. */
+enum { ACROSS = 19, DOWN = 16, SEEN = ACROSS * DOWN };
+
 typedef struct bench {
     rv_device *device;
     rv_model *model;
@@ -106,6 +109,7 @@ typedef struct bench {
     rv_plan *plan;
     rv_value picture;
     float regions[2][PIXELS], visible[PIXELS];
+    float seen[SEEN]; /* of the first style */
     float point[VALUES];
 } bench;
 
@@ -132,7 +136,7 @@ static void set_up(bench *b, double content, double style)
     b->options.style_layers = "relu1:3,relu2";
     b->options.optimizer = RV_OPTIMIZER_ADAM;
     b->content = planes(b->device, WIDTH, HEIGHT, 1);
-    b->styles[0] = planes(b->device, 19, 16, 2);
+    b->styles[0] = planes(b->device, ACROSS, DOWN, 2);
     b->styles[1] = planes(b->device, 15, 24, 3);
     RV_ASSERT_OK(
         rv_objective_create(&b->objective, b->device, b->model, &relative_recipe, &b->options));
@@ -148,15 +152,22 @@ static void set_up(bench *b, double content, double style)
     }
 }
 
-static void begin(bench *b, const rv_regions *regions)
+/* @param seen  of each style; NULL: all */
+static void begin_seen(bench *b, const rv_regions *regions, const float *const *seen)
 {
     rv_scale scale = {.size = WIDTH,
                       .content = b->content,
                       .styles = b->styles,
+                      .seen = seen,
                       .shares = shares,
                       .n_styles = 2,
                       .regions = *regions};
     RV_ASSERT_OK(rv_objective_begin(b->objective, &b->plan, &b->picture, &scale));
+}
+
+static void begin(bench *b, const rv_regions *regions)
+{
+    begin_seen(b, regions, NULL);
 }
 
 static void tear_down(bench *b)
@@ -348,5 +359,38 @@ Test(objective_regions, may_be_empty)
     cr_assert(fabs(first - mixed) > 1e-3 * mixed);
     begin(&b, &(rv_regions){0});
     cr_assert_eq(evaluate(&b, gradient), mixed);
+    tear_down(&b);
+}
+
+/* What is transparent of a style is in none of its targets: the loss is that of the twin, with regions and without. */
+Test(objective_regions, take_of_a_style_what_is_seen)
+{
+    static bench b;
+    static twin t;
+    static const int of_style[2] = {0, 1};
+    static double seen[SEEN];
+    float gradient[VALUES];
+    double direction[VALUES] = {0};
+    const float *const of_styles[2] = {b.seen, NULL};
+    set_up(&b, 0, 100);
+    make_twin(&t, &b);
+    for (int i = 0; i < SEEN; i++) { /* a soft edge, and the right part hidden */
+        const int x = i % ACROSS;
+        seen[i] = x < 8 ? 1 : x == 8 ? 0.5 : 0;
+        b.seen[i] = (float)seen[i];
+    }
+    const float *regions[2] = {b.regions[0], b.regions[1]};
+    for (int k = 0; k < 2; k++) {
+        const rv_regions r = {2, of_style, NULL, regions, b.visible}, none = {.n = 0};
+        t.loss.seen[0] = NULL;
+        t.loss.regions[0] = k == 0 ? NULL : t.planes[0];
+        const double all = twin_at(&t, &b, direction, 0);
+        t.loss.seen[0] = seen;
+        begin_seen(&b, k == 0 ? &none : &r, of_styles);
+        const double loss = evaluate(&b, gradient), expected = twin_at(&t, &b, direction, 0);
+        cr_assert(fabs(all - expected) > 0.01 * expected, "%g and %g", all, expected);
+        cr_assert_float_eq(loss, expected, 1e-4 * loss, "%.9g, not %.9g", loss, expected);
+    }
+    rv_graph_destroy(t.graph.graph);
     tear_down(&b);
 }

@@ -38,7 +38,7 @@ static double response(const float *w, float b, int x, int y)
 
 static void learn(rv_patch_bank *out, const rv_planar *p)
 {
-    cr_assert_eq(rv_patch_bank_learn(out, p, &whole, 1, 0.02, 7, 3), RV_OK);
+    cr_assert_eq(rv_patch_bank_learn(out, p, NULL, &whole, 1, 0.02, 7, 3), RV_OK);
 }
 
 Test(patch_bank, responses_have_mean_zero_and_deviation_one)
@@ -79,7 +79,7 @@ Test(patch_bank, the_same_seed_gives_the_same_bytes_and_another_does_not)
     learn(&bank, &p);
     learn(&again, &p);
     cr_assert_eq(memcmp(&bank, &again, sizeof bank), 0);
-    cr_assert_eq(rv_patch_bank_learn(&again, &p, &whole, 1, 0.02, 8, 3), RV_OK);
+    cr_assert_eq(rv_patch_bank_learn(&again, &p, NULL, &whole, 1, 0.02, 8, 3), RV_OK);
     cr_assert_neq(memcmp(&bank, &again, sizeof bank), 0);
 }
 
@@ -93,4 +93,28 @@ Test(patch_bank, a_picture_of_one_colour_gives_finite_filters)
     for (int i = 0; i < RV_PATCH_FILTERS * RV_PATCH_VALUES; i++) {
         cr_assert(isfinite(bank.weight[i]));
     }
+}
+
+/* Of a picture whose right half is transparent, the filters are those of its left half alone. */
+Test(patch_bank, is_learned_from_what_is_seen)
+{
+    static float seen[PIXELS], half[3 * PIXELS / 2];
+    const float *const part[1] = {seen};
+    const rv_planar p = stripes(5), left = {W / 2, H, half};
+    for (int i = 0; i < 3 * PIXELS; i++) {
+        const int x = i % W, row = i / W;
+        seen[i % PIXELS] = x < W / 2 ? 1.0f : 0.0f;
+        if (x < W / 2) {
+            half[row * W / 2 + x] = data[i];
+        } else {
+            data[i] = 0.9f;
+        }
+    }
+    learn(&bank, &left);
+    cr_assert_eq(rv_patch_bank_learn(&again, &p, part, &whole, 1, 0.02, 7, 3), RV_OK);
+    cr_assert_eq(memcmp(&bank, &again, sizeof bank), 0);
+    memset(seen, 0, sizeof seen); /* nothing is: as without a word on it */
+    learn(&bank, &p);
+    cr_assert_eq(rv_patch_bank_learn(&again, &p, part, &whole, 1, 0.02, 7, 3), RV_OK);
+    cr_assert_eq(memcmp(&bank, &again, sizeof bank), 0);
 }
