@@ -74,6 +74,11 @@ RV_API RV_NODISCARD rv_status rv_image_list(char ***out, size_t *n, const char *
 RV_API RV_NODISCARD rv_status rv_image_read(rv_image **out, const char *path,
                                             const rv_image_read_options *options);
 
+/** What rv_image_read() would make of a file, by its header, without a look at the samples, which may be damaged.
+ *  @return as rv_image_read(), of the header */
+RV_API RV_NODISCARD rv_status rv_image_look(int *channels, int *bits, const char *path,
+                                            const rv_image_read_options *options);
+
 /** Writes by the extension of `path` (.jpg .jpeg .png .tif .tiff .webp), complete or not at all. JPEG takes no alpha:
  *  RV_ERR_USAGE. 16 bits stay 16 in PNG and TIFF and are dithered to 8 in JPEG and WebP, the same way each time. EXIF
  *  and XMP of the picture are copied, orientation reset to 1, the embedded thumbnail dropped; XMP beyond 64 kB only

@@ -18,6 +18,7 @@ char *cli_dream_settings_text(const cli_dream_inputs *in, const rv_dream_result 
     cli_add_name(&text, "mask", in->s->mask);
     cli_add_name(&text, "graph", in->s->files.graph);
     cli_add_name(&text, "weights", in->s->files.weights);
+    cli_add_name(&text, "preprocess", in->s->files.preprocess);
     char *whole = text != NULL
                       ? cli_format("%s%s%s", text, text[0] != '\0' ? " " : "", result->settings)
                       : NULL;
@@ -110,6 +111,7 @@ int cli_dream_photos(cli *c, const cli_dream_inputs *in, const cli_list *words)
                              .suffix = gallery ? "gallery" : "dream",
                              .inputs = in->files,
                              .n_inputs = in->n_files,
+                             .model = in->model,
                              .payload = &w,
                              .sheet = gallery,
                              .make = gallery ? make_gallery : make,

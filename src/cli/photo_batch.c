@@ -110,29 +110,33 @@ static rv_status check_format(const cli_batch *b, const cli_job *j)
     return status;
 }
 
-static rv_status name_output(const cli_batch *b, cli_job *j)
+/* By the header of the photo. */
+static rv_status name_output(const cli_batch *b, cli_job *j, const rv_image_read_options *read)
 {
-    const bool needs_png =
-        !b->maker->sheet && (rv_image_channels(j->image) == 4 || rv_image_bits(j->image) == 16);
-    const rv_status status = rv_output_name(&j->output, b->s->output, j->photo, b->maker->suffix,
-                                            needs_png ? ".png" : ".jpg");
+    int channels, bits;
+    rv_status status = rv_image_look(&channels, &bits, j->photo, read);
+    if (status != RV_OK) {
+        return status;
+    }
+    const bool needs_png = !b->maker->sheet && (channels == 4 || bits == 16);
+    status = rv_output_name(&j->output, b->s->output, j->photo, b->maker->suffix,
+                            needs_png ? ".png" : ".jpg");
     if (status != RV_OK) {
         return status;
     }
     j->state = cli_format("%s.state", j->output);
     j->goes_on = j->state != NULL && b->s->resume && access(j->state, F_OK) == 0;
-    return check_format(b, j);
+    return RV_OK;
 }
 
-/* Reads the photo to see what it is, and finds out whether its result can be written. */
-static void plan(const cli_batch *b, cli_job *j)
+/* Reads the photo and what is to be found beside it. */
+static void fetch(const cli_batch *b, cli_job *j, const rv_image_read_options *read)
 {
-    const rv_image_read_options read = cli_read_options(b->c, &b->s->reading);
-    rv_status status = rv_image_read(&j->image, j->photo, &read);
+    rv_status status = rv_image_read(&j->image, j->photo, read);
     if (status == RV_OK) {
         j->width = rv_image_width(j->image);
         j->height = rv_image_height(j->image);
-        status = name_output(b, j);
+        status = check_format(b, j);
     }
     if (status != RV_OK) {
         fail_job(j, status);
@@ -144,8 +148,23 @@ static void plan(const cli_batch *b, cli_job *j)
                          : CLI_DONE;
     if (code != CLI_DONE) {
         end_job(j, FAILED, code, reason);
-    } else if (!b->s->estimate && check_earlier(b, j)) {
+    }
+}
+
+/* Finds out whether the result of a photo can be written, or is there: then it is not even read. */
+static void plan(const cli_batch *b, cli_job *j)
+{
+    const rv_image_read_options read = cli_read_options(b->c, &b->s->reading);
+    const rv_status status = name_output(b, j, &read);
+    if (status != RV_OK) {
+        fail_job(j, status);
+        return;
+    }
+    if (!b->s->estimate && check_earlier(b, j)) {
         check_output(b, j);
+    }
+    if (j->fate == WAITING) {
+        fetch(b, j, &read);
     }
 }
 
@@ -169,24 +188,37 @@ void cli_add_name(char **text, const char *key, const char *path)
     }
 }
 
+/* Found once: a model that has no file of weights, or several, has no hash. */
+static void hash_model(cli_batch *b)
+{
+    const rv_events quiet = {.payload = b, .cancelled = b->events.cancelled};
+    if (!b->hashed && b->maker->model != NULL &&
+        rv_model_hash(b->maker->model, b->hash, &quiet) != RV_OK) {
+        b->hash[0] = '\0';
+    }
+    b->hashed = true;
+}
+
 /* What the file says about itself: nothing that does not shape the picture. Freed with free(). */
-static char *settings_text(const cli_batch *b, const cli_job *j)
+static char *settings_text(cli_batch *b, const cli_job *j)
 {
     char *text = cli_format("reverie=%s", rv_version());
     cli_add_name(&text, "photo", j->photo);
+    hash_model(b);
     char *whole = text != NULL && j->made.settings != NULL
-                      ? cli_format("%s %s%s%s", text, j->made.settings,
+                      ? cli_format("%s %s%s%s%s%s", text, j->made.settings,
                                    b->s->reading.no_autorotate ? " autorotate=0" : "",
-                                   b->s->icc == 1 ? " icc=keep" : "")
+                                   b->s->icc == 1 ? " icc=keep" : "",
+                                   b->hash[0] != '\0' ? " weights_sha256=" : "", b->hash)
                       : NULL;
     free(text);
     return whole;
 }
 
-static rv_status write_result(const cli_batch *b, cli_job *j, const rv_image *picture)
+static rv_status write_result(cli_batch *b, cli_job *j, const rv_image *picture)
 {
     rv_image_write_options options = write_options(b, j);
-    char *settings = settings_text(b, j);
+    char *settings = b->s->strip ? cli_format("%s", "") : settings_text(b, j);
     if (settings == NULL) {
         end_job(j, FAILED, CLI_FAILED, NULL);
         return RV_ERR_MEMORY;

@@ -33,6 +33,8 @@ typedef struct cli_batch {
     rv_events events;
     size_t at; /* of the present photo */
     bool preview_failed;
+    bool hashed;   /* the model was, or cannot be */
+    char hash[65]; /* SHA-256 of its weights, "" where there are none */
 } cli_batch;
 
 /** Adds the photos that words and settings name. @return exit code, having said what is wrong */

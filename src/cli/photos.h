@@ -49,6 +49,7 @@ typedef struct cli_maker {
     size_t n_inputs;
     const char *
         single; /**< the option that names the output where that is of one photo; NULL: there is none */
+    const rv_model *model; /**< whose hash goes into the file where it has weights; NULL: none */
     void *payload;
     bool sheet; /**< results are sheets: opaque, of 8 bits, whatever the photo is */
     /** Looks for what a photo needs beside it; may be NULL. Returns an exit code; *reason, freed with free(), says what

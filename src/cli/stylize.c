@@ -40,6 +40,7 @@ static char *settings_text(const work *w)
     cli_add_name(&text, "init_image", in->init_path);
     cli_add_name(&text, "graph", w->s->files.graph);
     cli_add_name(&text, "weights", w->s->files.weights);
+    cli_add_name(&text, "preprocess", w->s->files.preprocess);
     const rv_pooling pooling =
         rv_model_get_kind(in->model) == RV_MODEL_NETWORK ? in->pooling : RV_POOLING_AS_MADE;
     char *whole = text != NULL ? cli_format("%s %s%s%s", text, w->result.settings,
@@ -228,6 +229,7 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs
                        .suffix = inputs->paths.items[0],
                        .inputs = files,
                        .n_inputs = n_files,
+                       .model = inputs->model,
                        .payload = &w,
                        .check = check,
                        .make = make,

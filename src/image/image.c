@@ -145,8 +145,8 @@ rv_status rv_image_check_size(const rv_image_source *source, uint64_t width, uin
     return RV_OK;
 }
 
-rv_status rv_image_decode(rv_image **out, const uint8_t *data, size_t size, const char *name,
-                          const rv_image_read_options *options)
+static rv_status decode(rv_image **out, const uint8_t *data, size_t size, const char *name,
+                        const rv_image_read_options *options, bool look)
 {
     *out = NULL;
     /* Of an older or newer caller's struct, the part that both know. */
@@ -161,7 +161,8 @@ rv_status rv_image_decode(rv_image **out, const uint8_t *data, size_t size, cons
         .max_pixels = o.max_pixels != 0 ? o.max_pixels : DEFAULT_MAX_PIXELS,
         .allow_truncated = o.allow_truncated,
         .no_autorotate = o.no_autorotate,
-        .events = o.events,
+        .look = look,
+        .events = look ? NULL : o.events,
     };
     rv_image *image = NULL;
     const rv_image_format *format = rv_format_of_content(&source);
@@ -179,13 +180,38 @@ rv_status rv_image_decode(rv_image **out, const uint8_t *data, size_t size, cons
     return RV_OK;
 }
 
-rv_status rv_image_read(rv_image **out, const char *path, const rv_image_read_options *options)
+rv_status rv_image_decode(rv_image **out, const uint8_t *data, size_t size, const char *name,
+                          const rv_image_read_options *options)
+{
+    return decode(out, data, size, name, options, false);
+}
+
+static rv_status read_file(rv_image **out, const char *path, const rv_image_read_options *options,
+                           bool look)
 {
     *out = NULL;
     rv_bytes bytes;
     RV_TRY(rv_bytes_open(&bytes, path, 0));
-    const rv_status status = rv_image_decode(out, bytes.data, bytes.size, path, options);
+    const rv_status status = decode(out, bytes.data, bytes.size, path, options, look);
     rv_bytes_close(&bytes);
+    return status;
+}
+
+rv_status rv_image_read(rv_image **out, const char *path, const rv_image_read_options *options)
+{
+    return read_file(out, path, options, false);
+}
+
+rv_status rv_image_look(int *channels, int *bits, const char *path,
+                        const rv_image_read_options *options)
+{
+    rv_image *image;
+    const rv_status status = read_file(&image, path, options, true);
+    if (image != NULL) {
+        *channels = image->channels;
+        *bits = image->bits;
+    }
+    rv_image_destroy(image);
     return status;
 }
 

@@ -30,6 +30,7 @@ typedef struct rv_image_source {
     const char *name; /* for messages */
     uint64_t max_pixels;
     bool allow_truncated, no_autorotate;
+    bool look; /* only the header is wanted: samples and metadata are left as they were created */
     const rv_events *events;
 } rv_image_source;
 

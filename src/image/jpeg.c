@@ -348,6 +348,9 @@ static rv_status start(void *payload)
     reader *r = payload;
     struct jpeg_decompress_struct *c = &r->cinfo;
     RV_TRY(rv_image_create(&r->image, (int)c->image_width, (int)c->image_height, 3, 8));
+    if (r->source->look) {
+        return RV_OK;
+    }
     RV_TRY(keep_metadata(r));
     RV_TRY(keep_rest_of_xmp(r));
     RV_TRY(choose_colours(r));
@@ -408,12 +411,14 @@ static rv_status jpeg_decode(rv_image **out, const rv_image_source *source)
     if (status == RV_OK) {
         status = guard(&r->trouble, r, start);
     }
-    if (status == RV_OK) {
+    if (status == RV_OK && !source->look) {
         status = guard(&r->trouble, r, read_rows);
+        if (status == RV_OK) {
+            tell_warnings(r);
+            rv_colours_give_profile(r->colours, r->image);
+        }
     }
     if (status == RV_OK) {
-        tell_warnings(r);
-        rv_colours_give_profile(r->colours, r->image);
         *out = r->image;
     } else {
         rv_image_destroy(r->image);

@@ -365,7 +365,8 @@ static rv_status decode(reader *r)
 {
     static rv_status (*const steps[])(void *) = {read_header, start, read_rows, keep_metadata};
     RV_TRY(check_start(r->source));
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    const size_t n = r->source->look ? 2 : sizeof steps / sizeof *steps;
+    for (size_t i = 0; i < n; i++) {
         RV_TRY(guard(&r->trouble, r, steps[i]));
     }
     if (r->trouble.warnings > 0) {

@@ -471,6 +471,9 @@ static rv_status decode(reader *r)
     RV_TRY(make_band(r));
     RV_TRY(rv_image_create(&r->image, (int)r->width, (int)r->height, r->format.alpha ? 4 : 3,
                            r->format.bits));
+    if (r->source->look) {
+        return RV_OK;
+    }
     RV_TRY(keep_metadata(r));
     rv_profile profile = {0};
     uint32_t n = 0;

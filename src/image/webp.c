@@ -160,6 +160,9 @@ static rv_status decode(reader *r)
     }
     RV_TRY(rv_image_create(&r->image, (int)width, (int)height, r->frame.has_alpha || !fills ? 4 : 3,
                            8));
+    if (source->look) {
+        return RV_OK;
+    }
     RV_TRY(keep_metadata(r));
     RV_TRY(choose_colours(r));
     RV_TRY(rv_alloc(&r->row, width, 4, "a row of a WebP"));

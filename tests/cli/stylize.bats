@@ -64,6 +64,12 @@ only() {
     works stylize photo.png -s style.png:2 -s second.png "${quick[@]}" --init second.png -o out.png
     [[ ${lines[-1]} == "out.png: 48 x 36, "* ]]
     grep -aq 'style="style.png" style="second.png" init_image="second.png"' out.png
+    run ! grep -aq weights_sha256 out.png # drawn at random
+    dots_graph dots.prototxt
+    make dots dots.caffemodel 3 0 0 128 63
+    works stylize photo.png -s style.png -q --model dots.caffemodel --content-layers dots --style-layers dots \
+        --iterations 1 --scales 1 --preprocess unit -o dots.png
+    grep -aq " preprocess=\"unit\" .* weights_sha256=$(sha256sum dots.caffemodel | cut -d ' ' -f 1)" dots.png
     fails 1 "--init takes content, style, noise or a picture; there is no file 'nois'" \
         stylize photo.png -s style.png "${quick[@]}" --init nois
     works stylize photo.png -s style.png "${quick[@]}" --pooling average --optimizer lbfgs --learning-rate 0.5 \
@@ -219,6 +225,11 @@ only() {
     [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
     [ "$(cat photo_style.jpg)" = kept ]
     [ -s second_style.jpg ]
+    # Whose result is there is not read.
+    head -c 3000 second.png >cut.png
+    mv cut.png second.png
+    works stylize photo.png second.png -s style.png "${quick[@]}"
+    [[ $stderr == *"skipped: 'second_style.jpg' exists"* ]]
     works stylize photo.png -s style.png "${quick[@]}" --overwrite
     [ "$(cat photo_style.jpg)" != kept ]
 }

@@ -239,3 +239,58 @@ Test(image, the_formats_of_the_build_are_named)
     }
     cr_assert_str_eq(rv_image_formats(), expected);
 }
+
+/* A file of each kind, and how many there are. */
+static int looks_as_it_reads(const char *folder)
+{
+    char **names, path[256];
+    size_t n;
+    snprintf(path, sizeof path, "tests/fuzz/seeds/%s", folder);
+    cr_assert_eq(rv_image_list(&names, &n, path), RV_OK, "%s", rv_error_message());
+    for (size_t i = 0; i < n; i++) {
+        rv_image *image;
+        int channels = 0, bits = 0;
+        snprintf(path, sizeof path, "tests/fuzz/seeds/%s/%s", folder, names[i]);
+        cr_assert_eq(rv_image_read(&image, path, NULL), RV_OK, "%s", rv_error_message());
+        cr_assert_eq(rv_image_look(&channels, &bits, path, NULL), RV_OK, "%s", rv_error_message());
+        cr_assert_eq(channels, rv_image_channels(image), "%s: %d", path, channels);
+        cr_assert_eq(bits, rv_image_bits(image), "%s: %d", path, bits);
+        rv_image_destroy(image);
+    }
+    free(names);
+    return (int)n;
+}
+
+Test(image, a_look_finds_what_reading_would)
+{
+    cr_assert_geq(looks_as_it_reads("jpeg") + looks_as_it_reads("png"), 7);
+    looks_as_it_reads("tiff");
+    looks_as_it_reads("webp");
+}
+
+/* Headers say it all: what is behind them may be missing. */
+Test(image, a_look_needs_no_samples)
+{
+    static const struct {
+        const char *path;
+        size_t bytes;
+        int channels, bits;
+    } files[] = {{"tests/fuzz/seeds/jpeg/rgb_restarts.jpg", 740, 3, 8},
+                 {"tests/fuzz/seeds/png/deep_alpha.png", 800, 4, 16}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        rv_bytes whole;
+        rv_image *image;
+        int channels = 0, bits = 0;
+        const char *cut = rv_test_path("cut");
+        cr_assert_eq(rv_bytes_open(&whole, files[i].path, 0), RV_OK);
+        rv_test_write(cut, whole.data, files[i].bytes);
+        rv_bytes_close(&whole);
+        cr_assert_eq(rv_image_read(&image, cut, NULL), RV_ERR_FORMAT);
+        cr_assert_eq(rv_image_look(&channels, &bits, cut, NULL), RV_OK, "%s", rv_error_message());
+        cr_assert(channels == files[i].channels && bits == files[i].bits, "%d, %d", channels, bits);
+    }
+    int channels, bits;
+    rv_test_write(rv_test_path("cut"), "no picture", 10);
+    cr_assert_eq(rv_image_look(&channels, &bits, rv_test_path("cut"), NULL), RV_ERR_FORMAT);
+    cr_assert_eq(rv_image_look(&channels, &bits, rv_test_path("none"), NULL), RV_ERR_NOT_FOUND);
+}
