@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transpose.clh"
 
-/* For few pictures, OUTPUTS x PICTURES sums, each a floatB along the features; else ROWS x KV, each a floatB along the
+/* For very few pictures, OUTPUTS x PICTURES sums, each a floatB along the features; else ROWS x KV, each a floatB along the
  * columns. Both leave registers for operands: of 32 with AVX-512, of 16 elsewhere. */
 #if B == 16
 #define OUTPUTS  6
@@ -19,8 +19,13 @@
 #define ROWS (SUMS / KV)
 /* Vectors of a panel, and of all that a work-item has packed, which stay in the second-level cache, while a tile of the
  * other operand stays in the first and meets one panel after the other. */
+#if B == 16
+#define PANEL  2048
+#define PANELS (2 * PANEL)
+#else
 #define PANEL  1024
 #define PANELS (4 * PANEL)
+#endif
 /* Terms that a panel holds. */
 #define DEPTH (PANEL / KV / B * B)
 
@@ -112,101 +117,51 @@ static inline void fetch(__global const float *from, int lines)
     }
 }
 
-/* The first ROWS lanes of v. */
-static inline void store_rows(__global float *to, floatB v)
-{
-#if B == 16 && ROWS == 12
-    vstore8(v.lo, 0, to);
-    vstore4(v.hi.lo, 2, to);
-#elif B == 16 && ROWS == 8
-    vstore8(v.lo, 0, to);
-#elif B == 8 && ROWS == 6
-    vstore4(v.lo, 0, to);
-    vstore2(v.hi.lo, 2, to);
-#elif B == 8
-    vstore4(v.lo, 0, to);
-#else
-    vstoreB(v, 0, to); /* of B rows; tiles of more do not come here */
-#endif
-}
-
-/* to[i][ROWS] for the terms i of one tile, zero beyond its n rows. */
-static inline void pack_tile(__global float *to, __global const float *from, int n, int inner,
-                             int row_step, int a_step)
-{
-    const int whole = n == ROWS && a_step == (B > 4 ? 1 : 0) ? inner / B * B : 0;
-    for (int i = 0; i < whole; i += B) {
-        floatB v[B];
-#pragma unroll
-        for (int r = 0; r < B; r++) {
-            v[r] = r < ROWS ? vloadB(0, from + (size_t)r * row_step + i) : (floatB)(0.0f);
-        }
-        rv_transpose(v);
-#pragma unroll
-        for (int r = 0; r < B; r++) {
-            store_rows(to + (i + r) * ROWS, v[r]);
-        }
-    }
-    for (int start = whole; start < inner; start += B) {
-        const int end = min(start + B, inner);
-        for (int r = 0; r < ROWS; r++) {
-            for (int i = start; i < end; i++) {
-                to[i * ROWS + r] = r < n ? from[(size_t)r * row_step + (size_t)i * a_step] : 0.0f;
-            }
-        }
-    }
-}
-
-/* A in the order that tiles read it: for each DEPTH terms of `all_terms`, packed[tile][term][ROWS], zero beyond the last
- * row. Its value in row r and column i is a[r row_step + i a_step]. Work-group: (terms, TILES tiles), which take whole
- * lines of cache where rows lie side by side. */
-#define TILES   4
-#define FETCHED 16 /* terms ahead */
+/* A whose rows lie side by side, in the order that tiles read it: for each DEPTH terms of `all_terms`,
+ * packed[tile][term][ROWS], zero beyond the last row. Its value in row r and column i is a[r + i a_step]. Work-group:
+ * (terms, TILES tiles), which take whole lines of cache. */
+#define TILES   (96 / ROWS)
+#define FETCHED 8 /* terms ahead */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
-               int all_terms, int row_step, int a_step)
+               int all_terms, int a_step)
 {
     const int begin = (int)get_group_id(0) * DEPTH, inner = min(DEPTH, all_terms - begin);
     const int top = (int)get_group_id(1) * TILES, tiles = (rows + ROWS - 1) / ROWS;
+    const int left = rows - top * ROWS;
     __global float *to = packed + ((size_t)begin * tiles + (size_t)top * inner) * ROWS;
-    __global const float *from =
-        a + (size_t)(first_row + top * ROWS) * row_step + (size_t)(first + begin) * a_step;
-    if (row_step == 1 && rows - top * ROWS >= TILES * ROWS) {
-        for (int i = 0; i < inner; i++) {
-            fetch(from + (size_t)(i + FETCHED) * a_step, TILES * ROWS * (int)sizeof(float) / 64);
+    __global const float *from = a + first_row + top * ROWS + (size_t)(first + begin) * a_step;
+    for (int i = 0; i < inner && left >= TILES * ROWS; i++) {
+        fetch(from + (size_t)(i + FETCHED) * a_step, TILES * ROWS * (int)sizeof(float) / 64);
 #pragma unroll
-            for (int k = 0; k < TILES; k++) {
+        for (int k = 0; k < TILES; k++) {
 #pragma unroll
-                for (int r = 0; r < ROWS; r++) {
-                    to[(k * inner + i) * ROWS + r] = from[(size_t)i * a_step + k * ROWS + r];
-                }
+            for (int r = 0; r < ROWS; r++) {
+                to[(k * inner + i) * ROWS + r] = from[(size_t)i * a_step + k * ROWS + r];
             }
         }
-        return;
     }
-    for (int k = 0; k < min(TILES, tiles - top); k++) {
-        pack_tile(to + (size_t)k * inner * ROWS, from + (size_t)k * ROWS * row_step,
-                  min(ROWS, rows - (top + k) * ROWS), inner, row_step, a_step);
+    for (int k = 0; k < min(TILES, tiles - top) && left < TILES * ROWS; k++) {
+        for (int i = 0; i < inner; i++) {
+            for (int r = 0; r < ROWS; r++) {
+                to[(k * inner + i) * ROWS + r] =
+                    k * ROWS + r < left ? from[(size_t)i * a_step + k * ROWS + r] : 0.0f;
+            }
+        }
     }
 }
 
-/* panel[i][KV] for n terms and the first `columns` columns at b, zero beyond. */
-static inline void pack_panel(floatB *panel, __global const float *b, int n, int columns,
-                              int column_step, int b_step)
+/* The same for rows that lie side by side: values of one column after the other, the last one for what lies beyond. */
+static inline void pack_turned(floatB *panel, __global const float *b, int n, int columns,
+                               int column_step)
 {
-    const int whole = columns < KV * B ? 0 : column_step == 1 ? n : n / B * B;
-    for (int i = 0; i < whole && column_step == 1; i++) {
-#pragma unroll
-        for (int v = 0; v < KV; v++) {
-            panel[i * KV + v] = vloadB(v, b + (size_t)i * b_step);
-        }
-    }
-    for (int v = 0; v < KV && column_step != 1; v++) {
+    const int whole = n / B * B;
+    for (int v = 0; v < KV; v++) {
         for (int i = 0; i < whole; i += B) {
             floatB w[B];
 #pragma unroll
             for (int r = 0; r < B; r++) {
-                w[r] = vloadB(0, b + (size_t)(v * B + r) * column_step + i);
+                w[r] = vloadB(0, b + (size_t)min(v * B + r, columns - 1) * column_step + i);
             }
             rv_transpose(w);
 #pragma unroll
@@ -218,7 +173,31 @@ static inline void pack_panel(floatB *panel, __global const float *b, int n, int
     for (int i = whole; i < n; i++) {
         __private float *to = (__private float *)(panel + i * KV);
         for (int c = 0; c < KV * B; c++) {
-            to[c] = c < columns ? b[(size_t)c * column_step + (size_t)i * b_step] : 0.0f;
+            to[c] = b[(size_t)min(c, columns - 1) * column_step + i];
+        }
+    }
+}
+
+/* panel[i][KV] for n terms and the first `columns` columns at b; what lies beyond is never stored. */
+static inline void pack_panel(floatB *panel, __global const float *b, int n, int columns,
+                              int column_step, int b_step)
+{
+    if (column_step != 1) {
+        pack_turned(panel, b, n, columns, column_step);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        __global const float *from = b + (size_t)i * b_step;
+        if (columns >= KV * B) {
+#pragma unroll
+            for (int v = 0; v < KV; v++) {
+                panel[i * KV + v] = vloadB(v, from);
+            }
+        } else {
+            __private float *to = (__private float *)(panel + i * KV);
+            for (int c = 0; c < KV * B; c++) {
+                to[c] = from[min(c, columns - 1)];
+            }
         }
     }
 }
@@ -256,43 +235,60 @@ static inline void store_some(__global float *out, const float *sums, const fini
     }
 }
 
-/* What is packed after a tile: `rows` rows in memory, `step` apart; one is asked for after so many terms. No loop
- * stands between the stretches of a sum, as that would cost its registers. */
+/* What is packed after a tile: `rows` rows in memory, `step` apart, of which so many are asked for at a time. */
 typedef struct coming {
     __global const float *b;
-    int rows, step, stretch;
+    int rows, step, each;
 } coming;
 
-/* out[ROWS][columns] (+)= packed a[n][ROWS] times panel[n][KV]; `rows` of them are stored. Meanwhile shares of what
- * comes are asked for, and where this goes. */
-static inline void multiply(__global float *out, __global const float *a, const floatB *panel,
-                            int n, int rows, int columns, const finish *f, const coming *c)
+/* Rows of A: its value in row r and column i is at[r row_step + i step]. The rows of the next tile lie `ahead` on, 0 where
+ * they need not be asked for. */
+typedef struct tile_rows {
+    __global const float *at;
+    int row_step, step;
+    size_t ahead;
+} tile_rows;
+
+/* out[ROWS][pitch] (+)= A's rows times panel[n][KV]; `rows` of them exist. Meanwhile what comes next is asked for, and
+ * where this goes. */
+static inline void multiply(__global float *out, const tile_rows *a, const floatB *panel, int n,
+                            int rows, int pitch, const finish *f, const coming *c)
 {
-    __global const float *coming = c->b;
+    __global const float *row[ROWS], *coming = c->b;
     int asked = c->rows;
-    for (int r = 0; r < rows; r++) {
-        fetch(out + (size_t)r * columns, OUT_LINES);
-    }
     floatB sum[ROWS * KV];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        row[r] = a->at + (size_t)min(r, rows - 1) * a->row_step;
+        fetch(out + (size_t)min(r, rows - 1) * pitch, OUT_LINES);
+    }
 #pragma unroll
     for (int i = 0; i < ROWS * KV; i++) {
         sum[i] = (floatB)(0.0f);
     }
-    for (int left = n; left > 0; left -= c->stretch) {
-        if (asked-- > 0) {
+    size_t at = 0;
+    for (int left = n; left > 0; left -= B) {
+        if (a->ahead > 0) {
+#pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                rv_prefetch(row[r] + at + a->ahead);
+            }
+        }
+        for (int k = min(c->each, asked); k > 0; k--) {
             fetch(coming, OUT_LINES);
             coming += c->step;
         }
-        for (int i = min(c->stretch, left); i > 0; i--) {
+        asked -= c->each;
+        for (int i = min(B, left); i > 0; i--) {
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
-                const floatB value = (floatB)(a[r]);
+                const floatB value = (floatB)(row[r][at]);
 #pragma unroll
                 for (int v = 0; v < KV; v++) {
                     sum[r * KV + v] = fma(value, panel[v], sum[r * KV + v]);
                 }
             }
-            a += ROWS;
+            at += a->step;
             panel += KV;
         }
     }
@@ -301,8 +297,8 @@ static inline void multiply(__global float *out, __global const float *a, const 
         for (int r = 0; r < ROWS; r++) {
 #pragma unroll
             for (int v = 0; v < KV; v++) {
-                __global float *at = out + (size_t)r * columns;
-                vstoreB(vloadB(v, at) + sum[r * KV + v], v, at);
+                __global float *to = out + (size_t)r * pitch;
+                vstoreB(vloadB(v, to) + sum[r * KV + v], v, to);
             }
         }
         return;
@@ -314,21 +310,23 @@ static inline void multiply(__global float *out, __global const float *a, const 
     }
     for (int r = 0; r < rows; r++) {
         if (f->columns >= KV * B) {
-            store(out + (size_t)r * columns, sums + r * KV, f);
+            store(out + (size_t)r * pitch, sums + r * KV, f);
         } else {
-            store_some(out + (size_t)r * columns, (const __private float *)(sums + r * KV), f);
+            store_some(out + (size_t)r * pitch, (const __private float *)(sums + r * KV), f);
         }
     }
 }
 
-/* out (+)= A B + bias, rectified: rows from first_row on of A, packed, and its columns from `first` on. B's value in
- * row i and column c is b[c column_step + i b_step]. The sums are added to `out` where `add` says so; bias and slope
- * come with the last of them. Work-group: `slabs` times KV * B columns, as many as fit PANELS; `tiles` tiles of rows. */
+/* out (+)= A B + bias, rectified: rows from first_row on of A, and its columns from `first` on. Its value in row r and
+ * column i is a[r row_step + i], or where `packed` says so in the order of dense_cpu_pack. B's value in row i and column c is
+ * b[c column_step + i b_step]; `out` has rows of `pitch` columns, whole tiles or as many as B. The sums are added to what
+ * is there where `add` says so; bias and slope come with the last of them. Work-group: `slabs` times KV * B columns, as
+ * many as fit PANELS; `tiles` tiles of rows. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-dense_cpu_product(__global float *out, __global const float *packed, __global const float *b,
+dense_cpu_product(__global float *out, __global const float *a, __global const float *b,
                   __global const float *bias, int first_row, int rows, int first, int inner,
-                  int columns, int column_step, int b_step, int slabs, int tiles, int add,
-                  float slope)
+                  int columns, int pitch, int row_step, int packed, int column_step, int b_step,
+                  int slabs, int tiles, int add, float slope)
 {
     const int left = (int)get_group_id(0) * slabs * KV * B,
               right = min(left + slabs * KV * B, columns);
@@ -350,14 +348,18 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
             const int column = left + s * KV * B, begin = (tile - top) * step;
             const int terms = clamp(more - begin, 0, step);
             const finish f = {bias != 0 ? bias + column : 0, slope, add || i > 0, i + n == inner,
-                              columns - column};
+                              pitch - column};
             const int asked = along || terms == 0 ? terms : min(KV * B, columns - column);
-            const coming next = {
-                b + (size_t)column * column_step + (size_t)(first + i + n + begin) * b_step, asked,
-                along ? b_step : column_step, asked > 0 ? max(n / (asked + asked / 4 + 1), 1) : n};
-            multiply(out + (size_t)(first_row + tile * ROWS) * columns + column,
-                     packed + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS,
-                     panels[which] + s * n * KV, n, min(ROWS, rows - tile * ROWS), columns, &f,
+            const coming next = {b + (size_t)column * column_step +
+                                     (size_t)(first + i + n + begin) * b_step,
+                                 asked, along ? b_step : column_step, (asked * B + n - 1) / n};
+            const tile_rows rows_of_a = {
+                packed ? a + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS
+                       : a + (size_t)(first_row + tile * ROWS) * row_step + first + i,
+                packed ? 1 : row_step, packed ? ROWS : 1,
+                !packed && s == 0 && tile + 1 < bottom ? (size_t)ROWS * row_step : 0};
+            multiply(out + (size_t)(first_row + tile * ROWS) * pitch + column, &rows_of_a,
+                     panels[which] + s * n * KV, n, min(ROWS, rows - tile * ROWS), pitch, &f,
                      &next);
             if (terms > 0) {
                 pack_panel(panels[which ^ 1] + (s * more + begin) * KV, next.b, terms,
@@ -365,6 +367,37 @@ dense_cpu_product(__global float *out, __global const float *packed, __global co
             }
             s = s + 1 < n_slabs ? s + 1 : 0;
             tile += s == 0;
+        }
+    }
+}
+
+/* y [n,k] = sums [k][pitch] turned about + bias, rectified. Work-group: B outputs. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+dense_cpu_turn(__global float *y, __global const float *sums, __global const float *bias, int n,
+               int k, int pitch, float slope)
+{
+    const int output = (int)get_group_id(0) * B, rows = min(B, k - output);
+    const int whole = rows == B ? n / B * B : 0;
+    __global const float *from = sums + (size_t)output * pitch;
+    __global float *to = y + output;
+    const floatB more = bias != 0 && rows == B ? vloadB(0, bias + output) : (floatB)(0.0f);
+    for (int picture = 0; picture < whole; picture += B) {
+        floatB v[B];
+#pragma unroll
+        for (int r = 0; r < B; r++) {
+            v[r] = vloadB(0, from + (size_t)r * pitch + picture);
+        }
+        rv_transpose(v);
+#pragma unroll
+        for (int r = 0; r < B; r++) {
+            vstoreB(rv_rectifyB(v[r] + more, slope), 0, to + (size_t)(picture + r) * k);
+        }
+    }
+    for (int picture = whole; picture < n; picture++) {
+        for (int r = 0; r < rows; r++) {
+            const float sum = from[(size_t)r * pitch + picture];
+            to[(size_t)picture * k + r] =
+                rv_rectify(bias != 0 ? sum + bias[output + r] : sum, slope);
         }
     }
 }

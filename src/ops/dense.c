@@ -88,12 +88,13 @@ static size_t algorithms(const rv_node *n, const rv_device *device, rv_pass pass
 
 /* @param workspace  raised to what it needs. */
 static rv_status prepare_product(product *p, rv_device *device, const char *algorithm, int32_t rows,
-                                 int32_t inner, int32_t columns, size_t *workspace)
+                                 int32_t inner, int32_t columns, rv_dense_order order,
+                                 size_t *workspace)
 {
     const bool gpu = rv_device_gpu_form(device);
     const bool blas = algorithm != NULL && strcmp(algorithm, by_blas) == 0;
     RV_TRY(gpu ? rv_dense_product_prepare(&p->gpu, device, blas, rows, inner, columns)
-               : rv_dense_panels_prepare(&p->cpu, device, rows, inner, columns));
+               : rv_dense_panels_prepare(&p->cpu, device, rows, inner, columns, order));
     const size_t bytes = gpu ? p->gpu.workspace_bytes : p->cpu.workspace_bytes;
     *workspace = bytes > *workspace ? bytes : *workspace;
     return RV_OK;
@@ -104,7 +105,7 @@ static rv_status prepare_forward(rv_node *n, kernels *k, rv_device *device, int3
 {
     if (pictures > FEW) {
         return prepare_product(&k->all, device, n->algorithm[RV_PASS_FORWARD], pictures, features,
-                               outputs, &n->forward_workspace);
+                               outputs, RV_DENSE_ROWS_OF_BOTH, &n->forward_workspace);
     }
     const bool gpu = rv_device_gpu_form(device);
     return rv_kernel_get(&k->forward, device, gpu ? "dense_gpu" : "dense_cpu",
@@ -120,11 +121,11 @@ static rv_status prepare(rv_node *n, rv_device *device)
     RV_TRY(prepare_forward(n, k, device, pictures, features, outputs));
     if ((n->wanted & RV_WANT_INPUT(0)) != 0) {
         RV_TRY(prepare_product(&k->data, device, n->algorithm[RV_PASS_BACKWARD_DATA], pictures,
-                               outputs, features, &n->backward_workspace));
+                               outputs, features, RV_DENSE_ROWS_OF_A, &n->backward_workspace));
     }
     if ((n->wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
         RV_TRY(prepare_product(&k->weight, device, n->algorithm[RV_PASS_BACKWARD_PARAMS], outputs,
-                               pictures, features, &n->backward_workspace));
+                               pictures, features, RV_DENSE_COLUMNS_OF_A, &n->backward_workspace));
     }
     return n->wanted == 0
                ? RV_OK
