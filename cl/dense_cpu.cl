@@ -17,17 +17,9 @@
 #define KV 2
 #endif
 #define ROWS (SUMS / KV)
-/* Vectors of a panel, and of all that a work-item has packed, which stay in the second-level cache, while a tile of the
- * other operand stays in the first and meets one panel after the other. */
-#if B == 16
-#define PANEL  2048
-#define PANELS (2 * PANEL)
-#else
-#define PANEL  1024
-#define PANELS (4 * PANEL)
-#endif
-/* Terms that a panel holds. */
-#define DEPTH (PANEL / KV / B * B)
+/* Vectors of the panels that a work-item has packed, which stay in the second-level cache, while a tile of the other operand
+ * stays in the first and meets one panel after the other. Each holds `depth` terms, or what is left of them. */
+#define PANELS 4096
 
 /* y[picture][output] (+)= x w over the features `start` to `end`, for up to OUTPUTS outputs and PICTURES pictures:
  * what lies beyond repeats the last one and is not stored. */
@@ -117,16 +109,16 @@ static inline void fetch(__global const float *from, int lines)
     }
 }
 
-/* A whose rows lie side by side, in the order that tiles read it: for each DEPTH terms of `all_terms`,
+/* A whose rows lie side by side, in the order that tiles read it: for each `depth` terms of `all_terms`,
  * packed[tile][term][ROWS], zero beyond the last row. Its value in row r and column i is a[r + i a_step]. Work-group:
  * (terms, TILES tiles), which take whole lines of cache. */
 #define TILES   (96 / ROWS)
 #define FETCHED 8 /* terms ahead */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
-               int all_terms, int a_step)
+               int all_terms, int a_step, int depth)
 {
-    const int begin = (int)get_group_id(0) * DEPTH, inner = min(DEPTH, all_terms - begin);
+    const int begin = (int)get_group_id(0) * depth, inner = min(depth, all_terms - begin);
     const int top = (int)get_group_id(1) * TILES, tiles = (rows + ROWS - 1) / ROWS;
     const int left = rows - top * ROWS;
     __global float *to = packed + ((size_t)begin * tiles + (size_t)top * inner) * ROWS;
@@ -208,6 +200,7 @@ typedef struct finish {
     float slope;
     int add;  /* to what is there */
     int last; /* then come bias and slope */
+    int past; /* the caches, which would not keep it: and then nothing else is done to them */
     int columns;
 } finish;
 
@@ -235,10 +228,12 @@ static inline void store_some(__global float *out, const float *sums, const fini
     }
 }
 
-/* What is packed after a tile: `rows` rows in memory, `step` apart, of which so many are asked for at a time. */
+/* What a tile does besides: it copies `rows` rows of the next stretch, `step` apart, KV vectors of each, to a panel, and asks
+ * for `asked` others; `each` of both in B terms. */
 typedef struct coming {
-    __global const float *b;
-    int rows, step, each;
+    __global const float *from, *ask;
+    floatB *to;
+    int rows, asked, step, each;
 } coming;
 
 /* Rows of A: its value in row r and column i is at[r row_step + i step]. The rows of the next tile lie `ahead` on, 0 where
@@ -249,18 +244,19 @@ typedef struct tile_rows {
     size_t ahead;
 } tile_rows;
 
-/* out[ROWS][pitch] (+)= A's rows times panel[n][KV]; `rows` of them exist. Meanwhile what comes next is asked for, and
- * where this goes. */
+/* out[ROWS][pitch] (+)= A's rows times panel[n][KV]; `rows` of them exist. */
 static inline void multiply(__global float *out, const tile_rows *a, const floatB *panel, int n,
                             int rows, int pitch, const finish *f, const coming *c)
 {
-    __global const float *row[ROWS], *coming = c->b;
-    int asked = c->rows;
-    floatB sum[ROWS * KV];
+    __global const float *row[ROWS], *ask = c->ask, *from = c->from;
+    floatB *to = c->to, sum[ROWS * KV];
+    int asked = c->asked, copied = c->rows;
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
         row[r] = a->at + (size_t)min(r, rows - 1) * a->row_step;
-        fetch(out + (size_t)min(r, rows - 1) * pitch, OUT_LINES);
+        if (!f->past) {
+            fetch(out + (size_t)min(r, rows - 1) * pitch, OUT_LINES);
+        }
     }
 #pragma unroll
     for (int i = 0; i < ROWS * KV; i++) {
@@ -275,10 +271,19 @@ static inline void multiply(__global float *out, const tile_rows *a, const float
             }
         }
         for (int k = min(c->each, asked); k > 0; k--) {
-            fetch(coming, OUT_LINES);
-            coming += c->step;
+            fetch(ask, OUT_LINES);
+            ask += c->step;
         }
         asked -= c->each;
+        for (int k = min(c->each, copied); k > 0; k--) {
+#pragma unroll
+            for (int v = 0; v < KV; v++) {
+                to[v] = vloadB(v, from);
+            }
+            from += c->step;
+            to += KV;
+        }
+        copied -= c->each;
         for (int i = min(B, left); i > 0; i--) {
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
@@ -292,13 +297,18 @@ static inline void multiply(__global float *out, const tile_rows *a, const float
             panel += KV;
         }
     }
-    if (rows == ROWS && f->columns >= KV * B && f->add && !f->last) {
+    const int whole = rows == ROWS && f->columns >= KV * B;
+    if (whole && (f->past || (f->add && !f->last))) {
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
 #pragma unroll
             for (int v = 0; v < KV; v++) {
-                __global float *to = out + (size_t)r * pitch;
-                vstoreB(vloadB(v, to) + sum[r * KV + v], v, to);
+                __global float *at_out = out + (size_t)r * pitch + v * B;
+                if (f->past) {
+                    rv_store_past(sum[r * KV + v], at_out, 1);
+                } else {
+                    vstoreB(vloadB(0, at_out) + sum[r * KV + v], 0, at_out);
+                }
             }
         }
         return;
@@ -317,56 +327,90 @@ static inline void multiply(__global float *out, const tile_rows *a, const float
     }
 }
 
+/* What is packed while the k-th pair of a tile and a slab, slab after slab, is multiplied in the stretch from term i on:
+ * `terms` of the next stretch, which has `all` of them, from its `begin` on, the first of which is `term`. */
+typedef struct piece {
+    int slab, begin, terms, all, term;
+} piece;
+
+static inline piece piece_of(int i, int k, int inner, int depth, int tiles, int slabs)
+{
+    const int next = i + depth, all = clamp(inner - next, 0, depth);
+    const int step = (all + tiles * B - 1) / (tiles * B) * B, begin = k / slabs * step;
+    piece p;
+    p.slab = k % slabs;
+    p.begin = begin;
+    p.terms = clamp(all - begin, 0, step);
+    p.all = all;
+    p.term = next + begin;
+    return p;
+}
+
 /* out (+)= A B + bias, rectified: rows from first_row on of A, and its columns from `first` on. Its value in row r and
  * column i is a[r row_step + i], or where `packed` says so in the order of dense_cpu_pack. B's value in row i and column c is
  * b[c column_step + i b_step]; `out` has rows of `pitch` columns, whole tiles or as many as B. The sums are added to what
- * is there where `add` says so; bias and slope come with the last of them. Work-group: `slabs` times KV * B columns, as
- * many as fit PANELS; `tiles` tiles of rows. */
+ * is there where `add` says so; bias and slope come with the last of them. Work-group: `slabs` times KV * B columns, so that
+ * `depth` terms of them fit PANELS; `tiles` tiles of rows. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_product(__global float *out, __global const float *a, __global const float *b,
                   __global const float *bias, int first_row, int rows, int first, int inner,
                   int columns, int pitch, int row_step, int packed, int column_step, int b_step,
-                  int slabs, int tiles, int add, float slope)
+                  int depth, int slabs, int tiles, int add, float slope)
 {
-    const int left = (int)get_group_id(0) * slabs * KV * B,
-              right = min(left + slabs * KV * B, columns);
-    const int all_tiles = (rows + ROWS - 1) / ROWS;
-    const int top = (int)get_group_id(1) * tiles, bottom = min(top + tiles, all_tiles);
-    const int n_slabs = (right - left + KV * B - 1) / (KV * B);
-    const int along = column_step == 1, share = bottom - top;
-    floatB panels[2][PANELS]; /* of this stretch and the next, which is packed between the tiles */
+    const int left = (int)get_group_id(0) * slabs * KV * B;
+    const int n_slabs = (min(left + slabs * KV * B, columns) - left + KV * B - 1) / (KV * B);
+    const int all_tiles = (rows + ROWS - 1) / ROWS, top = (int)get_group_id(1) * tiles;
+    const int n_tiles = min(top + tiles, all_tiles) - top, pairs = n_tiles * n_slabs;
+    const int along = column_step == 1;
+    const int past = !add && bias == 0 && slope == 1.0f && inner <= depth &&
+                     rv_is_large((float)all_tiles * ROWS * pitch);
+    floatB panels[2][PANELS]; /* of this stretch and the next, which is packed meanwhile */
     for (int s = 0; s < n_slabs; s++) {
-        const int n = min(DEPTH, inner), column = left + s * KV * B;
+        const int n = min(depth, inner), column = left + s * KV * B;
         pack_panel(panels[0] + s * n * KV,
                    b + (size_t)column * column_step + (size_t)first * b_step, n, columns - column,
                    column_step, b_step);
     }
-    for (int i = 0, which = 0; i < inner; i += DEPTH, which ^= 1) {
-        const int n = min(DEPTH, inner - i), more = min(DEPTH, inner - i - n);
-        const int step = (more + share * B - 1) / (share * B) * B; /* terms that follow a tile */
-        for (int k = 0, tile = top, s = 0; k < share * n_slabs; k++) {
-            const int column = left + s * KV * B, begin = (tile - top) * step;
-            const int terms = clamp(more - begin, 0, step);
-            const finish f = {bias != 0 ? bias + column : 0, slope, add || i > 0, i + n == inner,
+    for (int i = 0, which = 0; i < inner; i += depth, which ^= 1) {
+        const int n = min(depth, inner - i);
+        for (int k = 0; k < pairs; k++) {
+            const piece now = piece_of(i, k, inner, depth, n_tiles, n_slabs);
+            const piece then = k + 1 < pairs
+                                   ? piece_of(i, k + 1, inner, depth, n_tiles, n_slabs)
+                                   : piece_of(i + depth, 0, inner, depth, n_tiles, n_slabs);
+            const int tile = top + k / n_slabs, column = left + now.slab * KV * B;
+            const int room = columns - column, copies = along && room >= KV * B;
+            __global const float *from =
+                b + (size_t)column * column_step + (size_t)(first + now.term) * b_step;
+            floatB *to = panels[which ^ 1] + (now.slab * now.all + now.begin) * KV;
+            /* Rows are asked for a pair before they are copied, columns while those before them are multiplied. */
+            const int asked = along ? then.terms : now.terms > 0 ? min(KV * B, room) : 0;
+            const int most = max(copies ? now.terms : 0, asked);
+            const coming c = {
+                from,
+                along ? b + left + then.slab * KV * B + (size_t)(first + then.term) * b_step : from,
+                to,
+                copies ? now.terms : 0,
+                asked,
+                along ? b_step : column_step,
+                (most * B + n - 1) / n};
+            const finish f = {bias != 0 ? bias + column : 0,
+                              slope,
+                              add || i > 0,
+                              i + n == inner,
+                              past,
                               pitch - column};
-            const int asked = along || terms == 0 ? terms : min(KV * B, columns - column);
-            const coming next = {b + (size_t)column * column_step +
-                                     (size_t)(first + i + n + begin) * b_step,
-                                 asked, along ? b_step : column_step, (asked * B + n - 1) / n};
-            const tile_rows rows_of_a = {
+            const tile_rows t = {
                 packed ? a + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS
                        : a + (size_t)(first_row + tile * ROWS) * row_step + first + i,
                 packed ? 1 : row_step, packed ? ROWS : 1,
-                !packed && s == 0 && tile + 1 < bottom ? (size_t)ROWS * row_step : 0};
-            multiply(out + (size_t)(first_row + tile * ROWS) * pitch + column, &rows_of_a,
-                     panels[which] + s * n * KV, n, min(ROWS, rows - tile * ROWS), pitch, &f,
-                     &next);
-            if (terms > 0) {
-                pack_panel(panels[which ^ 1] + (s * more + begin) * KV, next.b, terms,
-                           columns - column, column_step, b_step);
+                !packed && now.slab == 0 && k + n_slabs < pairs ? (size_t)ROWS * row_step : 0};
+            multiply(out + (size_t)(first_row + tile * ROWS) * pitch + column, &t,
+                     panels[which] + now.slab * n * KV, n, min(ROWS, rows - tile * ROWS), pitch, &f,
+                     &c);
+            if (now.terms > 0 && !copies) {
+                pack_panel(to, from, now.terms, room, column_step, b_step);
             }
-            s = s + 1 < n_slabs ? s + 1 : 0;
-            tile += s == 0;
         }
     }
 }

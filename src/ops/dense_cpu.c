@@ -9,6 +9,10 @@
 #include <stdio.h>
 
 enum {
+    PANELS = 4096,      /* vectors of all panels of a work-item, as in dense_cpu.cl */
+    PANEL = 2048,       /* of one at most */
+    SHORT_PANEL = 1024, /* where few tiles of rows meet it: wider stretches of memory are read */
+    FEW_TILES = 16,
     MAX_SLABS = 8,         /* panels side by side */
     PACK_ROWS = 96,        /* that one packs, TILES of dense_cpu.cl times its ROWS */
     MAX_DEPTH = 4096,      /* terms of a launch that packs */
@@ -38,6 +42,13 @@ static void choose_tile(rv_dense_panels *p, int32_t b)
     }
 }
 
+/* Terms that a panel holds. */
+static void choose_terms(rv_dense_panels *p, int32_t block)
+{
+    const bool few = rv_divide_up(p->rows, p->tile) <= FEW_TILES || block < 16;
+    p->terms = (few ? SHORT_PANEL : PANEL) / (p->width / block) / block * block;
+}
+
 /* Rows and terms of a launch, and the floats of its packed rows. */
 static void choose_launch(rv_dense_panels *p, bool packs)
 {
@@ -63,6 +74,7 @@ rv_status rv_dense_panels_prepare(rv_dense_panels *p, rv_device *device, int32_t
         p->columns = rows;
     }
     choose_tile(p, block);
+    choose_terms(p, block);
     choose_launch(p, order == RV_DENSE_COLUMNS_OF_A);
     p->pitch = p->turned ? rv_divide_up(p->columns, p->width) * p->width : p->columns;
     p->workspace_bytes =
@@ -83,17 +95,6 @@ typedef struct part {
     int32_t first_row, rows, first, inner;
 } part;
 
-/* Vectors of a panel and of all panels of a work-item, and the terms that a panel holds: PANEL, PANELS and DEPTH of
- * dense_cpu.cl. */
-static int32_t panel_vectors(int32_t block)
-{
-    return block == 16 ? 2048 : 1024;
-}
-static int32_t panel_terms(const rv_dense_panels *p, int32_t block)
-{
-    return panel_vectors(block) / (p->width / block) / block * block;
-}
-
 /* How a launch is shared: each work-group packs its panels, so they are cut along the rows only where the columns are too
  * few. */
 typedef struct share {
@@ -103,12 +104,10 @@ typedef struct share {
 
 static share choose_share(const rv_dense_panels *p, const rv_device *device, const part *a)
 {
-    const int32_t block = rv_device_block(device),
-                  units = rv_device_get_info(device)->compute_units;
-    const int32_t cores = units > 1 ? units : 1, wanted = GROUPS_OF_A_CORE * cores;
-    const int32_t terms = panel_terms(p, block), all = rv_divide_up(p->columns, p->width);
-    const int32_t fit = (block == 16 ? 2 : 4) * panel_vectors(block) /
-                        (p->width / block * (a->inner < terms ? a->inner : terms));
+    const int32_t vectors = p->width / rv_device_block(device);
+    const int32_t units = rv_device_get_info(device)->compute_units, cores = units > 1 ? units : 1;
+    const int32_t wanted = GROUPS_OF_A_CORE * cores, all = rv_divide_up(p->columns, p->width);
+    const int32_t fit = PANELS / (vectors * (a->inner < p->terms ? a->inner : p->terms));
     const int32_t most = fit < MAX_SLABS ? fit : MAX_SLABS;
     const int32_t widest = all / wanted < 1 ? 1 : all / wanted < most ? all / wanted : most;
     share s = {.slabs = widest};
@@ -130,13 +129,14 @@ static share choose_share(const rv_dense_panels *p, const rv_device *device, con
 static rv_status pack(const rv_dense_panels *p, rv_device *device, const rv_dense_operands *o,
                       const rv_buffer *workspace, const part *a)
 {
-    const int32_t stretches = rv_divide_up(a->inner, panel_terms(p, rv_device_block(device)));
+    const int32_t stretches = rv_divide_up(a->inner, p->terms);
     const int32_t tiles = rv_divide_up(a->rows, p->tile);
     return rv_launch(device, p->pack,
                      rv_grid_groups((size_t)stretches,
                                     (size_t)rv_divide_up(tiles, PACK_ROWS / p->tile), 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(workspace), RV_ARG(o->a), RV_ARG(a->first_row), RV_ARG(a->rows),
-                             RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(o->a_step)));
+                             RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(o->a_step),
+                             RV_ARG(p->terms)));
 }
 
 static rv_status run(const rv_dense_panels *p, rv_device *device, const rv_dense_operands *o,
@@ -152,12 +152,13 @@ static rv_status run(const rv_dense_panels *p, rv_device *device, const rv_dense
     }
     const rv_buffer *rows = p->pack != NULL ? workspace : o->a;
     const int32_t packed = p->pack != NULL;
-    return rv_launch(
-        device, p->run, rv_grid_groups((size_t)s.across, (size_t)s.down, 1, 1, 1, 1),
-        RV_ARGS(RV_ARG(o->out), RV_ARG(rows), RV_ARG(o->b), RV_ARG(bias), RV_ARG(a->first_row),
-                RV_ARG(a->rows), RV_ARG(a->first), RV_ARG(a->inner), RV_ARG(p->columns),
-                RV_ARG(p->pitch), RV_ARG(o->row_step), RV_ARG(packed), RV_ARG(o->column_step),
-                RV_ARG(o->b_step), RV_ARG(s.slabs), RV_ARG(s.tiles), RV_ARG(add), RV_ARG(slope)));
+    return rv_launch(device, p->run, rv_grid_groups((size_t)s.across, (size_t)s.down, 1, 1, 1, 1),
+                     RV_ARGS(RV_ARG(o->out), RV_ARG(rows), RV_ARG(o->b), RV_ARG(bias),
+                             RV_ARG(a->first_row), RV_ARG(a->rows), RV_ARG(a->first),
+                             RV_ARG(a->inner), RV_ARG(p->columns), RV_ARG(p->pitch),
+                             RV_ARG(o->row_step), RV_ARG(packed), RV_ARG(o->column_step),
+                             RV_ARG(o->b_step), RV_ARG(p->terms), RV_ARG(s.slabs), RV_ARG(s.tiles),
+                             RV_ARG(add), RV_ARG(slope)));
 }
 
 static rv_status run_parts(const rv_dense_panels *p, rv_device *device, const rv_dense_operands *o,

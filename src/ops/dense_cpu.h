@@ -22,6 +22,7 @@ typedef struct rv_dense_panels {
                     added to what is there */
     int32_t rows, inner, columns, pitch;
     int32_t tile, width; /**< rows and columns that are summed at a time */
+    int32_t terms;       /**< of the sums that a panel holds */
     int32_t band, depth; /**< rows, and terms of the sums, of a launch */
     size_t pack_floats, workspace_bytes;
 } rv_dense_panels;
