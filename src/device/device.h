@@ -237,8 +237,11 @@ RV_NODISCARD rv_status rv_tuning_save(rv_device *device);
 /* All of them ask events->cancelled between runs, and make no further run once they have taken 5 seconds; events may
  * be NULL. */
 
+/** Runs of that many seconds instead of 0.2, for tests of what is measured, not how well. */
+void rv_device_set_run_seconds(rv_device *device, double seconds);
+
 /** Multiply-adds of floatB values in registers, 12 independent chains in every work-item, on all cores; best of
- *  `runs` runs of at least `run_seconds` (the definition of the peak: 5 runs of 0.2 s). On a device that has no fused
+ *  `runs` runs of at least `run_seconds`, or 0.2 s where that is 0 (the definition of the peak: 5 runs of 0.2 s). On a device that has no fused
  *  multiply-add, multiplications and additions.
  *  @param[out] gflops  10^9 floating-point operations per second, a multiply-add counted as two. */
 RV_NODISCARD rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,

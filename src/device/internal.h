@@ -128,6 +128,7 @@ struct rv_device {
     double mark_time;
     int batch, batched, unflushed;
     double launch_flops; /* a grid of more is run in parts, where it can be */
+    double run_seconds;  /* of a run of measure.c */
 
     rv_profile *profile; /* while one runs */
     rv_tuning *tuning;   /* once it was asked for */

@@ -13,7 +13,6 @@ enum { CHAINS = 48 };
  * end, when some cores have nothing left to do. */
 #define LAUNCH_SECONDS 0.1
 enum { RUNS = 5, SHORT_ROUNDS = 32, LARGEST_ROUNDS = 1 << 24 };
-#define RUN_SECONDS 0.2
 /* On a slow driver: no further run after so long. */
 #define MOST_SECONDS 5.0
 
@@ -104,7 +103,8 @@ rv_status rv_device_measure_fma(rv_device *device, int runs, double run_seconds,
     run.items = groups * local;
     run.grid = rv_grid_groups(groups, 1, 1, local, 1, 1);
     RV_TRY(rv_buffer_create(&run.y, device, run.items * sizeof(float)));
-    const rv_status status = run_fma(device, &run, runs, run_seconds, events, gflops);
+    const double seconds = run_seconds > 0 ? run_seconds : device->run_seconds;
+    const rv_status status = run_fma(device, &run, runs, seconds, events, gflops);
     rv_buffer_destroy(run.y);
     return status;
 }
@@ -143,7 +143,7 @@ static rv_status run_copy(rv_device *device, const copy_run *run, size_t bytes,
             RV_TRY(time_copy(device, run, &seconds));
             total += seconds;
             launches++;
-        } while (total < RUN_SECONDS);
+        } while (total < device->run_seconds);
         const double rate = 2.0 * (double)bytes * (double)launches / total;
         best = rate > best ? rate : best;
     }
@@ -207,7 +207,7 @@ static rv_status time_launches(rv_device *device, rv_kernel *kernel, const rv_bu
     return RV_OK;
 }
 
-/* How many launches a run has: LAUNCHES, or as many as RUN_SECONDS hold where that is less. This also warms up. */
+/* How many launches a run has: LAUNCHES, or as many as a run holds where that is less. This also warms up. */
 static rv_status calibrate_launches(rv_device *device, rv_kernel *kernel, const rv_buffer *y,
                                     int *launches)
 {
@@ -216,7 +216,7 @@ static rv_status calibrate_launches(rv_device *device, rv_kernel *kernel, const 
     RV_TRY(time_launches(device, kernel, y, 1, &seconds)); /* compiles */
     for (;;) {
         RV_TRY(time_launches(device, kernel, y, *launches, &seconds));
-        if (seconds >= RUN_SECONDS / 8 || *launches >= LAUNCHES) {
+        if (seconds >= device->run_seconds / 8 || *launches >= LAUNCHES) {
             return RV_OK;
         }
         *launches = *launches * 8 < LAUNCHES ? *launches * 8 : LAUNCHES;

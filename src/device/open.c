@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { SMALLEST_ALIGNMENT = 512, GPU_BLOCK = 4 };
+#define RUN_SECONDS  0.2
 #define BINARY_BYTES (UINT64_C(256) << 20)
 
 /* Whether a device says that it can be partitioned in this way. To be asked first: some drivers crash when they are
@@ -131,6 +132,7 @@ rv_status rv_device_open_found(rv_device **out, const rv_found *found,
     limit_threads(device, options->threads);
     query(device);
     device->launch_flops = choose_launch_flops(&device->info);
+    device->run_seconds = RUN_SECONDS;
     device->sums = rv_registers_sums(found->id, found->vendor, &found->info);
     const rv_status status = create_queue(device);
     if (status != RV_OK) {
@@ -210,6 +212,11 @@ rv_winograd rv_device_winograd(const rv_device *device)
 void rv_device_cut_launches(rv_device *device, double flops)
 {
     device->launch_flops = flops;
+}
+
+void rv_device_set_run_seconds(rv_device *device, double seconds)
+{
+    device->run_seconds = seconds;
 }
 
 size_t rv_device_max_alloc(const rv_device *device)

@@ -18,6 +18,14 @@ static rv_model *open_model(const char *name)
     return model;
 }
 
+/* Its limits are measured in runs too short to be exact. */
+static rv_device *hasty_device(void)
+{
+    rv_device *device = rv_test_device();
+    rv_device_set_run_seconds(device, 0.002);
+    return device;
+}
+
 static void assert_near(double got, double wanted, double tolerance, const char *what)
 {
     cr_assert(fabs(got - wanted) <= tolerance * fabs(wanted), "%s: %.9g, not %.9g", what, got,
@@ -34,7 +42,7 @@ Test(bench, the_median_is_the_middle_or_the_mean_of_two)
 
 Test(bench, the_peak_is_three_limits)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_peak_result peak;
     cr_assert_eq(rv_bench_peak(device, &peak, NULL), RV_OK, "%s", rv_error_message());
     cr_assert(peak.fma_gflops > 0 && isfinite(peak.fma_gflops));
@@ -48,7 +56,7 @@ static void check_node(const char *op, rv_shape in, const rv_attr_value *attrs, 
                        rv_bench_expect *expect, const double *flops, int n_passes)
 {
     static const char *const passes[] = {"forward", "backward_data", "backward_weights"};
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_node *b;
     cr_assert_eq(rv_bench_node_create(&b, device, op, "the node", in, attrs, n_attrs), RV_OK, "%s",
                  rv_error_message());
@@ -109,7 +117,7 @@ static float *by_algorithm(rv_device *device, rv_bench_node *b, rv_pass pass, co
 
 Test(bench, a_convolution_is_measured_by_each_of_its_algorithms)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_node *b;
     rv_device_close(device);
     RV_ASSERT_OK(rv_test_device_open(&device, RV_FORM_CPU, 0));
@@ -159,7 +167,7 @@ static double expect_zero(const rv_bench_node *b, rv_pass pass, size_t index)
 
 Test(bench, a_wrong_result_shows_in_max_error)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_node *b;
     rv_bench_row row;
     cr_assert_eq(rv_bench_node_create(&b, device, "dense", "wrong", rv_shape_2(2, 9),
@@ -203,7 +211,7 @@ static void count_progress(void *payload, const rv_progress *progress)
 
 Test(bench, an_iteration_of_style_transfer_is_counted_as_direct_computation)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("vgg19");
     rv_bench_stylize_result r;
     progress_count count = {0, 0};
@@ -225,7 +233,7 @@ Test(bench, an_iteration_of_style_transfer_is_counted_as_direct_computation)
 
 Test(bench, one_iteration_is_too_few)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("squeezenet");
     rv_bench_stylize_result r;
     cr_assert_eq(rv_bench_stylize(device, &r, model, 64, 1, NULL), RV_ERR_USAGE);
@@ -244,7 +252,7 @@ static bool cancel(void *payload)
 
 Test(bench, cancelling_ends_a_measurement)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("squeezenet");
     rv_bench_stylize_result r;
     const rv_events events = {.cancelled = cancel};
@@ -255,7 +263,7 @@ Test(bench, cancelling_ends_a_measurement)
 
 Test(bench, a_forward_pass_is_that_of_the_layer_table)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("squeezenet");
     rv_bench_infer_result r;
     double macs = 0;
@@ -274,7 +282,7 @@ Test(bench, a_forward_pass_is_that_of_the_layer_table)
 /* Three times the forward pass, but for the gradient that nobody asks of the pictures. */
 Test(bench, a_step_of_training_counts_what_it_computes)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model_options options = RV_MODEL_OPTIONS_INIT;
     rv_bench_train_result r;
     rv_model *model;
@@ -342,7 +350,7 @@ static void check_stops(rv_device *device, measure_rows *measure, const char *at
 
 Test(bench, rows_are_named_and_can_be_cancelled_at_any_of_them)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     check_stops(device, rv_bench_conv, "bench conv: vgg conv1_1 forward");
     check_stops(device, rv_bench_elementwise, "bench elementwise: add, batch 64 backward");
     check_stops(device, rv_bench_gemm, "bench gemm: 1024 cubed backward_data");
@@ -369,7 +377,7 @@ Test(bench, a_filter_is_part_of_a_case_and_its_pass)
 
 Test(bench, a_filter_leaves_what_it_names_and_a_strange_one_is_told_the_names)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_error_row *errors;
     rv_bench_row *rows;
     rv_bench_peak_result peak;
@@ -394,7 +402,7 @@ Test(bench, a_filter_leaves_what_it_names_and_a_strange_one_is_told_the_names)
 
 Test(bench, errors_of_algorithms_can_be_cancelled_at_any_shape)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_bench_error_row *rows;
     size_t n;
     witness w = {.stop_at = "bench error: vgg conv1_2 backward_data"};
@@ -408,7 +416,7 @@ Test(bench, errors_of_algorithms_can_be_cancelled_at_any_shape)
 
 Test(bench, limits_and_forward_passes_can_be_cancelled_between_runs)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("squeezenet");
     rv_bench_peak_result peak;
     rv_bench_infer_result r;
@@ -429,7 +437,7 @@ Test(bench, limits_and_forward_passes_can_be_cancelled_between_runs)
 
 Test(bench, a_profile_names_the_kernels_of_an_iteration)
 {
-    rv_device *device = rv_test_device();
+    rv_device *device = hasty_device();
     rv_model *model = open_model("squeezenet");
     rv_bench_kernel *kernels;
     size_t n;
