@@ -60,6 +60,13 @@ ln -s "$program" "$folder/bin/reverie"
 ln -s "$source_dir/samples" "$folder/samples"
 
 # What checks may call.
+# error FOLDER: the smallest error in validation of a run that learns numbers
+error() {
+    awk -F, '
+        FNR == 1 { for (i = 1; i <= NF; i++) if ($i == "val_error") column = i; next }
+        FNR == 2 || $column < least { least = $column }
+        END { print least }' "$1/metrics.csv"
+}
 # best FOLDER: the highest validation accuracy of a run, or of all runs in a folder, in percent
 best() {
     local where=$1
