@@ -25,6 +25,7 @@
     X(guide) \
     X(leaky_relu) \
     X(lrn) \
+    X(match_loss) \
     X(max_pool) \
     X(maximum) \
     X(mse_loss) \

@@ -90,11 +90,12 @@ static void give_tile(rv_planar *gradient, const rv_tiles *t, const float *tile,
     }
 }
 
-/* A share of the picture: where units of a tile are sought. */
-static rv_part share_of(const rv_tiles *t, int left, int top)
+/* What of the picture a tile shows, less some at each edge, in shares of the picture. */
+static rv_part share_of(const rv_tiles *t, int left, int top, int less_x, int less_y)
 {
     const double width = t->picture_width, height = t->picture_height;
-    return (rv_part){left / width, top / height, t->width / width, t->height / height};
+    return (rv_part){(left + less_x) / width, (top + less_y) / height,
+                     (t->width - 2 * less_x) / width, (t->height - 2 * less_y) / height};
 }
 
 rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *t,
@@ -113,9 +114,10 @@ rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *
         double part = 0;
         const int left = i % t->columns * step_x - shift_x - t->margin_x;
         const int top = i / t->columns * step_y - shift_y - t->margin_y;
-        const rv_part share = share_of(t, left, top);
+        const rv_part share = share_of(t, left, top, 0, 0);
+        const rv_part own = share_of(t, left, top, t->margin_x, t->margin_y);
         take_tile(tile, t, picture, left, top);
-        status = rv_maximizer_place(maximizer, &share);
+        status = rv_maximizer_place(maximizer, &share, &own);
         if (status == RV_OK) {
             status = rv_tensor_write(device, rv_plan_tensor(plan, input), tile);
         }
@@ -123,14 +125,14 @@ rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *
             status = rv_maximizer_run(maximizer);
         }
         if (status == RV_OK) {
-            status = rv_maximizer_value(maximizer, &part);
+            status = rv_maximizer_value(maximizer, 1.0 / n, &part);
         }
         if (status == RV_OK) {
             status = rv_tensor_read(device, rv_plan_gradient(plan, input), tile);
         }
         if (status == RV_OK) {
             give_tile(gradient, t, tile, left, top, factor);
-            *value += part / n;
+            *value += part;
         }
     }
     free(tile);

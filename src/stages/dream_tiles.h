@@ -21,7 +21,7 @@ rv_tiles rv_tiles_cover(int width, int height, int jitter, int largest);
 /** The gradient of minus the goals, as if the network had seen all of the picture at once: means are over the picture.
  *  @param shift_x, shift_y  from 0 to free_x and free_y.
  *  @param[out] gradient     of the size of the picture; made by the caller.
- *  @param[out] value        of the goals; mean over the tiles. */
+ *  @param[out] value        of the goals; means are those over the tiles. */
 RV_NODISCARD rv_status rv_tiles_gradient(rv_planar *gradient, double *value, const rv_tiles *tiles,
                                          rv_maximizer *maximizer, rv_device *device, rv_plan *plan,
                                          rv_value input, const rv_planar *picture, int shift_x,

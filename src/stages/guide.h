@@ -1,4 +1,4 @@
-/* What a guide shows in a layer, and which of it suits each place of a picture best. */
+/* What a guide shows in a layer, a vector for each place: the list of a match_loss. */
 /* SPDX-License-Identifier: MIT */
 #ifndef RV_STAGES_GUIDE_H
 #define RV_STAGES_GUIDE_H
@@ -13,10 +13,6 @@ typedef struct rv_guide {
 
 /** Takes them from values [1,C,H,W] of the layer. */
 RV_NODISCARD rv_status rv_guide_learn(rv_guide *guide, rv_device *device, const rv_tensor *values);
-/** Writes to `target`, at each place, the vector of the guide whose product with `values` is largest there (the first
- *  of equals), divided by the number of places H * W. */
-RV_NODISCARD rv_status rv_guide_match(const rv_guide *guide, rv_device *device, rv_tensor *target,
-                                      const rv_tensor *values);
 void rv_guide_release(rv_guide *guide);
 
 #endif

@@ -1,13 +1,13 @@
-/* Goals made part of a network: a loss for each, what it is multiplied by, and the runs between.
+/* Goals made part of a network: a loss for each, and what it is multiplied by.
  *
  *   layer      -w / (C H W) * sum of x x
  *   channels   -w * sum of x t,  t = 1 / (channels * H * W) in these channels, else 0
  *   unit       the same at one place: t = 1 / channels
  *   class      -w * x_k of what goes into the softmax
- *   guide      -w * sum of x t,  t = g / (H W), g at each place the vector of the guide with the largest product
+ *   guide      -w / (H W) * sum over places of the largest product of x there with a vector of the guide
  *   variation  -w * mean of the squared differences between neighbours
  *
- * for each picture. The vectors g are constants to the gradient, as in the original. */
+ * for each picture. */
 /* SPDX-License-Identifier: MIT */
 #include "stages/maximize.h"
 #include "base/error.h"
@@ -24,9 +24,10 @@
 /* What a goal is in the graph. */
 typedef struct aim {
     rv_value value;  /* that it is about; of the variation the picture */
-    rv_value target; /* t; -1: none */
+    rv_value target; /* t, or the vectors of the guide; -1: none */
     rv_value loss;
     rv_guide guide;
+    bool counts; /* of a unit: the picture is the part that it belongs to */
     rv_reach reach;
 } aim;
 
@@ -38,8 +39,9 @@ struct rv_maximizer {
     rv_graph_mark mark; /* the end of the network */
     rv_params *params;
     aim *aims;        /* a goal each */
-    rv_value *values; /* room for losses and guided layers */
+    rv_value *values; /* room for losses or guided layers */
     rv_maximizer_size size;
+    double area;   /* of the part that is seen, as a share of the picture */
     rv_plan *plan; /* of the present size */
 };
 
@@ -159,7 +161,7 @@ static rv_status create(rv_maximizer *m, const rv_model *model)
                        rv_model_name(model));
     }
     RV_TRY(rv_alloc(&m->aims, m->goals->n, sizeof *m->aims, "goals"));
-    RV_TRY(rv_alloc(&m->values, 2 * m->goals->n, sizeof *m->values, "goals"));
+    RV_TRY(rv_alloc(&m->values, m->goals->n, sizeof *m->values, "goals"));
     RV_TRY(build(m, model));
     RV_TRY(find_all(m, model));
     m->mark = rv_graph_get_mark(m->model.graph);
@@ -290,6 +292,23 @@ static rv_status add_product(rv_maximizer *m, const rv_goal *goal, aim *a, const
                         RV_ATTRS(RV_SET_FLOAT("weight", weight)));
 }
 
+/* The best of the guide for each place. */
+static rv_status add_match(rv_maximizer *m, const rv_goal *goal, aim *a, const char *name)
+{
+    rv_graph *graph = m->model.graph;
+    const rv_shape *s = rv_graph_shape(graph, a->value);
+    const double places = (double)s->dim[2] * s->dim[3];
+    const rv_shape list = rv_shape_2(a->guide.n_places, a->guide.n_channels);
+    char *input;
+    RV_TRY(rv_format(&input, "%s guide", name));
+    const rv_status status = rv_graph_input(graph, &a->target, input, list);
+    free(input);
+    RV_TRY(status);
+    const rv_value in[2] = {a->value, a->target};
+    return rv_graph_add(graph, &a->loss, "match_loss", name, in, 2,
+                        RV_ATTRS(RV_SET_FLOAT("weight", -goal->weight / places)));
+}
+
 static rv_status add_losses(rv_maximizer *m)
 {
     for (size_t i = 0; i < m->goals->n; i++) {
@@ -298,7 +317,8 @@ static rv_status add_losses(rv_maximizer *m)
         RV_TRY(rv_format(&name, "goal %zu", i + 1));
         const rv_status status = goal->kind == RV_GOAL_VARIATION
                                      ? add_variation(m, goal, &m->aims[i], name)
-                                     : add_product(m, goal, &m->aims[i], name);
+                                 : is_guided(m, i) ? add_match(m, goal, &m->aims[i], name)
+                                                   : add_product(m, goal, &m->aims[i], name);
         free(name);
         RV_TRY(status);
     }
@@ -360,11 +380,15 @@ static rv_status write_target(rv_maximizer *m, const rv_goal *goal, const aim *a
     return status;
 }
 
-rv_status rv_maximizer_place(rv_maximizer *m, const rv_part *part)
+rv_status rv_maximizer_place(rv_maximizer *m, const rv_part *part, const rv_part *own)
 {
+    m->area = part->width * part->height;
     for (size_t i = 0; i < m->goals->n; i++) {
-        if (m->goals->items[i].kind == RV_GOAL_UNIT) {
-            RV_TRY(write_target(m, &m->goals->items[i], &m->aims[i], part));
+        const rv_goal *goal = &m->goals->items[i];
+        if (goal->kind == RV_GOAL_UNIT) {
+            m->aims[i].counts = goal->x >= own->left && goal->x < own->left + own->width &&
+                                goal->y >= own->top && goal->y < own->top + own->height;
+            RV_TRY(write_target(m, goal, &m->aims[i], part));
         }
     }
     return RV_OK;
@@ -382,16 +406,20 @@ static rv_status check_apart(const rv_maximizer *m)
     return RV_OK;
 }
 
-/* Targets that stay as they are, and units as if the picture were all there is. */
+/* All of them, units as if the picture were all there is. */
 static rv_status write_targets(rv_maximizer *m)
 {
     const rv_part all = {0, 0, 1, 1};
     for (size_t i = 0; i < m->goals->n; i++) {
-        if (m->aims[i].target >= 0 && !is_guided(m, i)) {
-            RV_TRY(write_target(m, &m->goals->items[i], &m->aims[i], &all));
+        const aim *a = &m->aims[i];
+        if (is_guided(m, i)) {
+            RV_TRY(
+                rv_tensor_write(m->device, rv_plan_tensor(m->plan, a->target), a->guide.vectors));
+        } else if (a->target >= 0) {
+            RV_TRY(write_target(m, &m->goals->items[i], a, &all));
         }
     }
-    return RV_OK;
+    return rv_maximizer_place(m, &all, &all);
 }
 
 /* --- runs ------------------------------------------------------------------------------------ */
@@ -423,11 +451,6 @@ rv_status rv_maximizer_begin(rv_maximizer *m, rv_plan **plan, rv_value *picture,
     for (size_t i = 0; i < m->goals->n; i++) {
         m->values[options.n_outputs++] = m->aims[i].loss;
     }
-    for (size_t i = 0; i < m->goals->n; i++) {
-        if (is_guided(m, i)) {
-            m->values[options.n_outputs++] = m->aims[i].value;
-        }
-    }
     RV_TRY(rv_plan_create(&m->plan, m->model.graph, m->params, m->device, &options));
     RV_TRY(write_targets(m));
     *plan = m->plan;
@@ -438,21 +461,21 @@ rv_status rv_maximizer_begin(rv_maximizer *m, rv_plan **plan, rv_value *picture,
 rv_status rv_maximizer_run(rv_maximizer *m)
 {
     RV_TRY(rv_plan_forward(m->plan));
-    for (size_t i = 0; i < m->goals->n; i++) {
-        if (is_guided(m, i)) {
-            RV_TRY(rv_guide_match(&m->aims[i].guide, m->device,
-                                  rv_plan_tensor(m->plan, m->aims[i].target),
-                                  rv_plan_tensor(m->plan, m->aims[i].value)));
-        }
-    }
     return rv_plan_backward(m->plan, false);
 }
 
-rv_status rv_maximizer_value(rv_maximizer *m, double *out)
+rv_status rv_maximizer_value(rv_maximizer *m, double share, double *out)
 {
-    RV_TRY(rv_plan_losses(m->plan, NULL, out));
-    *out = -*out;
-    return RV_OK;
+    double *losses;
+    RV_TRY(rv_alloc(&losses, m->goals->n, sizeof *losses, "goals"));
+    const rv_status status = rv_plan_losses(m->plan, losses, NULL);
+    *out = 0;
+    for (size_t i = 0; i < m->goals->n; i++) {
+        const bool unit = m->goals->items[i].kind == RV_GOAL_UNIT;
+        *out -= losses[i] * (!unit ? share : m->aims[i].counts ? m->area : 0);
+    }
+    free(losses);
+    return status;
 }
 
 /* --- sizes ----------------------------------------------------------------------------------- */

@@ -50,12 +50,15 @@ void rv_maximizer_rest(rv_maximizer *maximizer);
 /** Whether the network takes pictures of the size: nothing is planned. */
 bool rv_maximizer_fits(rv_maximizer *maximizer, int height, int width);
 /** Says which part of a larger picture the next runs see, in shares of it: units are sought there,
- *  and their values divided by its area, by which the caller multiplies the gradient of a part. */
-RV_NODISCARD rv_status rv_maximizer_place(rv_maximizer *maximizer, const rv_part *part);
-/** Forward and backward. Between them each place of a guided layer chooses what of the guide suits it best. */
+ *  and their values divided by its area, by which the caller multiplies the gradient of a part.
+ *  @param own  what of it no other part has, in shares as well: where units count for the value */
+RV_NODISCARD rv_status rv_maximizer_place(rv_maximizer *maximizer, const rv_part *part,
+                                          const rv_part *own);
+/** Forward and backward. */
 RV_NODISCARD rv_status rv_maximizer_run(rv_maximizer *maximizer);
-/** Sum of the goals with their weights, of all pictures, at the last run. */
-RV_NODISCARD rv_status rv_maximizer_value(rv_maximizer *maximizer, double *out);
+/** Sum of the goals with their weights, of all pictures, at the last run: means times `share`, which is 1 for a whole
+ *  picture and 1 / n for one of n parts, and units in what is its own. */
+RV_NODISCARD rv_status rv_maximizer_value(rv_maximizer *maximizer, double share, double *out);
 
 /** Pixels that the goal which sees most sees of the picture for one value, at most; 0: all of it. */
 int rv_maximizer_reach(const rv_maximizer *maximizer);

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/op_check.h"
 
-rv_twin twin_dot_loss, twin_mse_loss, twin_range_loss, twin_tv_loss, twin_cross_entropy;
+rv_twin twin_dot_loss, twin_match_loss, twin_mse_loss, twin_range_loss, twin_tv_loss,
+    twin_cross_entropy;
 rv_twin twin_binary_cross_entropy;
 
 #define SHAPE(...)      \
@@ -31,6 +32,17 @@ static const rv_op_case dot_loss[] = {
     {.name = "rank 1", .in = {{1, {65}}, {1, {65}}}, .n_in = 2},
 };
 RV_OP_CASES(dot_loss, twin_dot_loss, false, dot_loss);
+
+static const rv_op_case match_loss[] = {
+    {.name = "small", .in = {SHAPE(2, 11, 5, 7), {2, {9, 11}}}, .n_in = 2, .small = true},
+    {.name = "one place, one vector", .in = {SHAPE(1, 1, 1, 1), {2, {1, 1}}}, .n_in = 2},
+    {.name = "several tiles, weighted",
+     .in = {SHAPE(2, 33, 9, 11), {2, {17, 33}}},
+     .n_in = 2,
+     .attrs = {RV_SET_FLOAT("weight", -2.5)},
+     .n_attrs = 1},
+};
+RV_OP_CASES(match_loss, twin_match_loss, false, match_loss);
 
 static const rv_op_case mse_loss[] = {
     {.name = "small", .in = {SHAPE(2, 11, 5, 7), SHAPE(2, 11, 5, 7)}, .n_in = 2, .small = true},

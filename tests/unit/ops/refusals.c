@@ -132,7 +132,8 @@ static const refusal refusals[] = {
     {"binomial_pool", IN(R2(1, 3)), SHAPE("binomial_pool takes N,C,H,W, not 1x3")},
 
     {"preprocess", IN(R4(1, 4, 8, 8)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x4x8x8")},
-    {"binary_cross_entropy", IN(R2(2, 3), R2(2, 4)), SHAPE("binary_cross_entropy compares 2x3 with a target of 2x4")},
+    {"binary_cross_entropy", IN(R2(2, 3), R2(2, 4)),
+     SHAPE("binary_cross_entropy compares 2x3 with a target of 2x4")},
     {"prelu", IN(R3(1, 2, 3)), SHAPE("prelu takes N,C or N,C,H,W, not 1x2x3")},
     {"preprocess", IN(R2(1, 3)), SHAPE("preprocess takes N,3,H,W or N,1,H,W, not 1x3")},
 
@@ -149,6 +150,8 @@ static const refusal refusals[] = {
     {"mse_loss", IN(R3(1, 8, 8), R3(1, 9, 9)),
      SHAPE("mse_loss compares 1x8x8 with a target of 1x9x9")},
     {"dot_loss", IN(R2(2, 9), R2(1, 9)), SHAPE("dot_loss compares 2x9 with a target of 1x9")},
+    {"match_loss", IN(R4(1, 8, 3, 3), R2(5, 9)),
+     SHAPE("match_loss takes a list of vectors of 8 channels for 1x8x3x3, not 5x9")},
     {"range_loss", IN(R1(9)), SET(RV_SET_FLOAT("low", 2)), USAGE("the range from 2 to 1 is empty")},
     {"cross_entropy", IN(R4(2, 10, 3, 3), R1(2)),
      SHAPE("cross_entropy takes logits of N,K, not 2x10x3x3")},
