@@ -34,7 +34,8 @@ typedef struct rv_dream_options {
         colour; /**< share of the gradient that follows the colours of photos, 0 to 1; negative: default */
     double
         stretch; /**< 0: values are kept in range at each step; else percent of the values that the result may cut
-                          off at either end after all steps, below 50; negative: default */
+                          off at either end after all steps, below 50: the others are brought back into range, lights
+                          and shadows making room; negative: default */
     int tile; /**< pixels of a side beyond which a picture goes through the network in parts, at least 64; 0:
                           default (640) */
     uint32_t seed;  /**< of the shifts; default 0 */
@@ -46,11 +47,13 @@ typedef struct rv_dream_options {
     double preview_seconds; /**< default 2 */
     int save_every; /**< steps of a size after which the state is kept; 0: only when cancelled; default 0 */
     bool resume; /**< go on from the state where it is there; default false */
+    double
+        time_limit; /**< as of rv_stylize_options: each size has its share; of a gallery each layer */
 } rv_dream_options;
 #define RV_DREAM_OPTIONS_INIT                                                                   \
     {                                                                                           \
         sizeof(rv_dream_options), NULL, NULL, NULL, 1.0, 0, -1, -1.0, -1, -1.0, -1, -1.0, -1.0, \
-            -1.0, -1.0, 0, 0, false, NULL, NULL, NULL, 2.0, 0, false                            \
+            -1.0, -1.0, 0, 0, false, NULL, NULL, NULL, 2.0, 0, false, 0.0                       \
     }
 
 /** What came out beside the picture. */
@@ -102,12 +105,20 @@ RV_API RV_NODISCARD rv_status rv_dream_gallery(rv_image **out, rv_dream_result *
                                                const rv_image *photo,
                                                const rv_dream_options *options);
 
+/** What rv_dream_gallery() would take, and the size of its sheet. A few steps are tried for each layer. */
+RV_API RV_NODISCARD rv_status rv_dream_foresee_gallery(rv_stylize_estimate *out, rv_device *device,
+                                                       const rv_model *model, const rv_image *photo,
+                                                       const rv_dream_options *options);
+
 /** A picture of the same size that shows its middle enlarged and turned, for the next frame of a film; beyond its edges
  *  it is mirrored. Alpha goes along, metadata do not.
  *  @param zoom     0.001 to 1000, 1: as it is
  *  @param degrees  counter-clockwise */
 RV_API RV_NODISCARD rv_status rv_dream_zoom(rv_image **out, const rv_image *picture, double zoom,
                                             double degrees);
+/** Moves the mean of each colour to that of the photo, and brings its standard deviation down to the photo's where it is
+ *  larger: what each frame of a film begins with, or contrast would grow from one to the next. */
+RV_API void rv_dream_level(rv_image *picture, const rv_image *photo);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,7 @@ static void set_options(cli_dream_inputs *w, const cli *c)
     w->options.stretch = s->stretch;
     w->options.tile = s->tile;
     w->options.untrained = s->untrained;
+    w->options.time_limit = s->time_limit;
     w->options.seed = (uint32_t)c->globals.seed;
     w->options.save_every = s->photos.save_every;
     w->options.resume = s->photos.resume;
@@ -175,11 +176,11 @@ static const cli_option options[] = {
      .kind = CLI_REAL,
      .offset = AT(stretch),
      .argument = "PERCENT",
-     .otherwise = "none: kept in range at each step",
+     .otherwise = "none: little beyond the range at each step",
      .unset = -1,
      .max = 49,
-     .help = "values go beyond the range, and are brought back at the end, but for so many percent "
-             "at either end"},
+     .help = "values go as far beyond the range as they like, and are brought back at the end, but "
+             "for so many percent at either end"},
     {.name = "tile",
      .kind = CLI_INT,
      .offset = AT(tile),
@@ -227,6 +228,15 @@ static const cli_option options[] = {
      .min = -180,
      .max = 180,
      .help = "and turned, counter-clockwise"},
+    {.name = "time-limit",
+     .kind = CLI_REAL,
+     .offset = AT(time_limit),
+     .argument = "SECONDS",
+     .otherwise = "none",
+     .min = 0.1,
+     .max = 1e9,
+     .help = "have each picture or frame ready in this time, with fewer steps where they take "
+             "longer"},
     CLI_PHOTO_OPTIONS(cli_dream_settings, photos,
                       "PHOTO_dream.jpg in the current folder, .png with alpha or 16 bits"),
 };

@@ -54,7 +54,7 @@ static rv_status ready(work *w, const cli_photo *photo)
 static rv_status make(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
 {
     work *w = payload;
-    rv_dream_result result = {0}; /* there may be a picture without */
+    rv_dream_result result;
     *out = NULL;
     rv_status status = ready(w, photo);
     if (status == RV_OK) {
@@ -76,7 +76,7 @@ static rv_status foresee(void *payload, rv_stylize_estimate *out, const cli_phot
 static rv_status make_gallery(void *payload, rv_image **out, cli_made *made, const cli_photo *photo)
 {
     work *w = payload;
-    rv_dream_result result = {0};
+    rv_dream_result result;
     take_events(w, photo);
     const rv_status status =
         rv_dream_gallery(out, &result, photo->c->device, w->in->model, photo->image, &w->options);
@@ -84,6 +84,13 @@ static rv_status make_gallery(void *payload, rv_image **out, cli_made *made, con
         fill_made(made, w, &result);
     }
     return status;
+}
+
+static rv_status foresee_gallery(void *payload, rv_stylize_estimate *out, const cli_photo *photo)
+{
+    work *w = payload;
+    take_events(w, photo);
+    return rv_dream_foresee_gallery(out, photo->c->device, w->in->model, photo->image, &w->options);
 }
 
 /* What a gallery has no use for; NULL: nothing that was given. */
@@ -100,9 +107,6 @@ int cli_dream_photos(cli *c, const cli_dream_inputs *in, const cli_list *words)
     const bool gallery = in->s->gallery;
     const char *other = gallery ? useless(&in->s->photos) : NULL;
     work w = {.in = in, .options = in->options};
-    if (gallery && in->s->photos.estimate) {
-        return cli_usage("--estimate is for dreams, not for a --gallery");
-    }
     if (other != NULL) {
         return cli_usage("--gallery makes a sheet and no dream: leave out %s", other);
     }
@@ -113,9 +117,9 @@ int cli_dream_photos(cli *c, const cli_dream_inputs *in, const cli_list *words)
                              .n_inputs = in->n_files,
                              .model = in->model,
                              .payload = &w,
-                             .sheet = gallery,
+                             .sheet = gallery ? "-o" : NULL,
                              .make = gallery ? make_gallery : make,
-                             .foresee = foresee};
+                             .foresee = gallery ? foresee_gallery : foresee};
     const int code = cli_photos_run(c, &in->s->photos, &maker, words);
     rv_dreamer_destroy(w.dreamer);
     return code;

@@ -21,6 +21,7 @@ typedef struct cli_dream_settings {
     bool gallery, untrained;
     int frames; /**< of a film; 0: one picture */
     double zoom, rotate;
+    double time_limit;
     cli_photo_settings photos;
 } cli_dream_settings;
 

@@ -16,6 +16,8 @@ typedef struct film {
     cli *c;
     const cli_dream_inputs *in;
     const char *photo;
+    rv_image *first; /* the photo, whose light and contrast all frames have */
+    cli_preview preview;
     rv_dreamer *dreamer;
     json_t *outputs;
     int made;
@@ -34,16 +36,19 @@ static char *name_frame(const film *f, int frame, int *code)
     return name;
 }
 
-/* What a frame starts from: the photo, or the file of the frame before, so that a film that goes on is the same. */
-static int read_start(const film *f, rv_image **out)
+static int read_photo(film *f)
+{
+    const rv_image_read_options read = cli_read_options(f->c, &f->in->s->photos.reading);
+    return f->first != NULL ? CLI_DONE : cli_status(rv_image_read(&f->first, f->photo, &read));
+}
+
+/* What a frame behind the first starts from: the file of the frame before, so that a film that goes on is the same. */
+static int read_start(film *f, rv_image **out)
 {
     const cli_dream_settings *s = f->in->s;
     const rv_image_read_options read = cli_read_options(f->c, &s->photos.reading);
     rv_image *last = NULL;
     int code = CLI_DONE;
-    if (f->at == 0) {
-        return cli_status(rv_image_read(out, f->photo, &read));
-    }
     char *name = name_frame(f, f->at - 1, &code);
     if (code == CLI_DONE) {
         code = cli_status(rv_image_read(&last, name, &read));
@@ -53,6 +58,7 @@ static int read_start(const film *f, rv_image **out)
                                         s->rotate > -360 ? s->rotate : 0));
     }
     if (code == CLI_DONE) {
+        rv_dream_level(*out, f->first);
         code = cli_status(rv_image_copy_metadata(*out, last));
     }
     rv_image_destroy(last);
@@ -99,18 +105,31 @@ static int write_frame(film *f, const rv_image *picture, const rv_dream_result *
     return code;
 }
 
+/* Reads the photo and makes the network ready, once. */
+static int ready(film *f)
+{
+    rv_dream_options options = f->in->options;
+    int code = read_photo(f);
+    if (code == CLI_DONE && f->dreamer == NULL) {
+        options.events = &f->c->events;
+        options.preview = f->preview.file != NULL ? cli_preview_show : NULL;
+        options.preview_payload = &f->preview;
+        code = cli_status(rv_dreamer_create(&f->dreamer, f->c->device, f->in->model, &options));
+    }
+    return code;
+}
+
 static int make_frame(film *f, const char *name)
 {
     rv_image *start = NULL, *picture = NULL;
     rv_dream_result result;
-    rv_dream_options options = f->in->options;
-    int code = read_start(f, &start);
-    if (code == CLI_DONE && f->dreamer == NULL) {
-        options.events = &f->c->events;
-        code = cli_status(rv_dreamer_create(&f->dreamer, f->c->device, f->in->model, &options));
+    int code = ready(f);
+    if (code == CLI_DONE && f->at > 0) {
+        code = read_start(f, &start);
     }
     if (code == CLI_DONE) {
-        const rv_status status = rv_dreamer_run(&picture, &result, f->dreamer, start, NULL);
+        const rv_status status =
+            rv_dreamer_run(&picture, &result, f->dreamer, f->at > 0 ? start : f->first, NULL);
         rv_terminal_finish(stderr);
         code = status == RV_ERR_CANCELLED ? CLI_INTERRUPTED : cli_status(status);
     }
@@ -119,6 +138,20 @@ static int make_frame(film *f, const char *name)
     }
     rv_image_destroy(picture);
     rv_image_destroy(start);
+    return code;
+}
+
+/* No frame may be the preview. */
+static int check_preview(const film *f, const char *const *inputs, size_t n)
+{
+    int code = cli_preview_check(&f->preview, inputs, n);
+    for (int i = 0; i < f->in->s->frames && code == CLI_DONE && f->preview.file != NULL; i++) {
+        char *name = name_frame(f, i, &code);
+        if (code == CLI_DONE && cli_is_same_name(f->preview.file, name)) {
+            code = cli_usage("'%s' is the --preview as well: give it a name of its own", name);
+        }
+        free(name);
+    }
     return code;
 }
 
@@ -149,7 +182,32 @@ static int check_names(const film *f)
         }
         free(name);
     }
+    if (code == CLI_DONE) {
+        code = check_preview(f, inputs, n);
+    }
     free(inputs);
+    return code;
+}
+
+/* All frames take what the first does. */
+static int foresee(film *f)
+{
+    const int frames = f->in->s->frames;
+    rv_stylize_estimate estimate;
+    int code = cli_open_device(f->c);
+    code = code == CLI_DONE ? ready(f) : code;
+    if (code == CLI_DONE) {
+        code = cli_status(rv_dreamer_foresee(&estimate, f->dreamer, f->first));
+    }
+    char *what = code == CLI_DONE ? cli_format("%d frames of ", frames) : NULL;
+    if (code == CLI_DONE) {
+        estimate.seconds *= frames;
+        json_array_append_new(f->outputs, cli_estimate_json(f->photo, &estimate));
+    }
+    if (what != NULL && !f->c->globals.json) {
+        cli_estimate_print(f->photo, what, &estimate);
+    }
+    free(what);
     return code;
 }
 
@@ -181,10 +239,9 @@ static int make_frames(film *f)
 int cli_dream_frames(cli *c, const cli_dream_inputs *in, const cli_list *words)
 {
     const cli_photo_settings *p = &in->s->photos;
-    film f = {.c = c, .in = in, .outputs = json_array()};
+    film f = {
+        .c = c, .in = in, .preview = {p->preview, p->quality, false}, .outputs = json_array()};
     const char *other = in->s->gallery ? "--gallery"
-                        : p->estimate  ? "--estimate"
-                        : p->preview   ? "--preview"
                         : p->list      ? "--list"
                         : p->shard     ? "--shard"
                                        : NULL;
@@ -200,12 +257,13 @@ int cli_dream_frames(cli *c, const cli_dream_inputs *in, const cli_list *words)
         code = cli_usage("-o %s is no folder, but a film has many frames", p->output);
     }
     free(file);
-    if (code == CLI_DONE) {
+    if (code == CLI_DONE && !p->estimate) {
         code = check_names(&f);
     }
     if (code == CLI_DONE && !p->dry_run) {
-        code = make_frames(&f);
+        code = p->estimate ? foresee(&f) : make_frames(&f);
     }
+    rv_image_destroy(f.first);
     rv_dreamer_destroy(f.dreamer);
     cli_json_set(c, "outputs", f.outputs);
     return cli_json_print(c, code);

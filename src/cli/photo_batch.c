@@ -19,8 +19,7 @@ static const char *base_of(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* Whether two names are of one file, which need not be there yet. */
-static bool is_same_name(const char *a, const char *b)
+bool cli_is_same_name(const char *a, const char *b)
 {
     const char *last = base_of(a), *other = base_of(b);
     char *folder = cli_format("%.*s.", (int)(last - a), a);
@@ -79,7 +78,7 @@ static void check_output(const cli_batch *b, cli_job *j)
         fail_job(j, status);
         return;
     }
-    if (b->s->preview != NULL && is_same_name(b->s->preview, j->output)) {
+    if (b->s->preview != NULL && cli_is_same_name(b->s->preview, j->output)) {
         end_job(j, FAILED, CLI_USAGE,
                 cli_format("'%s' is the --preview as well: give it a name of its own", j->output));
         return;
@@ -100,7 +99,7 @@ static rv_status check_format(const cli_batch *b, const cli_job *j)
     const rv_image_write_options write = write_options(b, j);
     rv_image *opaque = NULL;
     rv_status status = RV_OK;
-    if (b->maker->sheet) {
+    if (b->maker->sheet != NULL) {
         status = rv_image_create(&opaque, 1, 1, 3, 8);
     }
     if (status == RV_OK) {
@@ -118,7 +117,7 @@ static rv_status name_output(const cli_batch *b, cli_job *j, const rv_image_read
     if (status != RV_OK) {
         return status;
     }
-    const bool needs_png = !b->maker->sheet && (channels == 4 || bits == 16);
+    const bool needs_png = b->maker->sheet == NULL && (channels == 4 || bits == 16);
     status = rv_output_name(&j->output, b->s->output, j->photo, b->maker->suffix,
                             needs_png ? ".png" : ".jpg");
     if (status != RV_OK) {
@@ -231,20 +230,6 @@ static rv_status write_result(cli_batch *b, cli_job *j, const rv_image *picture)
     return status;
 }
 
-static void on_preview(void *payload, const rv_image *picture)
-{
-    cli_batch *b = payload;
-    rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-    options.quality = b->s->quality;
-    options.overwrite = true;
-    options.unsynced = true;
-    const rv_status status = rv_image_write(picture, b->s->preview, &options);
-    if (status != RV_OK && !b->preview_failed) {
-        b->preview_failed = true;
-        cli_say("there is no preview: %s", rv_error_message());
-    }
-}
-
 static cli_photo photo_of(cli_batch *b, const cli_job *j)
 {
     return (cli_photo){.c = b->c,
@@ -252,8 +237,8 @@ static cli_photo photo_of(cli_batch *b, const cli_job *j)
                        .image = j->image,
                        .state = j->state,
                        .events = &b->events,
-                       .preview = b->s->preview != NULL ? on_preview : NULL,
-                       .preview_payload = b,
+                       .preview = b->s->preview != NULL ? cli_preview_show : NULL,
+                       .preview_payload = &b->preview,
                        .alone = b->n == 1 && !b->c->globals.json && !b->c->globals.quiet};
 }
 
@@ -349,25 +334,6 @@ static void on_progress(void *payload, const rv_progress *progress)
         }
     }
     events->progress(events->payload, &all);
-}
-
-/* Whether the preview can be written: looked at before the work. */
-static int check_preview(const cli_batch *b)
-{
-    const rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
-    rv_image *picture;
-    if (b->s->preview == NULL) {
-        return CLI_DONE;
-    }
-    rv_status status = rv_image_create(&picture, 1, 1, 3, 8);
-    if (status == RV_OK) {
-        status = rv_image_check_write(picture, b->s->preview, &options);
-    }
-    if (status == RV_OK) {
-        status = rv_output_check(b->s->preview, b->inputs, b->n_inputs, true);
-    }
-    rv_image_destroy(picture);
-    return cli_status(status);
 }
 
 /* One photo, from its check, where that was not done before, to its result. */
@@ -480,12 +446,10 @@ static int check_folder(const cli_batch *b)
     if (b->n < 2 || b->s->output == NULL) {
         return CLI_DONE;
     }
-    if (b->maker->single != NULL) {
-        return cli_usage("%s %s takes one photo, not %zu", b->maker->single, b->s->output, b->n);
-    }
     int code = cli_status(rv_output_name(&name, b->s->output, "name", NULL, ".jpg"));
     if (code == CLI_DONE && strcmp(name, b->s->output) == 0) {
-        code = cli_usage("-o %s is no folder, but there are %zu photos", b->s->output, b->n);
+        code = cli_usage("%s %s is no folder, but there are %zu photos",
+                         b->maker->sheet != NULL ? b->maker->sheet : "-o", b->s->output, b->n);
     }
     free(name);
     return code;
@@ -508,7 +472,7 @@ static void release(cli_batch *b)
 int cli_photos_run(cli *c, const cli_photo_settings *s, const cli_maker *maker,
                    const cli_list *words)
 {
-    cli_batch b = {.c = c, .s = s, .maker = maker};
+    cli_batch b = {.c = c, .s = s, .maker = maker, .preview = {s->preview, s->quality, false}};
     cli_list photos = {0};
     b.events = (rv_events){&b, on_log, on_progress, on_cancelled};
     int code = cli_photos_find(&photos, s, maker, words);
@@ -516,7 +480,7 @@ int cli_photos_run(cli *c, const cli_photo_settings *s, const cli_maker *maker,
         code = cli_out_of_memory();
     }
     if (code == CLI_DONE) {
-        code = check_preview(&b);
+        code = cli_preview_check(&b.preview, b.inputs, b.n_inputs);
     }
     if (code == CLI_DONE) {
         code = check_folder(&b);

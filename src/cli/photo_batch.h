@@ -32,7 +32,7 @@ typedef struct cli_batch {
     size_t n_inputs;
     rv_events events;
     size_t at; /* of the present photo */
-    bool preview_failed;
+    cli_preview preview;
     bool hashed;   /* the model was, or cannot be */
     char hash[65]; /* SHA-256 of its weights, "" where there are none */
 } cli_batch;

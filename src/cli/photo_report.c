@@ -64,17 +64,31 @@ char *cli_about(double seconds)
                           : cli_format("about %.1f h", seconds / 3600);
 }
 
+void cli_estimate_print(const char *photo, const char *what, const rv_stylize_estimate *estimate)
+{
+    char *about = cli_about(estimate->seconds);
+    printf("%s: %s%d x %d, %s, %.0f MB of memory, of which %.0f MB are of the device\n", photo,
+           what != NULL ? what : "", estimate->width, estimate->height, about != NULL ? about : "",
+           1e-6 * (double)estimate->process_bytes, 1e-6 * (double)estimate->device_bytes);
+    fflush(stdout);
+    free(about);
+}
+
+json_t *cli_estimate_json(const char *photo, const rv_stylize_estimate *estimate)
+{
+    return json_pack(
+        "{s:o, s:i, s:i, s:o, s:I, s:I}", "photo", cli_json_text(photo), "width", estimate->width,
+        "height", estimate->height, "seconds", cli_json_real(estimate->seconds), "process_bytes",
+        (json_int_t)estimate->process_bytes, "device_bytes", (json_int_t)estimate->device_bytes);
+}
+
 void cli_photo_print_done(const cli_batch *b, const cli_job *j)
 {
     if (j->fate != DONE || b->c->globals.json) {
         return;
     }
     if (b->s->estimate) {
-        char *about = cli_about(j->estimate.seconds);
-        printf("%s: %d x %d, %s, %.0f MB of memory, of which %.0f MB are of the device\n", j->photo,
-               j->estimate.width, j->estimate.height, about != NULL ? about : "",
-               1e-6 * (double)j->estimate.process_bytes, 1e-6 * (double)j->estimate.device_bytes);
-        free(about);
+        cli_estimate_print(j->photo, NULL, &j->estimate);
     } else {
         printf("%s: %d x %d, %.1f s%s\n", j->output, j->width, j->height, j->made.seconds,
                j->remark != NULL ? j->remark : "");
@@ -96,13 +110,7 @@ void cli_photo_add_json(const cli_batch *b)
     json_t *outputs = json_array(), *skipped = json_array(), *failed = json_array();
     for (const cli_job *j = b->jobs; j < b->jobs + b->n; j++) {
         if (j->fate == DONE && b->s->estimate) {
-            json_array_append_new(outputs,
-                                  json_pack("{s:o, s:i, s:i, s:o, s:I, s:I}", "photo",
-                                            cli_json_text(j->photo), "width", j->estimate.width,
-                                            "height", j->estimate.height, "seconds",
-                                            cli_json_real(j->estimate.seconds), "process_bytes",
-                                            (json_int_t)j->estimate.process_bytes, "device_bytes",
-                                            (json_int_t)j->estimate.device_bytes));
+            json_array_append_new(outputs, cli_estimate_json(j->photo, &j->estimate));
         } else if (j->fate == DONE) {
             json_t *output =
                 json_pack("{s:o, s:o, s:i, s:i, s:o, s:i, s:o}", "file", cli_json_text(j->output),

@@ -47,11 +47,11 @@ typedef struct cli_maker {
         suffix; /**< of the names of results: a name or a path, of which the stem is taken; NULL: they are no pictures */
     const char *const *inputs; /**< files that are read beside the photos; NULL among them: none */
     size_t n_inputs;
-    const char *
-        single; /**< the option that names the output where that is of one photo; NULL: there is none */
     const rv_model *model; /**< whose hash goes into the file where it has weights; NULL: none */
     void *payload;
-    bool sheet; /**< results are sheets: opaque, of 8 bits, whatever the photo is */
+    const char
+        *sheet; /**< not NULL: results are sheets, opaque and of 8 bits, whatever the photo is; the
+                            option that names them, "-o" or another */
     /** Looks for what a photo needs beside it; may be NULL. Returns an exit code; *reason, freed with free(), says what
      *  is wrong with this photo. */
     int (*check)(void *payload, const char *path, const char *output, char **reason);
@@ -62,8 +62,27 @@ typedef struct cli_maker {
     char *(*remark)(void *payload, const cli_photo *photo);
 } cli_maker;
 
+/** A file that shows the picture so far. */
+typedef struct cli_preview {
+    const char *file; /**< NULL: none is wanted */
+    int quality;
+    bool failed; /**< which is said once */
+} cli_preview;
+
+/** Whether the preview can be written, and is none of the inputs: looked at before the work. @return exit code, as above */
+int cli_preview_check(const cli_preview *preview, const char *const *inputs, size_t n_inputs);
+/** Writes it; for rv_dream_options.preview and the like. @param preview  a cli_preview with a file */
+void cli_preview_show(void *preview, const rv_image *picture);
+
+/** Prints what a photo, or `what` that is made of it, would take. @param what  NULL, or as in "100 frames of " */
+void cli_estimate_print(const char *photo, const char *what, const rv_stylize_estimate *estimate);
+/** The same as an entry of --json. */
+json_t *cli_estimate_json(const char *photo, const rv_stylize_estimate *estimate);
+
 /** Whether both are there, and one file or folder. */
 bool cli_is_same_file(const char *a, const char *b);
+/** Whether two names are of one file, which need not be there yet. */
+bool cli_is_same_name(const char *a, const char *b);
 
 /** Checks each photo that words and settings name (files, those of folders and of a list; of them one share, which may be
  *  empty) and its output, and makes the picture, or with --dry-run and --estimate says what that would make and take.

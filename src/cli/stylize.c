@@ -180,7 +180,7 @@ static rv_status foresee_sheet(void *payload, rv_stylize_estimate *out, const cl
 
 /* What a sheet has no use for, and where it goes. */
 static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
-                      const cli_stylize_inputs *in, const cli_list *words)
+                      const cli_stylize_inputs *in)
 {
     const char *other = photos->output != NULL    ? "-o"
                         : s->output_size != NULL  ? "--output-size"
@@ -201,8 +201,7 @@ static int take_sheet(cli_photo_settings *photos, const cli_stylize_settings *s,
                              s->sheet, in->paths.items[i]);
         }
     }
-    return words->n <= 1 ? CLI_DONE
-                         : cli_usage("--sheet %s takes one photo, not %zu", s->sheet, words->n);
+    return CLI_DONE;
 }
 
 /* --------------------------------------------------------------------------------------------- */
@@ -239,12 +238,11 @@ int cli_stylize_photos(cli *c, const cli_stylize_settings *s, cli_stylize_inputs
     int code = CLI_DONE;
     if (s->sheet != NULL) {
         maker.suffix = "sheet";
-        maker.sheet = true;
+        maker.sheet = "--sheet";
         maker.make = make_sheet;
         maker.foresee = foresee_sheet;
         maker.remark = NULL;
-        maker.single = "--sheet";
-        code = take_sheet(&photos, s, inputs, words);
+        code = take_sheet(&photos, s, inputs);
     }
     if (code == CLI_DONE) {
         code = cli_masks_check_preview(&inputs->masks, photos.preview);

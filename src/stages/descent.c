@@ -5,6 +5,7 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "stages/deadline.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static rv_status evaluate_finite(state *s)
 /* Whether another iteration is to be begun, which takes as long as the last one. */
 static bool goes_on(const state *s)
 {
-    const bool late = s->d->deadline > 0 && s->last > 0 && s->last + s->took > s->d->deadline;
+    const bool late = s->last > 0 && rv_deadline_passes(s->d->deadline, s->last, s->took);
     return s->done < s->d->iterations && !late;
 }
 

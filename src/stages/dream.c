@@ -19,53 +19,20 @@ enum { GUIDE_SIZE = 320 };
 /* Of the coarsest octave, by default: larger pictures get more octaves, so that what is dreamed has all sizes. */
 enum { COARSEST = 400 };
 
-/* Bins of the histogram that finds percentiles. */
-enum { BINS = 65536 };
+/* Percent of the values at either end that decide nothing. */
+#define CUT 0.1
 
 /* --- result ---------------------------------------------------------------------------------- */
 
-/* Values below which and above which a share of all lies. */
-static rv_status find_percentiles(const rv_planar *p, double share, float *low, float *high)
+/* Puts values in range; pixels that take no steps stay as they are. */
+static rv_status bring_back(rv_planar *full, const rv_dream_job *j)
 {
-    const size_t n = rv_planar_floats(p);
-    float min = p->data[0], max = p->data[0];
-    size_t *bins, sum = 0;
-    RV_TRY(rv_alloc(&bins, BINS, sizeof *bins, "histogram"));
-    for (size_t i = 0; i < n; i++) {
-        min = fminf(min, p->data[i]);
-        max = fmaxf(max, p->data[i]);
-    }
-    const float unit = max > min ? (BINS - 1) / (max - min) : 0;
-    for (size_t i = 0; i < n; i++) {
-        bins[(size_t)((p->data[i] - min) * unit)]++;
-    }
-    *low = min;
-    *high = max;
-    for (int i = 0; i < BINS && unit > 0; i++) {
-        const double before = (double)sum / (double)n;
-        sum += bins[i];
-        if (before <= share) {
-            *low = min + (float)i / unit;
-        }
-        if (before < 1 - share) {
-            *high = min + (float)(i + 1) / unit;
-        }
-    }
-    free(bins);
-    return RV_OK;
-}
-
-/* Brings values beyond the range back, all of them in proportion, but for the few that are cut off. */
-static rv_status stretch(rv_planar *p, double percent)
-{
-    float low, high;
-    RV_TRY(find_percentiles(p, percent / 100, &low, &high));
-    low = fminf(low, 0.0f);
-    high = fmaxf(high, 1.0f);
-    for (size_t i = 0; i < rv_planar_floats(p); i++) {
-        p->data[i] = (p->data[i] - low) / (high - low);
-    }
-    return RV_OK;
+    const double percent = j->options.stretch > 0 ? j->options.stretch : CUT;
+    float *share;
+    RV_TRY(rv_dream_share(&share, j, full->width, full->height));
+    const rv_status status = rv_dream_bring_back(full, share, percent);
+    free(share);
+    return status;
 }
 
 rv_status rv_dream_image(rv_image **out, const rv_dream_job *j)
@@ -77,7 +44,7 @@ rv_status rv_dream_image(rv_image **out, const rv_dream_job *j)
     const bool small = j->picture.width != width || j->picture.height != height;
     RV_TRY(small ? rv_planar_resize_by(&full, j->d->device, &j->picture, width, height, "lanczos3")
                  : rv_planar_pad(&full, &j->picture, 0));
-    rv_status status = j->options.stretch > 0 ? stretch(&full, j->options.stretch) : RV_OK;
+    rv_status status = bring_back(&full, j);
     if (status == RV_OK && rv_image_channels(j->photo) == 4) {
         status = rv_picture_planes(&photo, &alpha, j->d->device, j->photo, NULL, width, height);
     }
@@ -275,6 +242,7 @@ static int octaves_for(const rv_dream_job *j)
 rv_status rv_dream_one(rv_image **out, rv_dream_result *result, rv_dream_job *j)
 {
     *out = NULL;
+    *result = (rv_dream_result){.value = NAN};
     j->start = rv_clock();
     j->value = NAN;
     if (!j->d->wished_octaves && !j->one_octave) {

@@ -32,6 +32,7 @@ rv_status rv_dreamer_foresee(rv_stylize_estimate *out, rv_dreamer *dreamer, cons
     events.progress = NULL;
     whole.options.events = &events;
     whole.options.preview = NULL;
+    whole.options.time_limit = 0;
     rv_dream_job probe = whole;
     probe.options.size = PROBE_SIZE;
     probe.options.octaves = 1;

@@ -8,6 +8,7 @@
 #include "image/sheet.h"
 #include "stages/dream_job.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ enum { SIZE = 256, MOST = 24, FEW_JOINTS = 4 };
 /* A sheet at work. */
 typedef struct gallery {
     const rv_events *outer; /* the caller's */
+    rv_events events;
+    rv_dream_options options; /* of all layers */
     const char *names[MOST];
     rv_image *pictures[MOST];
     rv_tile tiles[MOST];
@@ -110,21 +113,29 @@ static rv_status shrink(rv_image **out, rv_device *device, const rv_image *photo
     return status;
 }
 
+/* What the layer whose turn it is dreams of. */
+static rv_status open_layer(rv_dreamer **out, const gallery *g, rv_device *device,
+                            const rv_model *model)
+{
+    rv_dream_options options = g->options;
+    char *expression;
+    *out = NULL;
+    RV_TRY(rv_format(&expression, "'%s'", g->names[g->done]));
+    options.maximize = expression;
+    const rv_status status = rv_dreamer_create(out, device, model, &options);
+    free(expression);
+    return status;
+}
+
 static rv_status dream_of(gallery *g, rv_dream_result *sum, rv_device *device,
-                          const rv_model *model, const rv_image *photo, rv_dream_options *options)
+                          const rv_model *model, const rv_image *photo)
 {
     rv_dreamer *d;
     rv_dream_result result;
     rv_image **out = &g->pictures[g->done];
-    char *expression;
-    RV_TRY(rv_format(&expression, "'%s'", g->names[g->done]));
-    options->maximize = expression;
-    rv_status status = rv_dreamer_create(&d, device, model, options);
-    if (status == RV_OK) {
-        status = rv_dreamer_run(out, &result, d, photo, NULL);
-    }
+    RV_TRY(open_layer(&d, g, device, model));
+    const rv_status status = rv_dreamer_run(out, &result, d, photo, NULL);
     rv_dreamer_destroy(d);
-    free(expression);
     RV_TRY(status);
     g->tiles[g->done] = (rv_tile){*out, g->names[g->done]};
     g->done++;
@@ -150,36 +161,45 @@ static rv_status describe(rv_dream_result *sum, const rv_model *model,
     return RV_OK;
 }
 
+/* Checks the options, and finds the layers. */
+static rv_status start(gallery *g, const rv_model *model, const rv_dream_options *options)
+{
+    rv_goals goals;
+    g->start = rv_clock();
+    RV_TRY(rv_dream_resolve(&g->options, &goals, model, options));
+    rv_goals_release(&goals);
+    if (g->options.maximize != NULL || g->options.guide != NULL) {
+        return rv_fail(RV_ERR_USAGE, "a gallery goes through the layers: leave out %s",
+                       g->options.maximize != NULL ? "maximize" : "guide");
+    }
+    RV_TRY(choose_layers(g, model));
+    g->outer = g->options.events;
+    g->events = (rv_events){g, on_log, on_progress, on_cancelled};
+    g->options.events = &g->events;
+    g->options.size = g->options.size > 0 ? g->options.size : SIZE;
+    g->options.time_limit /= (double)g->n;
+    g->options.preview = NULL;
+    return RV_OK;
+}
+
 rv_status rv_dream_gallery(rv_image **out, rv_dream_result *result, rv_device *device,
                            const rv_model *model, const rv_image *photo,
                            const rv_dream_options *options)
 {
-    rv_dream_options o, given;
-    rv_goals goals;
-    rv_dream_result sum = {0};
+    rv_dream_result sum = {.value = NAN};
     rv_image *small = NULL;
-    gallery g = {.start = rv_clock()};
+    gallery g = {.n = 0};
     *out = NULL;
-    RV_TRY(rv_dream_resolve(&o, &goals, model, options));
-    rv_goals_release(&goals);
-    if (o.maximize != NULL || o.guide != NULL) {
-        return rv_fail(RV_ERR_USAGE, "a gallery goes through the layers: leave out %s",
-                       o.maximize != NULL ? "maximize" : "guide");
+    if (result != NULL) {
+        *result = sum;
     }
-    given = o;
-    given.size = o.size > 0 ? o.size : SIZE;
-    g.outer = o.events;
-    const rv_events events = {&g, on_log, on_progress, on_cancelled};
-    given.events = &events;
-    given.preview = NULL;
-    RV_TRY(choose_layers(&g, model));
-    rv_status status = shrink(&small, device, photo, given.size);
+    RV_TRY(start(&g, model, options));
+    rv_status status = shrink(&small, device, photo, g.options.size);
     while (status == RV_OK && g.done < g.n) {
-        status = dream_of(&g, &sum, device, model, small, &given);
+        status = dream_of(&g, &sum, device, model, small);
     }
     if (status == RV_OK) {
-        given.maximize = NULL;
-        status = describe(&sum, model, &given);
+        status = describe(&sum, model, &g.options);
     }
     if (status == RV_OK) {
         status = rv_sheet_draw(out, &(rv_sheet){.tiles = g.tiles, .n = g.n});
@@ -191,6 +211,52 @@ rv_status rv_dream_gallery(rv_image **out, rv_dream_result *result, rv_device *d
     for (size_t i = 0; i < g.n; i++) {
         rv_image_destroy(g.pictures[i]);
     }
+    rv_image_destroy(small);
+    return status;
+}
+
+/* --- what it would take ---------------------------------------------------------------------- */
+
+/* Adds a layer to the time; memory is that of the one which needs most. */
+static rv_status foresee_layer(gallery *g, rv_stylize_estimate *sum, rv_device *device,
+                               const rv_model *model, const rv_image *photo)
+{
+    rv_dreamer *d;
+    rv_stylize_estimate one;
+    RV_TRY(open_layer(&d, g, device, model));
+    const rv_status status = rv_dreamer_foresee(&one, d, photo);
+    rv_dreamer_destroy(d);
+    RV_TRY(status);
+    g->tiles[g->done] = (rv_tile){photo, g->names[g->done]};
+    g->done++;
+    sum->seconds += one.seconds;
+    if (one.process_bytes > sum->process_bytes) {
+        sum->process_bytes = one.process_bytes;
+        sum->device_bytes = one.device_bytes;
+    }
+    return RV_OK;
+}
+
+rv_status rv_dream_foresee_gallery(rv_stylize_estimate *out, rv_device *device,
+                                   const rv_model *model, const rv_image *photo,
+                                   const rv_dream_options *options)
+{
+    rv_image *small = NULL, *empty = NULL;
+    gallery g = {.n = 0};
+    *out = (rv_stylize_estimate){0};
+    RV_TRY(start(&g, model, options));
+    rv_status status = shrink(&small, device, photo, g.options.size);
+    while (status == RV_OK && g.done < g.n) {
+        status = foresee_layer(&g, out, device, model, small);
+    }
+    if (status == RV_OK) { /* a sheet of the same size */
+        status = rv_sheet_draw(&empty, &(rv_sheet){.tiles = g.tiles, .n = g.n});
+    }
+    if (status == RV_OK) {
+        out->width = rv_image_width(empty);
+        out->height = rv_image_height(empty);
+    }
+    rv_image_destroy(empty);
     rv_image_destroy(small);
     return status;
 }

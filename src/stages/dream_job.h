@@ -51,6 +51,12 @@ typedef struct rv_dream_job {
 RV_NODISCARD rv_status rv_dream_run_octave(rv_dream_job *j, int octave);
 /** Keeps where the run is; a failure is said, but no reason to stop. `begun`: the present octave has steps behind it. */
 void rv_dream_keep(rv_dream_job *j, bool begun);
+/** How much of each step a pixel takes, by the mask and by the photo's alpha: [height,width], 0..1, freed with free();
+ *  NULL: all of it. */
+RV_NODISCARD rv_status rv_dream_share(float **out, const rv_dream_job *j, int width, int height);
+/** Brings values beyond 0..1 back, but for `percent` of them at either end, which are cut off: the middle of the range
+ *  stays as it is, and the ends make room. Pixels take their share [H,W] of that, NULL: all. */
+RV_NODISCARD rv_status rv_dream_bring_back(rv_planar *picture, const float *share, double percent);
 /** The picture as an image of the size of the last octave, with what the photo has beside its colours. */
 RV_NODISCARD rv_status rv_dream_image(rv_image **out, const rv_dream_job *j);
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/system.h"
+#include "stages/deadline.h"
 #include "stages/dream_job.h"
 #include "stages/smooth.h"
 
@@ -18,6 +19,9 @@ enum { STREAM_SHIFT = 2 };
 /* Levels of the pyramid in which bands of the gradient become equally strong. */
 enum { BANDS = 4 };
 
+/* How far values go beyond black and white between steps. */
+#define REACH 0.2f
+
 /* What a step works with. */
 typedef struct octave {
     rv_dream_job *j;
@@ -25,7 +29,9 @@ typedef struct octave {
     rv_plan *plan;
     rv_value input;
     rv_planar gradient;
-    float *share; /* [H,W] of each step that a pixel takes; NULL: all */
+    double deadline; /* rv_clock() by which it ends, but for its first step; 0: none */
+    double took;     /* seconds of the last step */
+    float *share;    /* [H,W] of each step that a pixel takes; NULL: all */
 } octave;
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -45,9 +51,10 @@ static rv_status carry_detail(const rv_dream_job *j, rv_planar *out)
     return status;
 }
 
+/* What is a little too light or dark is brought back at the end, with what it shows. */
 static float in_range(const rv_dream_job *j, float v)
 {
-    return j->options.stretch > 0 ? v : fminf(fmaxf(v, 0.0f), 1.0f);
+    return j->options.stretch > 0 ? v : fminf(fmaxf(v, -REACH), 1 + REACH);
 }
 
 /* The photo at the size of the octave, with what was dreamed so far. */
@@ -83,31 +90,6 @@ static rv_status take_state(rv_dream_job *j)
     rv_planar_release(&j->picture);
     j->done = j->from.descent.done;
     return rv_planar_pad(&j->picture, &kept, 0);
-}
-
-/* How much of each step a pixel takes, by the mask and by the photo's alpha. */
-static rv_status find_share(const rv_dream_job *j, float **out)
-{
-    const rv_image *mask = j->options.mask;
-    const int width = j->width[j->octave], height = j->height[j->octave];
-    const size_t n = (size_t)width * (size_t)height;
-    rv_planar planes;
-    *out = NULL;
-    if (rv_image_channels(j->photo) == 4) {
-        RV_TRY(rv_picture_planes(&planes, out, j->d->device, j->photo, NULL, width, height));
-        rv_planar_release(&planes);
-    }
-    if (mask == NULL) {
-        return RV_OK;
-    }
-    RV_TRY(rv_picture_planes(&planes, NULL, j->d->device, mask, NULL, width, height));
-    rv_status status = *out == NULL ? rv_alloc(out, n, sizeof **out, "mask") : RV_OK;
-    for (size_t i = 0; i < n && status == RV_OK; i++) {
-        const float grey = (planes.data[i] + planes.data[n + i] + planes.data[2 * n + i]) / 3;
-        (*out)[i] = rv_image_channels(j->photo) == 4 ? (*out)[i] * grey : grey;
-    }
-    rv_planar_release(&planes);
-    return status;
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
@@ -208,7 +190,8 @@ static rv_status take_step(octave *o)
                              o->plan, o->input, &j->picture, draw(j, 0, o->tiles.free_x),
                              draw(j, 1, o->tiles.free_y)));
     RV_TRY(move(o));
-    report(j, rv_clock() - start);
+    o->took = rv_clock() - start;
+    report(j, o->took);
     if (j->options.save_every > 0 && j->done % j->options.save_every == 0) {
         rv_dream_keep(j, true);
     }
@@ -239,16 +222,30 @@ static void count_flops(octave *o)
              t->picture_width > t->picture_height ? t->picture_width : t->picture_height);
 }
 
+/* The share of the octaves up to this one in all pixels that are to be moved. */
+static double share_so_far(const rv_dream_job *j)
+{
+    double all = 0, so_far = 0;
+    for (int i = 0; i < j->n; i++) {
+        const double pixels = (double)j->width[i] * j->height[i];
+        all += pixels;
+        so_far += i <= j->octave ? pixels : 0;
+    }
+    return so_far / all;
+}
+
 static rv_status begin(octave *o)
 {
     rv_dream_job *j = o->j;
     const int width = j->width[j->octave], height = j->height[j->octave];
     o->tiles = rv_tiles_cover(width, height, j->options.jitter, j->options.tile);
-    RV_TRY(find_share(j, &o->share));
+    RV_TRY(rv_dream_share(&o->share, j, width, height));
     RV_TRY(rv_planar_create(&o->gradient, width, height));
     RV_TRY(rv_maximizer_begin(
         j->d->maximizer, &o->plan, &o->input,
         &(rv_maximizer_size){.n = 1, .height = o->tiles.height, .width = o->tiles.width}));
+    o->deadline = rv_deadline(j->start, j->options.time_limit, share_so_far(j), j->width[j->n - 1],
+                              j->height[j->n - 1]);
     count_flops(o);
     return RV_OK;
 }
@@ -259,8 +256,14 @@ static rv_status run_steps(octave *o)
     rv_dream_job *j = o->j;
     const int wanted = rv_device_rehearses(j->d->device) ? 1 : j->options.iterations;
     rv_status status = RV_OK;
-    while (status == RV_OK && j->done < wanted) {
+    bool late = false;
+    while (status == RV_OK && j->done < wanted && !late) {
         status = take_step(o);
+        late = rv_deadline_passes(o->deadline, rv_clock(), o->took);
+    }
+    if (status == RV_OK && j->done < wanted) {
+        const int width = j->width[j->octave], height = j->height[j->octave];
+        rv_deadline_say(j->options.events, width > height ? width : height, j->done, wanted);
     }
     return status;
 }

@@ -102,6 +102,9 @@ static rv_status take_numbers(rv_dream_options *o, const recipe *r)
     RV_TRY(take_real("stretch", &o->stretch, r->stretch, 0, 49));
     o->tile = o->tile == 0 ? TILE : o->tile;
     RV_TRY(take_int("tile", &o->tile, TILE, 64, MAX_TILE));
+    if (!(o->time_limit >= 0)) {
+        return rv_fail(RV_ERR_USAGE, "time_limit is %g, must not be negative", o->time_limit);
+    }
     RV_TRY(take_int("save_every", &o->save_every, 0, 0, MAX_ITERATIONS));
     return RV_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "base/system.h"
 #include "stages/colour_keep.h"
+#include "stages/deadline.h"
 #include "stages/stylize_job.h"
 
 #include <math.h>
@@ -14,10 +15,6 @@
 
 /* Stream of the random numbers of a start from noise. */
 enum { STREAM_NOISE = 1 };
-
-/* Of a time limit, for all that comes behind the last iteration: seconds, and per pixel of the result. */
-#define FINISH_SECONDS 1.0
-#define FINISH_PIXEL   1e-7
 
 void rv_stylize_fit(const rv_stylize_job *j, int scale, int *width, int *height)
 {
@@ -75,14 +72,11 @@ static void report(void *payload, int done, double loss)
     rv_report(j->s->options.events, &progress);
 }
 
-/* Each scale has its share of the time, by its work, so that the last one, which shows most, is not left without. */
+/* Of the present scale. */
 static double deadline(const rv_stylize_job *j)
 {
     const rv_stylize_options *o = &j->s->options;
     int width, height;
-    if (!(o->time_limit > 0)) {
-        return 0;
-    }
     double work = 0;
     for (int i = 0; i <= j->scale; i++) {
         work += work_of(j, i);
@@ -91,8 +85,7 @@ static double deadline(const rv_stylize_job *j)
     if (o->output_size > 0) {
         rv_stylize_output(o, j->photo, &width, &height);
     }
-    const double finish = FINISH_SECONDS + FINISH_PIXEL * width * height;
-    return j->start + fmax(1e-3, o->time_limit - finish) * work / j->work;
+    return rv_deadline(j->start, o->time_limit, work / j->work, width, height);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -426,8 +419,7 @@ rv_status rv_stylize_run_scale(rv_stylize_job *j, int index)
     rv_stylize_regions_release(&j->regions);
     if (status == RV_OK && s->options.time_limit > 0 && j->done[index] < wanted &&
         !rv_device_rehearses(s->device)) {
-        rv_log(s->options.events, RV_LOG_INFO,
-               "the time limit ends %d px after %d of %d iterations", size, j->done[index], wanted);
+        rv_deadline_say(s->options.events, size, j->done[index], wanted);
     }
     if (status == RV_OK || status == RV_ERR_CANCELLED) {
         return status;

@@ -64,7 +64,13 @@ quick=(-q --iterations 1 --octaves 2)
 }
 
 @test "a gallery shows what each layer dreams of" {
+    works dream "${quick[@]}" photo.png --gallery --size 48 --estimate
+    local foreseen=${lines[-1]}
+    [[ $foreseen =~ ^photo.png:\ ([0-9]+\ x\ [0-9]+),\ about\ [0-9]+\ s,\ [0-9]+\ MB ]]
+    [ ! -e photo_gallery.jpg ]
+    local size=${BASH_REMATCH[1]}
     works dream "${quick[@]}" photo.png --gallery --size 48
+    [[ ${lines[-1]} == "photo_gallery.jpg: $size, "* ]]
     [[ ${lines[-1]} =~ ^photo_gallery.jpg:\ [0-9]+\ x\ [0-9]+, ]]
     grep -aq ' gallery=1 model=vgg-s strength=1 size=48 octaves=2' photo_gallery.jpg
     fails 2 "leave out maximize" dream "${quick[@]}" photo.png --gallery -m relu1_1 -o other.jpg
@@ -84,6 +90,13 @@ quick=(-q --iterations 1 --octaves 2)
     fails 2 "'parts/photo_dream_0000.png' exists" dream "${quick[@]}" photo.png --size 64 --frames 3 -o parts
     works dream "${quick[@]}" photo.png --size 64 --frames 3 --zoom 1.1 --rotate 3 -o parts --resume
     cmp whole/photo_dream_0002.png parts/photo_dream_0002.png
+    works dream "${quick[@]}" photo.png --size 64 --frames 3 --estimate
+    [[ ${lines[-1]} =~ ^photo.png:\ 3\ frames\ of\ 64\ x\ 48,\ about\ [0-9]+\ s,\ [0-9]+\ MB ]]
+    fails 2 "'./photo_dream_0001.png' is the --preview as well" dream photo.png --frames 2 -o . --preview photo_dream_0001.png
+    fails 2 "is an input" dream photo.png --frames 2 --preview ./photo.png
+    works dream photo.png -q --size 64 --octaves 2 --iterations 100000 --time-limit 1.2 --frames 1 --preview seen.png
+    [ "$(od -An -tu1 -j24 -N2 seen.png)" = "   8   2" ]
+    grep -aq 'iterations=100000 .* done=[0-9]' photo_dream_0000.png
     fails 2 "give --frames N as well" dream photo.png --zoom 2
     cp grey.png photo_dream_0001.png
     fails 2 "'photo_dream_0001.png' is an input" dream "${quick[@]}" photo.png --mask photo_dream_0001.png --frames 2 --overwrite

@@ -197,10 +197,10 @@ only() {
     works stylize photo.png -s style.png "${quick[@]}" --sheet other.png --dry-run
     [ "${lines[0]}" = "photo.png (48 x 36) -> other.png" ]
     works stylize alpha.png -s style.png "${quick[@]}" --sheet alpha.jpg --dry-run
-    fails 2 "--sheet other.png takes one photo, not 2" stylize photo.png deep.png -s style.png --sheet other.png
+    fails 2 "--sheet other.png is no folder, but there are 2 photos" stylize photo.png deep.png -s style.png --sheet other.png
     mkdir photos
     cp photo.png deep.png photos
-    fails 2 "--sheet other.png takes one photo, not 2" stylize photos -s style.png --sheet other.png
+    fails 2 "--sheet other.png is no folder, but there are 2 photos" stylize photos -s style.png --sheet other.png
     rm -r photos
     fails 2 "shows each style alone: leave out the weight of second.png" stylize photo.png -s style.png -s second.png:2 --sheet other.png
     fails 2 "shows four strengths: leave out --strength" stylize photo.png -s style.png --sheet other.png --strength 0.2

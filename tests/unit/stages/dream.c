@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/philox.h"
 #include "small_network.h"
+#include "stages/deadline.h"
 #include "stages/dream_tiles.h"
 #include "support/assert.h"
 #include "support/device.h"
@@ -33,8 +34,8 @@ Test(dream, tiles_cover_the_picture_however_they_are_shifted)
     }
 }
 
-static void gradient(rv_planar *out, rv_maximizer *m, rv_device *device, const rv_tiles *t,
-                     const rv_planar *picture, int shift)
+static double gradient(rv_planar *out, rv_maximizer *m, rv_device *device, const rv_tiles *t,
+                       const rv_planar *picture, int shift)
 {
     rv_plan *plan;
     rv_value input;
@@ -43,7 +44,7 @@ static void gradient(rv_planar *out, rv_maximizer *m, rv_device *device, const r
     RV_ASSERT_OK(rv_maximizer_begin(
         m, &plan, &input, &(rv_maximizer_size){.n = 1, .height = t->height, .width = t->width}));
     RV_ASSERT_OK(rv_tiles_gradient(out, &value, t, m, device, plan, input, picture, shift, shift));
-    cr_assert(isfinite(value));
+    return value;
 }
 
 static void compare_tiles(const char *expression)
@@ -61,8 +62,17 @@ static void compare_tiles(const char *expression)
     }
     const rv_tiles one = rv_tiles_cover(140, 96, 0, 512);
     const rv_tiles many = {140, 96, 3, 2, 60 + 32, 60 + 32, 16, 16, 40, 24};
-    gradient(&whole, m, device, &one, &picture, 0);
-    gradient(&parts, m, device, &many, &picture, 22);
+    const double value = gradient(&whole, m, device, &one, &picture, 0);
+    const double of_parts = gradient(&parts, m, device, &many, &picture, 22);
+    /* Means over tiles are not those over the picture, whose edges count once; a unit is what it is. */
+    if (strchr(expression, '+') == NULL) {
+        rv_planar again;
+        const rv_tiles shifted = rv_tiles_cover(140, 96, 16, 512);
+        const double jittered = gradient(&again, m, device, &shifted, &picture, 8);
+        cr_assert_float_eq(of_parts, value, 1e-4 * fabs(value), "%g, not %g", of_parts, value);
+        cr_assert_float_eq(jittered, value, 1e-4 * fabs(value), "%g, not %g", jittered, value);
+        rv_planar_release(&again);
+    }
     double largest = 0;
     for (size_t i = 0; i < rv_planar_floats(&whole); i++) {
         largest = fmax(largest, fabs((double)whole.data[i]));
@@ -416,6 +426,43 @@ Test(dream, octaves_that_are_too_small_are_left_out_and_that_is_said_once)
     tear_down(&b);
 }
 
+Test(dream, a_time_limit_ends_each_octave_behind_its_first_step)
+{
+    bench b;
+    rv_dream_result result;
+    rv_image *photo = waves(61, 47, 3, 8, 1), *tiny = waves(9, 9, 3, 8, 1), *out;
+    set_up(&b);
+    b.options.time_limit = 1e-6; /* less than it takes */
+    RV_ASSERT_OK(dream(&out, &result, &b, photo, NULL));
+    cr_assert_eq(result.iterations, 3);
+    cr_assert_not_null(strstr(result.settings, " done=3"), "%s", result.settings);
+    cr_assert_not_null(strstr(b.log, "the time limit ends 31 px after 1 of 3 iterations"), "%s",
+                       b.log);
+    rv_image_destroy(out);
+    b.options.time_limit = 1e6;
+    RV_ASSERT_OK(dream(&out, &result, &b, photo, NULL));
+    cr_assert_eq(result.iterations, 9);
+    cr_assert_null(strstr(result.settings, " done="), "%s", result.settings);
+    rv_image_destroy(out);
+    RV_ASSERT_FAILS(dream(&out, &result, &b, tiny, NULL), RV_ERR_SHAPE, "9 x 9 is too small");
+    cr_assert_eq(result.iterations, 0); /* nothing of the run before is left in it */
+    cr_assert_str_eq(result.settings, "");
+    rv_image_destroy(photo);
+    rv_image_destroy(tiny);
+    tear_down(&b);
+}
+
+/* Of a minute, a second and a tenth for each million pixels is kept for the result. */
+Test(dream, a_part_of_a_run_has_its_share_of_the_time)
+{
+    cr_assert_float_eq(rv_deadline(10, 60, 0.5, 1000, 1000), 10 + 58.9 / 2, 1e-9);
+    cr_assert_float_eq(rv_deadline(10, 60, 1, 1000, 1000), 68.9, 1e-9);
+    cr_assert_eq(rv_deadline(10, 0, 1, 1000, 1000), 0);
+    cr_assert(rv_deadline_passes(20, 19, 1.5));
+    cr_assert_not(rv_deadline_passes(20, 19, 0.5));
+    cr_assert_not(rv_deadline_passes(0, 19, 1.5));
+}
+
 Test(dream, what_it_takes_is_foreseen)
 {
     bench b;
@@ -481,8 +528,18 @@ Test(dream, a_gallery_has_a_tile_for_each_layer)
     RV_ASSERT_OK(rv_dream_gallery(&again, NULL, b.device, b.model, photo, &b.options));
     assert_same(out, again);
     rv_image_destroy(again);
+    rv_stylize_estimate estimate;
+    RV_ASSERT_OK(rv_dream_foresee_gallery(&estimate, b.device, b.model, photo, &b.options));
+    cr_assert_eq(estimate.width, rv_image_width(out));
+    cr_assert_eq(estimate.height, rv_image_height(out));
+    cr_assert(estimate.seconds > 0 && estimate.seconds < 60, "%g", estimate.seconds);
+    cr_assert_gt(estimate.device_bytes, 40 * 30 * 9 * 4);
     b.options.maximize = "relu1";
-    RV_ASSERT_FAILS(rv_dream_gallery(&again, NULL, b.device, b.model, photo, &b.options),
+    RV_ASSERT_FAILS(rv_dream_gallery(&again, &result, b.device, b.model, photo, &b.options),
+                    RV_ERR_USAGE, "leave out maximize");
+    cr_assert_eq(result.iterations, 0); /* nothing of the run before is left in it */
+    cr_assert_str_eq(result.settings, "");
+    RV_ASSERT_FAILS(rv_dream_foresee_gallery(&estimate, b.device, b.model, photo, &b.options),
                     RV_ERR_USAGE, "leave out maximize");
     rv_image_destroy(out);
     rv_image_destroy(photo);
@@ -507,6 +564,7 @@ Test(dream, what_is_wrong_is_said)
     REFUSES(octave_scale, 1, RV_ERR_USAGE, "octave_scale is 1,");
     REFUSES(smooth, 2, RV_ERR_USAGE, "smooth is 2");
     REFUSES(stretch, 50, RV_ERR_USAGE, "stretch is 50");
+    REFUSES(time_limit, -1, RV_ERR_USAGE, "time_limit is -1, must not be negative");
     REFUSES(maximize, "relu3 +", RV_ERR_USAGE, "maximize: a layer is missing at the end");
     REFUSES(maximize, "relu3 + relu33", RV_ERR_NOT_FOUND, "'relu33'");
     REFUSES(maximize, "relu3 + relu3:11", RV_ERR_NOT_FOUND,
