@@ -16,6 +16,9 @@ rv_status rv_yaml_parse(rv_yaml *out, const char *text, size_t n, const char *na
 {
     *out = (rv_yaml){.name = name};
     yaml_parser_t parser;
+    if (n == 0) { /* which libyaml takes for a mistake of the program */
+        return rv_fail(RV_ERR_FORMAT, "%s:1: the file is empty", name);
+    }
     if (!yaml_parser_initialize(&parser)) {
         return rv_fail(RV_ERR_MEMORY, "out of memory for %s", name);
     }

@@ -60,7 +60,7 @@ static int preview(cli *c, const settings *s, const char *source)
 
 static void report(cli *c, const settings *s, const rv_augment_result *r)
 {
-    char wanted[27], written[27];
+    char wanted[27], written[27], existing[27];
     json_t *skipped = json_array();
     for (size_t i = 0; i < r->n_skipped; i++) {
         if (i < MOST_NAMED) {
@@ -81,9 +81,9 @@ static void report(cli *c, const settings *s, const rv_augment_result *r)
                  (unsigned long long)r->sources, s->output);
         return;
     }
-    cli_note(c, "%s: %s of %s copies written in %.1f s (%.0f a second)%s", s->output,
+    cli_note(c, "%s: %s of %s copies written in %.1f s (%.0f a second), %s were there", s->output,
              cli_thousands(written, r->written), cli_thousands(wanted, r->wanted), r->seconds, rate,
-             r->existing > 0 ? ", the others were there" : "");
+             cli_thousands(existing, r->existing));
     if (r->n_skipped > 0) {
         cli_say("%zu pictures could not be read%s", r->n_skipped,
                 r->n_skipped > MOST_NAMED ? "; --json names them all" : "");

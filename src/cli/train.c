@@ -195,7 +195,10 @@ static int report_best(cli *c, const cli_train_settings *s, const char *dataset,
     options.batch = s->batch;
     options.validation = s->validation;
     options.seed = (uint32_t)c->globals.seed;
-    options.events = &c->events;
+    /* What there is to say about the pictures, the training has said. */
+    rv_events quiet = c->events;
+    quiet.log = NULL;
+    options.events = &quiet;
     if (code == CLI_DONE) {
         code = cli_status(rv_model_open(&model, best, NULL));
     }
@@ -252,6 +255,10 @@ int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, cons
     cli_json_set(c, "unreadable", json_integer((json_int_t)result.unreadable));
     if (code != CLI_DONE) {
         return code;
+    }
+    if (result.unreadable > 0) {
+        cli_note(c, "left out as they cannot be read: %zu picture%s", result.unreadable,
+                 result.unreadable == 1 ? "" : "s");
     }
     const bool all = s->unfreeze_from == NULL || result.best.phase != 1;
     if (result.best.epoch > 0 && all) {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/system.h"
 #include "dataset/internal.h"
 
 #include <reverie/image.h>
@@ -142,7 +143,29 @@ static rv_status read_set(rv_dataset *d, const rv_dataset_options *o)
     return taken ? RV_OK : rv_dataset_read_folders(d, o);
 }
 
-static rv_status check(const rv_dataset *d)
+/* A class that only validation has is a mistake; one that only training has is said. */
+static rv_status check_validation(const rv_dataset *d, const rv_dataset_options *o)
+{
+    bool(*has)[RV_SUBSETS];
+    rv_status status = RV_OK;
+    RV_TRY(rv_alloc(&has, d->n_classes, sizeof *has, "classes"));
+    for (size_t i = 0; i < d->n_items; i++) {
+        has[d->items[i].label][d->items[i].subset] = true;
+    }
+    for (size_t c = 0; c < d->n_classes && status == RV_OK; c++) {
+        if (!has[c][RV_SUBSET_TRAIN] && o->n_classes == 0) {
+            status = rv_fail(RV_ERR_USAGE, "%s: class '%s' is in val, but not in train", d->path,
+                             d->classes[c]);
+        } else if (!has[c][RV_SUBSET_VALIDATION]) {
+            rv_log(o->events, RV_LOG_WARNING, "%s: class '%s' has no pictures in val", d->path,
+                   d->classes[c]);
+        }
+    }
+    free(has);
+    return status;
+}
+
+static rv_status check(const rv_dataset *d, const rv_dataset_options *o)
 {
     if (d->n_items == 0) {
         return rv_fail(RV_ERR_USAGE, "%s: there are no labelled pictures", d->path);
@@ -154,7 +177,7 @@ static rv_status check(const rv_dataset *d)
         return rv_fail(RV_ERR_USAGE, "%s: all pictures are of one class, '%s'", d->path,
                        d->classes[0]);
     }
-    return RV_OK;
+    return d->task == RV_TASK_CLASSES && d->has_validation ? check_validation(d, o) : RV_OK;
 }
 
 static rv_status open_set(rv_dataset *d, const char *path, const rv_dataset_options *o)
@@ -165,7 +188,7 @@ static rv_status open_set(rv_dataset *d, const char *path, const rv_dataset_opti
     }
     RV_TRY(rv_strdup(&d->path, path));
     RV_TRY(read_set(d, o));
-    RV_TRY(check(d));
+    RV_TRY(check(d, o));
     return divide(d, o);
 }
 
@@ -248,6 +271,28 @@ int32_t rv_dataset_label(const rv_dataset *d, rv_subset subset, size_t index)
 const float *rv_dataset_targets(const rv_dataset *d, rv_subset subset, size_t index)
 {
     return d->targets != NULL ? d->targets + d->order[subset][index] * d->n_classes : NULL;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return rv_hash(hash, text, strlen(text) + 1);
+}
+
+uint64_t rv_dataset_fingerprint(const rv_dataset *d)
+{
+    uint64_t hash = RV_HASH_START;
+    for (size_t i = 0; i < d->n_classes; i++) {
+        hash = hash_text(hash, d->classes[i]);
+    }
+    for (size_t i = 0; i < d->n_items; i++) {
+        const rv_item *item = &d->items[i];
+        const int32_t what[2] = {item->label, (int32_t)item->subset};
+        hash = rv_hash(hash, what, sizeof what);
+        hash = item->path != NULL ? hash_text(hash, item->path) : hash;
+    }
+    return d->targets != NULL
+               ? rv_hash(hash, d->targets, d->n_items * d->n_classes * sizeof *d->targets)
+               : hash;
 }
 
 /* --- read ------------------------------------------------------------------------------------ */

@@ -55,6 +55,8 @@ int32_t rv_dataset_label(const rv_dataset *dataset, rv_subset subset, size_t ind
 /** What is to be learned of a picture, a number for each name: 1 for each of its labels, 0 for the others, or its
  *  quantities; NULL where it has a class. Borrowed. */
 const float *rv_dataset_targets(const rv_dataset *dataset, rv_subset subset, size_t index);
+/** Hash of the names of classes and pictures, of what each is, and of what it is for; not of what pictures show. */
+uint64_t rv_dataset_fingerprint(const rv_dataset *dataset);
 /** Reads a picture. RV_ERR_FORMAT and the like name its file. */
 RV_NODISCARD rv_status rv_dataset_read(rv_sample *out, const rv_dataset *dataset, rv_subset subset,
                                        size_t index);

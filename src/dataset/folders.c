@@ -14,12 +14,22 @@
 
 static const size_t max_csv_bytes = (size_t)1 << 30;
 
-/* Adds the pictures in a folder and in the folders in it. */
-static rv_status add_pictures(rv_dataset *d, const char *folder, int32_t label, rv_subset subset)
+/* What spreadsheets put before UTF-8. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
+/* Adds the pictures in a folder and in the folders in it, as a class where there are any. */
+static rv_status add_class(rv_dataset *d, const char *folder, const char *name, rv_subset subset,
+                           const rv_dataset_options *o)
 {
     rv_pictures found;
+    int32_t label = 0;
     RV_TRY(rv_pictures_list(&found, folder));
     rv_status status = RV_OK;
+    if (found.n > 0) {
+        status = rv_dataset_find_class(d, &label, name, o);
+    } else {
+        rv_log(o->events, RV_LOG_WARNING, "%s has no pictures: it is no class", folder);
+    }
     for (size_t i = 0; i < found.n && status == RV_OK; i++) {
         char *path = NULL;
         status = rv_path_join(&path, folder, found.paths[i]);
@@ -42,39 +52,14 @@ static rv_status add_classes(rv_dataset *d, const char *root, rv_subset subset,
     rv_status status = RV_OK;
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         char *folder = NULL;
-        int32_t label;
         status = rv_path_join(&folder, root, names[i]);
         if (status == RV_OK && names[i][0] != '.' && rv_path_is_folder(folder)) {
-            status = rv_dataset_find_class(d, &label, names[i], o);
-            if (status == RV_OK) {
-                status = add_pictures(d, folder, label, subset);
-            }
+            status = add_class(d, folder, names[i], subset, o);
         }
         free(folder);
     }
     free(names);
     return status;
-}
-
-/* A class that only validation has is a mistake; one that only training has is said. */
-static rv_status check_validation(const rv_dataset *d, size_t n_trained,
-                                  const rv_dataset_options *o)
-{
-    if (d->n_classes > n_trained) {
-        return rv_fail(RV_ERR_USAGE, "%s: class '%s' is in val, but not in train", d->path,
-                       d->classes[n_trained]);
-    }
-    for (size_t c = 0; c < d->n_classes; c++) {
-        bool found = false;
-        for (size_t i = 0; i < d->n_items && !found; i++) {
-            found = d->items[i].subset == RV_SUBSET_VALIDATION && (size_t)d->items[i].label == c;
-        }
-        if (!found) {
-            rv_log(o->events, RV_LOG_WARNING, "%s: class '%s' has no pictures in val", d->path,
-                   d->classes[c]);
-        }
-    }
-    return RV_OK;
 }
 
 rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_options *o)
@@ -90,11 +75,7 @@ rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_options *o)
         d->has_validation = divided && rv_path_is_folder(val);
     }
     if (status == RV_OK && d->has_validation) {
-        const size_t n_trained = d->n_classes;
         status = add_classes(d, val, RV_SUBSET_VALIDATION, o);
-        if (status == RV_OK) {
-            status = check_validation(d, n_trained, o);
-        }
     }
     free(train);
     free(val);
@@ -103,26 +84,39 @@ rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_options *o)
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
-/* Cuts the next field of a line off, without the quotes around it. @return NULL at its end */
+/* Takes the quotes around a field away, in which two stand for one. @return what is behind it */
+static char *unquote(char *field)
+{
+    char *to = field, *from = field + 1;
+    while (*from != '\0' && (*from != '"' || from[1] == '"')) {
+        from += *from == '"';
+        *to++ = *from++;
+    }
+    from += *from == '"';
+    *to = '\0';
+    return from;
+}
+
+/* Cuts the next field of a line off, without the quotes or blanks around it. @return NULL at the line's end */
 static char *next_field(char **at)
 {
+    static const char blanks[] = " \t";
     char *start = *at;
     if (start == NULL) {
         return NULL;
     }
-    if (*start == '"') {
-        char *end = strchr(start + 1, '"');
-        if (end != NULL) {
-            *end = '\0';
-            *at = end[1] == ',' ? end + 2 : NULL;
-            return start + 1;
-        }
-    }
-    char *comma = strchr(start, ',');
-    if (comma != NULL) {
-        *comma = '\0';
-    }
+    start += strspn(start, blanks);
+    const bool quoted = *start == '"';
+    char *behind = quoted ? unquote(start) : start;
+    char *comma = strchr(behind, ',');
     *at = comma != NULL ? comma + 1 : NULL;
+    if (!quoted) {
+        char *end = comma != NULL ? comma : start + strlen(start);
+        while (end > start && strchr(blanks, end[-1]) != NULL) {
+            end--;
+        }
+        *end = '\0';
+    }
     return start;
 }
 
@@ -243,7 +237,8 @@ rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *o)
         if (bytes.size > 0) { /* an empty file has no data */
             memcpy(text, bytes.data, bytes.size);
         }
-        status = add_lines(d, text, folder, o);
+        const bool marked = strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0;
+        status = add_lines(d, marked ? text + strlen(BYTE_ORDER_MARK) : text, folder, o);
     }
     rv_bytes_close(&bytes);
     free(folder);

@@ -90,6 +90,16 @@ static json_t *describe(const rv_augment_run *run, const copy *c)
     return steps;
 }
 
+static rv_status check_name(const char *name)
+{
+    json_t *text = json_string(name);
+    json_decref(text);
+    return text != NULL
+               ? RV_OK
+               : rv_fail(RV_ERR_UNSUPPORTED,
+                         "'%s': the name is not UTF-8, which the manifest needs; rename it", name);
+}
+
 static rv_status note(const work *w, const copy *c)
 {
     json_t *entry =
@@ -97,9 +107,7 @@ static rv_status note(const work *w, const copy *c)
                   w->run->pictures.paths[c->picture], "copy", (json_int_t)c->number, "seed",
                   (json_int_t)w->run->options.seed, "transforms", describe(w->run, c));
     if (entry == NULL) {
-        return rv_fail(RV_ERR_UNSUPPORTED,
-                       "'%s': the name is not UTF-8, which the manifest needs; rename it",
-                       c->output);
+        return rv_fail(RV_ERR_MEMORY, "no memory for the manifest");
     }
     const rv_status status = rv_manifest_add(w->manifest, entry);
     json_decref(entry);
@@ -219,7 +227,11 @@ static rv_status add_picture(batch *b, size_t picture)
         }
         if (status == RV_OK && !read) {
             b->pictures[b->n_pictures] = (rv_augment_levels){{{0}}};
-            status = rv_augment_read(&b->pictures[b->n_pictures++].of[0], w->run, picture);
+            rv_source *source = &b->pictures[b->n_pictures++].of[0];
+            status = check_name(w->run->pictures.paths[picture]);
+            if (status == RV_OK) {
+                status = rv_augment_read(source, w->run, picture);
+            }
             read = true;
             if (status != RV_OK && !w->run->options.strict) {
                 free(output);
@@ -374,12 +386,16 @@ static rv_status remove_left_over(const char *folder, int depth)
     return status;
 }
 
+/* Paths may be no UTF-8: the source is told by a hash of where it is. */
 static json_t *make_header(const rv_augment_run *run)
 {
-    char hash[32];
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)run->recipe.hash);
-    return json_pack("{s:i, s:s, s:I, s:I, s:I, s:i}", "format", 1, "recipe", hash, "seed",
-                     (json_int_t)run->options.seed, "copies",
+    char recipe[32], source[32], *path = realpath(run->source, NULL);
+    const char *at = path != NULL ? path : run->source;
+    snprintf(recipe, sizeof recipe, "%016jx", (uintmax_t)run->recipe.hash);
+    snprintf(source, sizeof source, "%016jx", (uintmax_t)rv_hash(RV_HASH_START, at, strlen(at)));
+    free(path);
+    return json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:i}", "format", 1, "source", source, "recipe",
+                     recipe, "seed", (json_int_t)run->options.seed, "copies",
                      (json_int_t)(run->options.total > 0 ? 0 : run->options.copies), "total",
                      (json_int_t)run->options.total, "quality", run->options.quality);
 }

@@ -6,6 +6,7 @@
 #include "base/system.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,8 @@ static rv_status write_record(rv_event_log *log, const message *m)
                          fwrite(m->bytes, 1, m->n, log->file) == m->n &&
                          fwrite(tail.bytes, 1, tail.n, log->file) == tail.n &&
                          fflush(log->file) == 0;
-    return written ? RV_OK : rv_fail(RV_ERR_IO, "%s cannot be written", log->path);
+    return written ? RV_OK
+                   : rv_fail(RV_ERR_IO, "%s cannot be written: %s", log->path, strerror(errno));
 }
 
 rv_status rv_event_log_scalar(rv_event_log *log, int64_t step, const char *tag, double value)
@@ -136,12 +138,13 @@ rv_status rv_event_log_open(rv_event_log **out, const char *folder)
     *out = NULL;
     rv_process_name(process, sizeof process);
     RV_TRY(rv_alloc(&log, 1, sizeof *log, "an event file"));
-    rv_status status = rv_format(&log->path, "%s/events.out.tfevents.%010lld.%s.0", folder,
+    rv_status status = rv_format(&log->path, "%s/" RV_EVENT_LOG_PREFIX "%010lld.%s.0", folder,
                                  (long long)rv_wall_clock(), process);
     if (status == RV_OK) {
         log->file = fopen(log->path, "ab");
-        status = log->file != NULL ? write_version(log)
-                                   : rv_fail(RV_ERR_IO, "%s cannot be written", log->path);
+        status = log->file != NULL
+                     ? write_version(log)
+                     : rv_fail(RV_ERR_IO, "%s cannot be written: %s", log->path, strerror(errno));
     }
     if (status != RV_OK) {
         rv_event_log_close(log);

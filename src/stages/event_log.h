@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** How the names of its files begin. */
+#define RV_EVENT_LOG_PREFIX "events.out.tfevents."
+
 typedef struct rv_event_log rv_event_log;
 
 /** A new file in `folder`, named by time, host and process as TensorBoard looks for it. */

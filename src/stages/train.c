@@ -107,6 +107,7 @@ rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset sub
 {
     const rv_train_options *o = &run->options;
     const rv_shape *in = rv_graph_shape(run->graph.graph, run->graph.picture);
+    const float *table = from_table ? run->table[subset] : NULL;
     const bool learns = subset == RV_SUBSET_TRAIN && (from_table || run->table[subset] == NULL);
     return (rv_loader_options){.subset = subset,
                                .batch = o->batch,
@@ -115,13 +116,18 @@ rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset sub
                                .height = in->dim[2],
                                .width = in->dim[3],
                                .shuffle = learns,
-                               .table = from_table ? run->table[subset] : NULL,
+                               .table = table,
                                .table_floats = rv_train_row_floats(run),
                                .recipe = learns && run->augmenter != NULL ? &run->recipe : NULL,
                                .seed = o->seed,
                                .threads = o->threads,
                                .strict = o->strict,
-                               .events = o->events};
+                               .events = table == NULL ? o->events : NULL};
+}
+
+size_t rv_train_unreadable(const rv_loader *loader, const rv_loader_options *options)
+{
+    return options->table == NULL ? rv_loader_unreadable(loader) : 0;
 }
 
 /* The loader that goes on where the training is. */
@@ -190,14 +196,36 @@ static rv_status write_config(const rv_train_run *run)
     return rv_output_commit(output);
 }
 
-/* What a run that was in the folder before had found out about its layers. */
-static rv_status forget_layers(const rv_train_run *run)
+static bool is_of_a_run(const char *name)
 {
-    char *path;
-    RV_TRY(rv_train_path(&path, run, "layers.csv"));
-    unlink(path);
-    free(path);
-    return RV_OK;
+    static const char *const names[] = {"best.safetensors", "layers.csv", "confusion.csv",
+                                        "confusion.png"};
+    bool found = strncmp(name, RV_EVENT_LOG_PREFIX, strlen(RV_EVENT_LOG_PREFIX)) == 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
+        found = strcmp(name, names[i]) == 0;
+    }
+    return found;
+}
+
+/* Removes what a run that was in the folder before had found out, and this one may never write. */
+static rv_status forget_run(const rv_train_run *run)
+{
+    char **names;
+    size_t n;
+    RV_TRY(rv_folder_list(&names, &n, run->folder));
+    rv_status status = RV_OK;
+    for (size_t i = 0; i < n && status == RV_OK; i++) {
+        char *path = NULL;
+        if (is_of_a_run(names[i])) {
+            status = rv_train_path(&path, run, names[i]);
+        }
+        if (path != NULL) {
+            unlink(path);
+        }
+        free(path);
+    }
+    free(names);
+    return status;
 }
 
 rv_status rv_train_prepare(rv_train_run *run)
@@ -235,7 +263,7 @@ rv_status rv_train_prepare(rv_train_run *run)
         RV_TRY(rv_train_load(run));
         RV_TRY(open_loader(run));
     } else if (run->folder != NULL) {
-        RV_TRY(forget_layers(run));
+        RV_TRY(forget_run(run));
     }
     run->steps_before = run->at.steps;
     if (run->folder == NULL) {
@@ -427,7 +455,8 @@ rv_status rv_train_once(rv_train_result *result, rv_device *device, const char *
     rv_status status = rv_train_prepare(&run);
     if (status == RV_OK && !run.finished_before) {
         status = train(&run);
-        result->unreadable = run.unreadable > 0 ? run.unreadable : rv_loader_unreadable(run.loader);
+        const rv_loader_options learned = rv_train_loader_options(&run, RV_SUBSET_TRAIN, true);
+        result->unreadable = run.unreadable + rv_train_unreadable(run.loader, &learned);
     }
     result->last = run.last;
     result->best = run.at.best;

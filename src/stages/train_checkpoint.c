@@ -78,6 +78,44 @@ static rv_status name_tensors(arrays *a, const rv_train_run *run)
     return RV_OK;
 }
 
+/* --- what it was trained on ------------------------------------------------------------------ */
+
+enum { HASH_TEXT = 17 };
+
+static const char *hash_text(char text[HASH_TEXT], uint64_t hash)
+{
+    snprintf(text, HASH_TEXT, "%016jx", (uintmax_t)hash);
+    return text;
+}
+
+/* Files may have changed under names that are the same. */
+static json_t *contents_json(const rv_train_run *run)
+{
+    char pictures[HASH_TEXT], recipe[HASH_TEXT];
+    return json_pack("{s:s, s:s}", "pictures",
+                     hash_text(pictures, rv_dataset_fingerprint(run->dataset)), "recipe",
+                     hash_text(recipe, run->recipe.hash));
+}
+
+static rv_status check_contents(const rv_train_run *run, const json_t *notes, const char *path)
+{
+    const json_t *then = json_object_get(notes, "contents");
+    json_t *now = contents_json(run);
+    const char *changed = NULL;
+    if (then != NULL &&
+        !json_equal(json_object_get(then, "recipe"), json_object_get(now, "recipe"))) {
+        changed = run->options.recipe;
+    } else if (then != NULL && !json_equal(then, now)) {
+        changed = run->dataset_path;
+    }
+    json_decref(now);
+    return changed == NULL ? RV_OK
+                           : rv_fail(RV_ERR_USAGE,
+                                     "%s was trained on other contents of %s; put them back, or "
+                                     "train in a new folder",
+                                     path, changed);
+}
+
 /* --- position -------------------------------------------------------------------------------- */
 
 static json_t *real(double value)
@@ -106,11 +144,12 @@ static rv_status position_text(char **out, const rv_train_run *run)
                              real(p->best.val_error), "learning_rate", real(p->best.learning_rate));
     json_t *rate = json_pack("{s:o, s:I, s:I}", "best", real(p->rate.best), "waited",
                              (json_int_t)p->rate.waited, "falls", (json_int_t)p->rate.falls);
-    json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:f, s:I, s:I, s:o, s:o, s:I, s:b}", "config", run->config, "batches",
-        (json_int_t)p->batches, "steps", (json_int_t)p->steps, "epoch_loss", p->loss,
-        "epoch_correct", (json_int_t)p->correct, "epoch_seen", (json_int_t)p->seen, "rate", rate,
-        "best", best, "waited", (json_int_t)p->waited, "finished", rv_train_is_over(run));
+    json_t *json =
+        json_pack("{s:s, s:o, s:I, s:I, s:f, s:I, s:I, s:o, s:o, s:I, s:b}", "config", run->config,
+                  "contents", contents_json(run), "batches", (json_int_t)p->batches, "steps",
+                  (json_int_t)p->steps, "epoch_loss", p->loss, "epoch_correct",
+                  (json_int_t)p->correct, "epoch_seen", (json_int_t)p->seen, "rate", rate, "best",
+                  best, "waited", (json_int_t)p->waited, "finished", rv_train_is_over(run));
     *out = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return *out != NULL ? RV_OK : rv_fail(RV_ERR_MEMORY, "no memory for a checkpoint");
@@ -288,7 +327,10 @@ static rv_status load(rv_train_run *run, const rv_safetensors *file, const char 
 {
     json_t *json;
     RV_TRY(read_notes(&json, run, file, path));
-    rv_status status = rv_own_check_layers(file, run->model, path); /* a YAML may have changed */
+    rv_status status = check_contents(run, json, path);
+    if (status == RV_OK) {
+        status = rv_own_check_layers(file, run->model, path); /* a YAML may have changed */
+    }
     if (status == RV_OK) {
         status = read_arrays(run, file);
     }

@@ -20,11 +20,14 @@ double rv_train_seconds_left(const rv_train_run *run)
 
 static rv_status validate(rv_train_run *run, rv_train_epoch *e)
 {
-    const rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_VALIDATION, true);
+    rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_VALIDATION, true);
     rv_loader *loader = NULL;
     rv_tally tally = {0};
     if (run->validation.plan == NULL) {
         return RV_OK;
+    }
+    if (run->validated) {
+        options.events = NULL; /* what cannot be read was said */
     }
     rv_status status = rv_tally_create(&tally, &run->scoring);
     if (status == RV_OK) {
@@ -37,6 +40,8 @@ static rv_status validate(rv_train_run *run, rv_train_epoch *e)
         e->val_loss = tally.loss / (double)tally.count;
         e->val_accuracy = rv_tally_accuracy(&tally);
         e->val_error = rv_tally_error(&tally);
+        run->unreadable += run->validated ? 0 : rv_train_unreadable(loader, &options);
+        run->validated = true;
     }
     rv_loader_destroy(loader);
     rv_tally_release(&tally);

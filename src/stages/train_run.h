@@ -50,7 +50,8 @@ typedef struct rv_train_run {
     bool *fixed;    /**< by node: what it gives depends on the picture alone */
     rv_value input; /**< what batches hold: the picture, or what the fixed layers made of it */
     float *table[RV_SUBSETS]; /**< rows of that, NULL where batches hold pictures */
-    size_t unreadable;        /**< pictures, while the tables were filled */
+    size_t unreadable; /**< pictures, while the tables were filled or in the first validation */
+    bool validated;    /**< in this call */
     rv_plan *plan;
     rv_update *update;
     rv_runner validation; /**< plan NULL: there is none */
@@ -158,6 +159,8 @@ size_t rv_train_row_floats(const rv_train_run *run);
 /** train.c: how a subset is read. @param from_table  what run->table holds, where it does */
 rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset subset,
                                           bool from_table);
+/** train.c: pictures that a loader of these options could not read; rows of a table were counted when they were made. */
+size_t rv_train_unreadable(const rv_loader *loader, const rv_loader_options *options);
 
 /** train.c: whether there is a run in the folder. RV_ERR_USAGE: the options neither go on with it nor replace it. */
 RV_NODISCARD rv_status rv_train_check_folder(bool *there, const char *folder,

@@ -17,7 +17,14 @@ setup() {
     [ -s more/cats/a__aug1.jpg ] && [ -s more/dogs/b__aug0.jpg ]
     [ "$(wc -l <more/manifest.jsonl)" -eq 5 ]
     works augment photos -o more --copies 2
-    [[ $stderr == *"0 of 4 copies written"*"the others were there" ]]
+    [[ $stderr == *"0 of 4 copies written"*", 4 were there" ]]
+    # Another folder of the same names has other pictures.
+    cp -r photos others
+    fails 2 "is of a run with other pictures" augment others -o more --copies 2
+    cp photos/dogs/b.png "photos/dogs/$(printf '\377').png"
+    run --separate-stderr "$REVERIE" augment photos -o more --copies 2
+    [ "$status" -eq 1 ]
+    [[ $stderr == *"the name is not UTF-8, which the manifest needs"*"0 of 6 copies written"*", 4 were there"* ]]
 }
 
 @test "--json tells what was written and what was skipped" {
@@ -43,7 +50,7 @@ setup() {
     wait $pid || status=$?
     [ "$status" -eq 137 ] || skip "it was done before it could be killed"
     works augment photos -o more --copies 500
-    [[ $stderr == *" of 1,500 copies written in "*"the others were there" && $stderr != *" 0 of 1,500 "* ]]
+    [[ $stderr == *" of 1,500 copies written in "*" were there" && $stderr != *" 0 of 1,500 "* ]]
     diff -r whole more
 }
 

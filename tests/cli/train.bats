@@ -46,8 +46,9 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $output == *'"layers": '*'"gradient": '*'"dead": '* ]]
     works -q visualize training run
     [ "$(head -c 24 run/curves.png | tail -c 2 | od -An -tu1 | xargs)" = "7 128" ] # 1920 rows
-    works -q "${train[@]}" -o run --overwrite
-    [ ! -e run/layers.csv ]
+    works -q "${train[@]}" -o run --overwrite --max-steps 1
+    [ ! -e run/layers.csv ] && [ ! -e run/best.safetensors ]
+    [ "$(ls run/events.out.* | wc -l)" -eq 1 ]
 }
 
 @test "train --sweep tries each combination, skips what is done, and names the best" {
@@ -99,6 +100,15 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $stderr == *"stopped at --max-steps 5; to go on: --resume auto, and more steps or none"* ]]
     works "${train[@]}" -o run --resume auto --time-limit 0.001 --progress none
     [[ $stderr == *"stopped at --time-limit 0.001; to go on for as long again: the same command with --resume auto"* ]]
+    mv set/checks set/zebra
+    fails 2 "run/last.safetensors was trained on other contents of set" \
+        -q "${train[@]}" -o run --resume auto
+    mv set/zebra set/checks
+    printf 'transforms:\n  - horizontal_flip: {p: 0.5}\n' >r.yaml
+    works -q "${train[@]}" -o flipped --recipe r.yaml --max-steps 5
+    printf 'transforms:\n  - vertical_flip: {p: 0.5}\n' >r.yaml
+    fails 2 "flipped/last.safetensors was trained on other contents of r.yaml" \
+        -q "${train[@]}" -o flipped --recipe r.yaml --resume auto
     # From here on it is killed, again and again, wherever it is.
     local i
     for ((i = 0; i < 5; i++)); do
@@ -208,7 +218,8 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     [[ $status -eq 2 && $stderr == *"'adam'"* ]]
     printf broken >set/checks/3.png
     run --separate-stderr "$REVERIE" "${train[@]}" -o run --progress none
-    [[ $status -eq 0 && $stderr == *"left out: "*"3.png"* ]]
+    [[ $status -eq 0 && $stderr == *"left out as they cannot be read: 1 picture"* ]]
+    [ "$(grep -c "left out: .*3.png" <<<"$stderr")" -eq 1 ]
     run --separate-stderr "$REVERIE" -q "${train[@]}" -o strict --strict
     [[ $status -eq 1 && $stderr == *"3.png"* ]]
 }

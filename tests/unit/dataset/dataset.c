@@ -114,13 +114,57 @@ Test(dataset, train_and_val_folders_divide_the_set_themselves)
     RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("set"), &plain), RV_ERR_USAGE, "'cow'");
 }
 
+static void keep(void *payload, rv_log_level level, const char *text)
+{
+    char *all = payload;
+    (void)level;
+    snprintf(all + strlen(all), 512 - strlen(all), "%s\n", text);
+}
+
+Test(dataset, a_folder_without_pictures_is_no_class)
+{
+    char said[512] = "";
+    const rv_events events = {.payload = said, .log = keep};
+    const rv_dataset_options options = {.events = &events};
+    two_classes("set");
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("set/bear"), 0755));
+    RV_ASSERT_OK(rv_dataset_open(&set, rv_test_path("set"), &options));
+    cr_assert_eq(rv_dataset_class_count(set), 2);
+    cr_assert_str_eq(rv_dataset_class(set, 0), "cat");
+    cr_assert(strstr(said, "set/bear has no pictures: it is no class") != NULL, "%s", said);
+    close_set();
+    RV_ASSERT_OK(rv_folder_make(rv_test_path("one/bear"), 0755));
+    picture("one/cat/a.png", 4, 4, 1);
+    RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("one"), &plain), RV_ERR_USAGE,
+                    "all pictures are of one class, 'cat'");
+}
+
+Test(dataset, classes_of_a_list_are_in_both_subsets)
+{
+    static const char unseen[] = "a.png,ape\nb.png,cat\nc.png,zebra,val\n";
+    static const char unchecked[] = "a.png,ape\nb.png,cat\nc.png,cat,val\n";
+    char said[512] = "";
+    const rv_events events = {.payload = said, .log = keep};
+    const rv_dataset_options options = {.events = &events};
+    rv_test_write(rv_test_path("list.csv"), unseen, sizeof unseen - 1);
+    RV_ASSERT_FAILS(rv_dataset_open(&set, rv_test_path("list.csv"), &plain), RV_ERR_USAGE,
+                    "class 'zebra' is in val, but not in train");
+    rv_test_write(rv_test_path("list.csv"), unchecked, sizeof unchecked - 1);
+    RV_ASSERT_OK(rv_dataset_open(&set, rv_test_path("list.csv"), &options));
+    cr_assert(strstr(said, "class 'ape' has no pictures in val") != NULL, "%s", said);
+}
+
 Test(dataset, a_list_names_pictures_classes_and_uses)
 {
     picture("pictures/a.png", 4, 4, 1);
     picture("pictures/b, c.png", 4, 4, 2);
     picture("pictures/d.png", 4, 4, 3);
-    static const char text[] = "file,class\r\npictures/d.png,zebra\r\n\"pictures/b, c.png\",ape\n\n"
-                               "pictures/a.png,zebra,val\n";
+    picture("pictures/\"e\".png", 4, 4, 4);
+    /* As spreadsheets write it, and people. */
+    static const char text[] =
+        "\xef\xbb\xbf"
+        "file,class\r\npictures/d.png,zebra\r\n\"pictures/b, c.png\",ape\n\n"
+        "pictures/a.png,zebra,val\n \"pictures/\"\"e\"\".png\" , ape , val \n";
     rv_test_write(rv_test_path("list.csv"), text, sizeof text - 1);
     RV_ASSERT_OK(rv_dataset_open(&set, rv_test_path("list.csv"), &plain));
     cr_assert_str_eq(rv_dataset_class(set, 0), "ape");
@@ -128,6 +172,8 @@ Test(dataset, a_list_names_pictures_classes_and_uses)
     cr_assert_eq(rv_dataset_label(set, RV_SUBSET_TRAIN, 0), 1);
     cr_assert_eq(shade_of(RV_SUBSET_TRAIN, 1), 2);
     cr_assert_eq(shade_of(RV_SUBSET_VALIDATION, 0), 1);
+    cr_assert_eq(rv_dataset_class_count(set), 2);
+    cr_assert_eq(shade_of(RV_SUBSET_VALIDATION, 1), 4);
     static const char *const bad[] = {"a.png,x\nb.png\n", "a.png,x\nb.png,y,test\n"};
     for (int i = 0; i < 2; i++) {
         close_set();

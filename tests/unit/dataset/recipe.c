@@ -21,7 +21,11 @@ static void refused(const char *text, const char *message)
 
 Test(recipe, mistakes_are_named_with_their_line)
 {
+    rv_recipe recipe;
     refused("", "r.yaml:1: the file is empty");
+    rv_test_write(rv_test_path("empty.yaml"), "", 0);
+    cr_assert_eq(rv_recipe_load(&recipe, rv_test_path("empty.yaml")), RV_ERR_FORMAT);
+    cr_assert(strstr(rv_error_message(), "empty.yaml:1: the file is empty") != NULL);
     refused("transforms: [", "r.yaml:2: did not find");
     refused("steps:\n  - affine\n", "r.yaml:1: a recipe has no 'steps'");
     refused("- affine\n", "r.yaml:1: a recipe is 'transforms:'");
