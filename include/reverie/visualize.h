@@ -151,6 +151,10 @@ RV_API const char *rv_heatmaps_layer(const rv_heatmaps *heatmaps);
  *  @param[out] out  3 channels, 8 bits; freed by the caller. */
 RV_API RV_NODISCARD rv_status rv_heatmaps_overlay(rv_image **out, const rv_heatmaps *heatmaps,
                                                   size_t index);
+/** The same at the size of the picture that was looked at.
+ *  @param image  that picture. */
+RV_API RV_NODISCARD rv_status rv_heatmaps_overlay_on(rv_image **out, const rv_heatmaps *heatmaps,
+                                                     size_t index, const rv_image *image);
 /** All maps as one sheet: a row for each call of rv_heatmaps_compute() with the photo, and overlays with names and
  *  probabilities below. */
 RV_API RV_NODISCARD rv_status rv_heatmaps_sheet(rv_image **out, const rv_heatmaps *heatmaps);

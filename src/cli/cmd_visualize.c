@@ -199,11 +199,13 @@ static const cli_option options[] = {
          "heatmap: grad-cam, grad-cam++, saliency, smoothgrad, integrated, guided, occlusion, or "
          "all of these"},
     {.name = "class",
-     .kind = CLI_TEXT,
-     .offset = offsetof(settings, class_name),
+     .kind = CLI_TEXTS,
+     .offset = offsetof(settings, classes),
      .argument = "NAME",
      .otherwise = "the likeliest, as many as --top says",
-     .help = "heatmap: the class to look for, by number, name or a part of it that no other has"},
+     .help =
+         "heatmap: a class to look for, by number, name or a part of it that no other has; may be "
+         "given several times"},
     {.name = "top",
      .kind = CLI_INT,
      .offset = offsetof(settings, top),
@@ -267,6 +269,12 @@ static const cli_option options[] = {
      .min = 2,
      .max = 8192,
      .help = "filters: side of the pictures; heatmap: longest side of a photo with its map"},
+    {.name = "full-size",
+     .kind = CLI_FLAG,
+     .offset = offsetof(settings, full_size),
+     .help =
+         "heatmap: in a folder, make each photo with its map as large as the photo is; the sheet "
+         "stays as --size says"},
     {.name = "learning-rate",
      .kind = CLI_REAL,
      .offset = offsetof(settings, learning_rate),
@@ -353,7 +361,7 @@ const cli_command cli_visualize = {
         "together as in photos, a little shifted, scaled and turned at each step. So the pictures "
         "show what a channel looks for. Below each stand the channel and its mean. The model must "
         "have been trained.\n\n"
-        "`heatmap` shows where a network sees the likeliest classes, or the one that --class "
+        "`heatmap` shows where a network sees the likeliest classes, or those that --class "
         "names: "
         "the photo in grey, yellow where it speaks most for the class, names and probabilities "
         "below. In a folder that -o names each photo with its map becomes a file of its own, too. "

@@ -138,6 +138,7 @@ static int store(const cli_table *table, const cli_option *option, const char *t
     case CLI_FILE:
         return store_text(to, text);
     case CLI_FILES:
+    case CLI_TEXTS:
         return cli_list_add(to, text, strlen(text));
     case CLI_CHOICE:
         return store_choice(option, to, text);
@@ -181,6 +182,11 @@ int cli_options_init(const cli_table *table)
     return code;
 }
 
+static bool is_list(const cli_option *option)
+{
+    return option->kind == CLI_FILES || option->kind == CLI_TEXTS;
+}
+
 void cli_options_release(const cli_table *table)
 {
     for (size_t i = 0; i < table->n; i++) {
@@ -189,7 +195,7 @@ void cli_options_release(const cli_table *table)
         if (option->kind == CLI_TEXT || option->kind == CLI_FILE) {
             free(*(char **)to);
             *(char **)to = NULL;
-        } else if (option->kind == CLI_FILES) {
+        } else if (is_list(option)) {
             cli_list_release(to);
         }
     }
@@ -219,7 +225,7 @@ static int copy_option(const cli_table *to, const cli_option *option, const void
         const char *text = *(char *const *)from;
         return text != NULL ? store_text(place(to, option), text) : CLI_DONE;
     }
-    if (option->kind == CLI_FILES) {
+    if (is_list(option)) {
         const cli_list *list = from;
         for (size_t i = 0; i < list->n && code == CLI_DONE; i++) {
             code = cli_list_add(place(to, option), list->items[i], strlen(list->items[i]));

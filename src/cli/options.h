@@ -13,6 +13,7 @@ typedef enum cli_kind {
     CLI_TEXT,   /**< char * */
     CLI_FILE,   /**< a path or, with choices, one of these words; char * */
     CLI_FILES,  /**< a path, as often as wanted; cli_list */
+    CLI_TEXTS,  /**< any, as often as wanted; cli_list */
     CLI_CHOICE, /**< one of `choices`; int, its index */
     CLI_INT,    /**< int */
     CLI_COUNT,  /**< uint64_t */

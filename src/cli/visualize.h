@@ -11,8 +11,9 @@ typedef struct cli_visualize_settings {
     char *layers; /**< names with commas between them; NULL: as the action says */
     int strongest, tile;
     bool one_scale, npy;
-    char *method,
-        *class_name; /**< heatmap: names with commas between them, or "all"; NULL: the likeliest */
+    char *method;     /**< heatmap: names with commas between them, or "all" */
+    cli_list classes; /**< heatmap; none: the likeliest */
+    bool full_size;
     int top, samples, steps, window, stride, size;
     double noise;
     char *channels; /**< "0-63,70" or "all"; NULL: the first 64 */

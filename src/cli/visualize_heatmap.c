@@ -16,6 +16,7 @@ typedef struct job {
     int *classes; /* of the picture at hand */
     size_t n_classes;
     rv_heatmaps *heatmaps;
+    rv_image *image; /* the picture at hand */
     json_t *outputs, *images;
 } job;
 
@@ -51,12 +52,29 @@ static int list_methods(job *j)
     return code;
 }
 
-/* The class that was named, or the likeliest of the picture. */
+static int find_classes(job *j)
+{
+    const cli_list *named = &j->s->classes;
+    j->n_classes = named->n;
+    for (size_t i = 0; i < named->n; i++) {
+        const int code = cli_status(rv_heatmaps_find(&j->classes[i], j->heatmaps, named->items[i]));
+        for (size_t k = 0; k < i && code == CLI_DONE; k++) {
+            if (j->classes[k] == j->classes[i]) {
+                return cli_usage("--class names class %d twice", j->classes[i]);
+            }
+        }
+        if (code != CLI_DONE) {
+            return code;
+        }
+    }
+    return CLI_DONE;
+}
+
+/* The classes that were named, or the likeliest of the picture. */
 static int list_classes(job *j)
 {
-    if (j->s->class_name != NULL) {
-        j->n_classes = 1;
-        return cli_status(rv_heatmaps_find(j->classes, j->heatmaps, j->s->class_name));
+    if (j->s->classes.n > 0) {
+        return find_classes(j);
     }
     rv_prediction *best = calloc((size_t)j->s->top, sizeof *best);
     if (best == NULL) {
@@ -125,7 +143,9 @@ static int write_overlay(const job *j, const char *input, size_t index)
         code = cli_visualize_output(&path, j->s, input, what, ".png", &j->inputs);
     }
     if (code == CLI_DONE) {
-        const rv_status made = rv_heatmaps_overlay(&image, j->heatmaps, index);
+        const rv_status made = j->s->full_size
+                                   ? rv_heatmaps_overlay_on(&image, j->heatmaps, index, j->image)
+                                   : rv_heatmaps_overlay(&image, j->heatmaps, index);
         code = write_picture(j, path, image, made);
     }
     if (code == CLI_DONE) {
@@ -199,15 +219,24 @@ static int write_all(const job *j, const char *input)
     return code;
 }
 
-static rv_status look(const job *j, const char *input)
+static void drop_image(job *j)
+{
+    rv_image_destroy(j->image);
+    j->image = NULL;
+}
+
+/* The picture is kept where maps are drawn over it at its own size. */
+static rv_status look(job *j, const char *input)
 {
     const rv_image_read_options read = cli_read_options(j->c, &j->s->reading);
-    rv_image *image = NULL;
-    rv_status status = rv_signal_caught() ? RV_ERR_CANCELLED : rv_image_read(&image, input, &read);
+    rv_status status =
+        rv_signal_caught() ? RV_ERR_CANCELLED : rv_image_read(&j->image, input, &read);
     if (status == RV_OK) {
-        status = rv_heatmaps_look(j->heatmaps, image);
+        status = rv_heatmaps_look(j->heatmaps, j->image);
     }
-    rv_image_destroy(image);
+    if (status != RV_OK || !j->s->full_size) {
+        drop_image(j);
+    }
     return status;
 }
 
@@ -259,6 +288,7 @@ static int draw_all(job *j)
         if (status == RV_OK && files.code != CLI_INTERRUPTED) {
             code = draw(j, j->inputs.items[i]);
         }
+        drop_image(j);
     }
     cli_json_set(j->c, "images", j->images);
     cli_json_set(j->c, "outputs", j->outputs);
@@ -292,7 +322,7 @@ int cli_visualize_heatmap(cli *c, const cli_visualize_settings *s, const cli_lis
     const char *name = cli_model_of(words, &first);
     int code = first < words->n ? list_methods(&j) : CLI_USAGE;
     j.inputs = (cli_list){words->items + first, words->n - first};
-    j.classes = calloc((size_t)s->top, sizeof *j.classes);
+    j.classes = calloc((size_t)s->top + s->classes.n, sizeof *j.classes);
     if (code == CLI_DONE && j.classes == NULL) {
         code = cli_out_of_memory();
     }

@@ -141,15 +141,16 @@ static void draw_pixel(uint8_t *to, float grey, float shade)
     to[2] = to_byte((1 - part) * grey + part * light * (float)c.b / 255);
 }
 
-static void draw(rv_image *image, const rv_heatmaps *h, const shades *s, float unit)
+static void draw(rv_image *image, const rv_planar *photo, const rv_part *part, const shades *s,
+                 float unit)
 {
     uint8_t *to = rv_image_pixels(image);
-    for (int y = 0; y < h->photo.height; y++) {
-        for (int x = 0; x < h->photo.width; x++) {
-            const size_t at = (size_t)y * (size_t)h->photo.width + (size_t)x;
-            const double u = (x + 0.5 - h->part.left) / h->part.width;
-            const double v = (y + 0.5 - h->part.top) / h->part.height;
-            const float grey = brightness(&h->photo, at);
+    for (int y = 0; y < photo->height; y++) {
+        for (int x = 0; x < photo->width; x++) {
+            const size_t at = (size_t)y * (size_t)photo->width + (size_t)x;
+            const double u = (x + 0.5 - part->left) / part->width;
+            const double v = (y + 0.5 - part->top) / part->height;
+            const float grey = brightness(photo, at);
             const bool seen = u >= 0 && u <= 1 && v >= 0 && v <= 1;
             draw_pixel(to + 3 * at, seen ? grey : blind * grey,
                        seen ? fminf(1, shade_at(s, u, v) * unit) : 0);
@@ -169,23 +170,50 @@ static float peak_unit(const shades *s)
     return largest > 0 ? 1 / largest : 0;
 }
 
-rv_status rv_heatmaps_overlay(rv_image **out, const rv_heatmaps *heatmaps, size_t index)
+/* @param part  what the network looked at, in pixels of `photo` */
+static rv_status overlay(rv_image **out, const rv_heatmaps *h, size_t index, const rv_planar *photo,
+                         const rv_part *part)
 {
-    const rv_heatmaps *h = heatmaps;
     shades s = {0};
-    *out = NULL;
+    rv_status status = make_shades(&s, &h->maps[index].map);
+    if (status == RV_OK) {
+        status = rv_image_create(out, photo->width, photo->height, 3, 8);
+    }
+    if (status == RV_OK) {
+        draw(*out, photo, part, &s, peak_unit(&s));
+    }
+    free(s.data);
+    return status;
+}
+
+static rv_status check_index(const rv_heatmaps *h, size_t index)
+{
     if (index >= h->n_maps || h->photo.data == NULL) {
         return rv_fail(RV_ERR_USAGE, "there is no heat map %zu of a photo among %zu", index,
                        h->n_maps);
     }
-    rv_status status = make_shades(&s, &h->maps[index].map);
-    if (status == RV_OK) {
-        status = rv_image_create(out, h->photo.width, h->photo.height, 3, 8);
-    }
-    if (status == RV_OK) {
-        draw(*out, h, &s, peak_unit(&s));
-    }
-    free(s.data);
+    return RV_OK;
+}
+
+rv_status rv_heatmaps_overlay(rv_image **out, const rv_heatmaps *heatmaps, size_t index)
+{
+    *out = NULL;
+    RV_TRY(check_index(heatmaps, index));
+    return overlay(out, heatmaps, index, &heatmaps->photo, &heatmaps->part);
+}
+
+rv_status rv_heatmaps_overlay_on(rv_image **out, const rv_heatmaps *heatmaps, size_t index,
+                                 const rv_image *image)
+{
+    const rv_heatmaps *h = heatmaps;
+    rv_planar photo;
+    *out = NULL;
+    RV_TRY(check_index(h, index));
+    RV_TRY(rv_picture_planes(&photo, NULL, h->device, image, NULL, rv_image_width(image),
+                             rv_image_height(image)));
+    const rv_part part = rv_network_view(image, h->model);
+    const rv_status status = overlay(out, h, index, &photo, &part);
+    rv_planar_release(&photo);
     return status;
 }
 

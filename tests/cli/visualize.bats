@@ -68,12 +68,13 @@ classes() { printf '%s\n' "tabby cat" "tiger cat" dog fox cup car boat tree sky 
     cmp first.png photo_heatmap.png
     mkdir maps
     works -q visualize heatmap tiny.prototxt photo.png -o maps --npy --json --class "tiger cat" \
-        --method grad-cam,smoothgrad --samples 3
-    [ "$(ls maps | tr '\n' ' ')" = "photo_grad-cam.npy photo_grad-cam_1.png photo_heatmap.png photo_smoothgrad.npy photo_smoothgrad_1.png " ]
+        --class 4 --method grad-cam,smoothgrad --samples 3 --size 32 --full-size
+    [ "$(ls maps | tr '\n' ' ')" = "photo_grad-cam.npy photo_grad-cam_1.png photo_grad-cam_4.png photo_heatmap.png photo_smoothgrad.npy photo_smoothgrad_1.png photo_smoothgrad_4.png " ]
+    [ "$(od -An -tu1 -j19 -N5 maps/photo_grad-cam_4.png)" = "  40   0   0   0  30" ]
     [[ $output == *'"label": "tiger cat"'* || $output == *'"label":"tiger cat"'* ]]
     [[ $output == *'"layer": "relu2"'* || $output == *'"layer":"relu2"'* ]]
-    # float32 of one class at the size that the network takes, behind a header of 128 bytes
-    [ "$(stat -c %s maps/photo_smoothgrad.npy)" -eq $((128 + 4 * 32 * 32)) ]
+    # float32 of two classes at the size that the network takes, behind a header of 128 bytes
+    [ "$(stat -c %s maps/photo_smoothgrad.npy)" -eq $((128 + 2 * 4 * 32 * 32)) ]
     works -q visualize heatmap tiny.prototxt photo.png --method all --top 2 --steps 4 --samples 2 -o all.png
     is_png all.png
 }
@@ -114,6 +115,7 @@ END
     fails 2 "there is no method 'cam'" visualize heatmap tiny.prototxt photo.png --method cam
     fails 2 "names saliency twice" visualize heatmap tiny.prototxt photo.png --method saliency,saliency
     fails 2 "'cat' may be any of" -q visualize heatmap tiny.prototxt photo.png --class cat
+    fails 2 "--class names class 3 twice" -q visualize heatmap tiny.prototxt photo.png --class fox --class 3
     fails 1 "has no class 'fix'; the nearest" -q visualize heatmap tiny.prototxt photo.png --class fix
     fails 1 "there is no class 10" -q visualize heatmap tiny.prototxt photo.png --class 10
     fails 1 "there is no layer 'relu9'; the nearest is 'relu1'" \

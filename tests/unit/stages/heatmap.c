@@ -148,6 +148,22 @@ Test(heatmap, occlusion_is_what_another_program_computes)
     check_recorded(RV_HEAT_OCCLUSION, PIXELS, 4, SIDE);
 }
 
+/* What most devices run: the kernels of the tests' own form were asked above. */
+Test(heatmap, both_forms_of_kernels_compute_what_another_program_does)
+{
+    rv_device_close(device);
+    RV_ASSERT_OK(rv_test_device_open(&device, RV_FORM_GPU, 0));
+    static const rv_heat_method pixels[] = {RV_HEAT_SALIENCY, RV_HEAT_SMOOTHGRAD,
+                                            RV_HEAT_INTEGRATED, RV_HEAT_GUIDED, RV_HEAT_OCCLUSION};
+    for (size_t i = 0; i < 7; i++) {
+        const bool cam = i < 2;
+        check_recorded(cam ? (rv_heat_method)i : pixels[i - 2], cam ? CAMS : PIXELS,
+                       cam ? i : i - 2, cam ? CAM_SIDE : SIDE);
+        rv_heatmaps_destroy(maps);
+        maps = NULL;
+    }
+}
+
 /* The gradient by differences of scores, to which single pixels add what the network says. */
 Test(heatmap, saliency_is_the_slope_of_the_score)
 {
@@ -273,6 +289,19 @@ Test(heatmap, overlays_and_the_sheet_are_of_the_size_that_was_asked_for)
     }
     cr_assert_gt(coloured, 200);
     rv_image_destroy(drawn);
+    RV_ASSERT_OK(rv_heatmaps_overlay_on(&drawn, maps, 3, photo));
+    cr_assert(rv_image_width(drawn) == 120 && rv_image_height(drawn) == 90);
+    const uint8_t *pixels = rv_image_pixels_const(drawn);
+    int large = 0;
+    for (int i = 0; i < 120 * 90; i++) {
+        large += pixels[3 * i] != pixels[3 * i + 1];
+    }
+    const double ratio = 120.0 * 90 / (64 * 48);
+    cr_assert_float_eq(large, coloured * ratio, 0.1 * coloured * ratio, "%d of %d", large,
+                       coloured);
+    rv_image_destroy(drawn);
+    RV_ASSERT_FAILS(rv_heatmaps_overlay_on(&drawn, maps, 2 * N_WANTED, photo), RV_ERR_USAGE,
+                    "there is no heat map");
     RV_ASSERT_OK(rv_heatmaps_sheet(&drawn, maps));
     cr_assert_gt(rv_image_width(drawn), 3 * 64);
     cr_assert_gt(rv_image_height(drawn), 2 * 48);
