@@ -89,6 +89,11 @@ RV_API RV_NODISCARD rv_status rv_feature_stream_next(rv_feature_stream *stream,
 /** NULL is fine. */
 RV_API void rv_feature_stream_destroy(rv_feature_stream *stream);
 
+/** One line of text that is another wherever values may be: of the program, the weights, the preprocessing, the layers,
+ *  the device, and the names of the files to be run over. Freed with free(). */
+RV_API RV_NODISCARD rv_status rv_features_signature(char **out, const rv_features *features,
+                                                    const char *const *files, size_t n_files);
+
 RV_API size_t rv_features_count(const rv_features *features);
 /** Values of layer `index` (in the order of creation) for the last run. */
 RV_API rv_feature_map rv_features_map(const rv_features *features, size_t index);
@@ -117,6 +122,7 @@ typedef enum rv_feature_pool {
 /** A file that takes the values of layers, run after run: a row per picture, [N,C,H,W] or, pooled, [N,C]. Rows go to
  *  the disk as they come; the file appears whole or not at all. By the ending of its name it is
  *  .npy: one layer, float32;
+ *  .npz: a .npy array per layer, of its name, in a zip file, not compressed;
  *  .safetensors: a tensor F32 per layer, of its name;
  *  .csv: one layer; a line per picture, which starts with the name of its file, below a line of headings. */
 typedef struct rv_feature_table rv_feature_table;
@@ -125,6 +131,11 @@ typedef struct rv_feature_table_options {
     rv_feature_pool pool;
     bool overwrite;    /**< replace files that exist */
     const char *names; /**< a .csv file "row,file" that says where the rows come from; NULL: none */
+    bool
+        resumable; /**< rows go to PATH.part (and PATH.1.part for the second layer, and so on), which stays where
+                            the process ends, for `mark` */
+    const char *
+        mark; /**< NULL, or goes on behind the rows of this rv_feature_table_mark() of the same table */
 } rv_feature_table_options;
 
 /** Whether a file of that name takes that many layers: RV_ERR_USAGE, and why not. */
@@ -132,7 +143,8 @@ RV_API RV_NODISCARD rv_status rv_feature_table_check_name(const char *path, size
 
 /** @param layers   indices in the rv_features whose runs are added; copied.
  *  @param options  NULL: all values, nothing is replaced.
- *  @return RV_ERR_USAGE, RV_ERR_IO: it cannot be written there. */
+ *  @return RV_ERR_USAGE, RV_ERR_IO: it cannot be written there; RV_ERR_FORMAT, RV_ERR_NOT_FOUND: the mark is damaged, or
+ *          of files that are not as they were. */
 RV_API RV_NODISCARD rv_status rv_feature_table_create(rv_feature_table **out, const char *path,
                                                       const size_t *layers, size_t n_layers,
                                                       const rv_feature_table_options *options);
@@ -149,7 +161,13 @@ RV_API RV_NODISCARD rv_status rv_feature_table_add(rv_feature_table *table,
                                                    size_t n, const char *file);
 /** Shape of the rows of layer `k` of those of the table so far, without data. Rank 0 before the first. */
 RV_API rv_feature_map rv_feature_table_map(const rv_feature_table *table, size_t k);
-/** Completes the file, of one row at least, and frees the table in any case. */
+/** Makes sure that the disk has all rows so far, of a resumable table, and says where that is. Later rows do no harm.
+ *  @param[out] out  one line of text, freed with free() */
+RV_API RV_NODISCARD rv_status rv_feature_table_mark(rv_feature_table *table, char **out);
+/** Frees a table, and leaves the .part files of a resumable one. NULL is fine. */
+RV_API void rv_feature_table_keep(rv_feature_table *table);
+/** Completes the file, of one row at least, and frees the table in any case; where that fails, as with
+ *  rv_feature_table_keep(). */
 RV_API RV_NODISCARD rv_status rv_feature_table_finish(rv_feature_table *table);
 /** Frees a table and leaves no file; NULL is fine. */
 RV_API void rv_feature_table_discard(rv_feature_table *table);

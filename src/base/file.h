@@ -35,6 +35,15 @@ typedef struct rv_output rv_output;
 /** @param overwrite  false: an existing `path` is RV_ERR_USAGE, both now and at commit.
  *  @return RV_ERR_IO where the folder is missing, read-only or `path` is a folder. */
 RV_NODISCARD rv_status rv_output_open(rv_output **out, const char *path, bool overwrite);
+/** The same under the name PATH.part, which stays where the process ends, so that a later one can go on with the first
+ *  `kept` bytes of it; 0: from the start. It is synced by rv_output_sync() only, besides at the end.
+ *  @return RV_ERR_NOT_FOUND: not so many are there; RV_ERR_IO: another process writes it */
+RV_NODISCARD rv_status rv_output_open_part(rv_output **out, const char *path, bool overwrite,
+                                           uint64_t kept);
+/** Makes sure that the disk has what was written so far. @param[out] size  how many bytes */
+RV_NODISCARD rv_status rv_output_sync(rv_output *output, uint64_t *size);
+/** Ends here: PATH.part stays for later. NULL is fine. */
+void rv_output_keep(rv_output *output);
 FILE *rv_output_stream(rv_output *output); /**< borrowed */
 /** Commit will not wait until the disk has the file: a power cut may take it, an end of the process not. */
 void rv_output_leave_unsynced(rv_output *output);

@@ -1,6 +1,6 @@
 /* Output files that appear whole or not at all. */
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* renameat2 */
+#define _GNU_SOURCE /* renameat2, flock */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct rv_output {
     char *temporary; /* in the folder of `path`, so that renaming moves no bytes */
     FILE *stream;
     bool overwrite, unsynced;
+    bool part; /* `temporary` is PATH.part, which is never taken away unasked */
 };
 
 #define TEMPORARY_START ".reverie-"
@@ -98,6 +100,34 @@ cleanup:
     return status;
 }
 
+/* What is there is kept but for what lies behind `kept` bytes. */
+static rv_status open_part(rv_output *output, uint64_t kept)
+{
+    struct stat info;
+    RV_TRY(rv_format(&output->temporary, "%s.part", output->path));
+    /* No link: it could lead to a file of somebody else's. */
+    const int fd =
+        open(output->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    rv_status status = RV_OK;
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        status = rv_fail(RV_ERR_IO, "cannot write %s: %s", output->temporary,
+                         fd < 0 ? reason(errno) : "it is not a regular file");
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        /* File systems without locks do without. */
+        status = rv_fail(RV_ERR_IO, "%s is being written by another process", output->temporary);
+    } else if ((uint64_t)info.st_size < kept) {
+        status =
+            rv_fail(RV_ERR_NOT_FOUND, "%s is shorter than it was: start anew", output->temporary);
+    } else if (ftruncate(fd, (off_t)kept) != 0 || lseek(fd, 0, SEEK_END) < 0 ||
+               (output->stream = fdopen(fd, "r+b")) == NULL) {
+        status = rv_fail(RV_ERR_IO, "cannot write %s: %s", output->temporary, reason(errno));
+    }
+    if (status != RV_OK && fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
 static void release(rv_output *output)
 {
     free(output->path);
@@ -105,16 +135,19 @@ static void release(rv_output *output)
     free(output);
 }
 
-rv_status rv_output_open(rv_output **out, const char *path, bool overwrite)
+/* @param kept  of a part; NULL: a name of its own */
+static rv_status open_output(rv_output **out, const char *path, bool overwrite,
+                             const uint64_t *kept)
 {
     *out = NULL;
     RV_TRY(check_place(path, overwrite));
     rv_output *output;
     RV_TRY(rv_alloc(&output, 1, sizeof *output, "an output file"));
     output->overwrite = overwrite;
+    output->part = kept != NULL;
     rv_status status = rv_strdup(&output->path, path);
     if (status == RV_OK) {
-        status = open_temporary(output);
+        status = kept != NULL ? open_part(output, *kept) : open_temporary(output);
     }
     if (status != RV_OK) {
         release(output);
@@ -122,6 +155,16 @@ rv_status rv_output_open(rv_output **out, const char *path, bool overwrite)
     }
     *out = output;
     return RV_OK;
+}
+
+rv_status rv_output_open(rv_output **out, const char *path, bool overwrite)
+{
+    return open_output(out, path, overwrite, NULL);
+}
+
+rv_status rv_output_open_part(rv_output **out, const char *path, bool overwrite, uint64_t kept)
+{
+    return open_output(out, path, overwrite, &kept);
 }
 
 FILE *rv_output_stream(rv_output *output)
@@ -162,6 +205,26 @@ static int flush(const rv_output *output)
     }
     /* Some network file systems cannot sync; their writes have succeeded. */
     return fsync(fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
+}
+
+rv_status rv_output_sync(rv_output *output, uint64_t *size)
+{
+    struct stat info;
+    const int error = flush(output);
+    if (error != 0 || fstat(fileno(output->stream), &info) != 0) {
+        return rv_fail(RV_ERR_IO, "cannot write %s: %s", output->path,
+                       reason(error != 0 ? error : errno));
+    }
+    *size = (uint64_t)info.st_size;
+    return RV_OK;
+}
+
+void rv_output_keep(rv_output *output)
+{
+    if (output != NULL) {
+        fclose(output->stream);
+        release(output);
+    }
 }
 
 /* To a name that nobody has taken meanwhile: by renaming where the system can do that, else by a hard link.
@@ -213,7 +276,7 @@ rv_status rv_output_commit(rv_output *output)
     } else {
         status = move(output);
     }
-    if (status != RV_OK) {
+    if (status != RV_OK && !output->part) {
         unlink(output->temporary);
     }
     release(output);

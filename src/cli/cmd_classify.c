@@ -121,8 +121,8 @@ static int classify_all(job *j, const cli_list *paths)
     if (j->best == NULL) {
         return cli_out_of_memory();
     }
-    const int code =
-        cli_stream_open(&stream, j->c, j->features, paths, &j->s->reading, j->s->batch);
+    const cli_stream_settings how = {&j->s->reading, j->s->batch, 0};
+    const int code = cli_stream_open(&stream, j->c, j->features, paths, &how);
     if (code != CLI_DONE) {
         free(j->best);
         return code;

@@ -55,11 +55,12 @@ void cli_inputs_release(cli_inputs *inputs)
 }
 
 int cli_stream_open(rv_feature_stream **out, const cli *c, rv_features *features,
-                    const cli_list *files, const cli_reading *reading, int batch)
+                    const cli_list *files, const cli_stream_settings *settings)
 {
-    const rv_image_read_options read = cli_read_options(c, reading);
+    const rv_image_read_options read = cli_read_options(c, settings->reading);
     rv_feature_stream_options options = RV_FEATURE_STREAM_OPTIONS_INIT;
-    options.batch = batch;
+    options.batch = settings->batch;
+    options.first = settings->first;
     options.read = &read;
     options.events = &c->events;
     return cli_status(rv_feature_stream_create(out, features, (const char *const *)files->items,

@@ -25,9 +25,16 @@ int cli_inputs_find(cli_inputs *out, const char *command, const cli_input_settin
                     const cli_list *words);
 void cli_inputs_release(cli_inputs *inputs);
 
-/** Begins to run a network over files. @param batch  pictures of a run. @return exit code */
+/** How files are run over. */
+typedef struct cli_stream_settings {
+    const cli_reading *reading;
+    int batch;    /**< pictures of a run */
+    size_t first; /**< file to begin with */
+} cli_stream_settings;
+
+/** Begins to run a network over files. @return exit code */
 int cli_stream_open(rv_feature_stream **out, const cli *c, rv_features *features,
-                    const cli_list *files, const cli_reading *reading, int batch);
+                    const cli_list *files, const cli_stream_settings *settings);
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types and members take no parentheses */
 /** Rows of an option table whose settings are of `type`, with a cli_input_settings named `member`. */

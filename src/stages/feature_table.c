@@ -1,80 +1,41 @@
 /* Files that take the values of layers row by row, however many there are. */
 /* SPDX-License-Identifier: MIT */
-#include <reverie/features.h>
-
+#include "stages/feature_table.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/npy.h"
-#include "model/safetensors.h"
+#include "base/zip.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum format { NPY, CSV, SAFETENSORS, N_FORMATS } format;
-static const char *const extensions[N_FORMATS] = {".npy", ".csv", ".safetensors"};
+static const char *const extensions[RV_FEATURE_FORMATS] = {".npy", ".npz", ".csv", ".safetensors"};
 
-/* The values of one layer. */
-typedef struct part {
-    size_t layer;
-    char *name;
-    int rank;      /* 0 before the first row */
-    size_t dim[4]; /* dim[0]: rows so far */
-    size_t values; /* of a row */
-    rv_output *
-        held; /* where they wait until those of the layers before are complete; NULL for the first */
-} part;
-
-struct rv_feature_table {
-    char *path;
-    format format;
-    rv_feature_pool pool;
-    part *parts;
-    size_t n_parts;
-    rv_output *output, *names; /* NULL: none */
-    size_t reserved; /* bytes before the first value, which are written again at the end */
-    float *pooled;   /* a row */
-};
-
-static format format_of(const char *path)
+static rv_feature_format format_of(const char *path)
 {
-    format f = 0;
-    while (f < N_FORMATS && strcmp(rv_path_extension(path), extensions[f]) != 0) {
+    int f = 0;
+    while (f < RV_FEATURE_FORMATS && strcmp(rv_path_extension(path), extensions[f]) != 0) {
         f++;
     }
-    return f;
+    return (rv_feature_format)f;
 }
 
 rv_status rv_feature_table_check_name(const char *path, size_t n_layers)
 {
-    const format f = format_of(path);
-    if (f == N_FORMATS) {
-        return rv_fail(RV_ERR_USAGE, "'%s': values are written as .npy, .csv or .safetensors",
+    const rv_feature_format f = format_of(path);
+    if (f == RV_FEATURE_FORMATS) {
+        return rv_fail(RV_ERR_USAGE, "'%s': values are written as .npy, .npz, .csv or .safetensors",
                        path);
     }
-    if (n_layers > 1 && f != SAFETENSORS) {
+    if (n_layers > 1 && (f == RV_FEATURE_NPY || f == RV_FEATURE_CSV)) {
         return rv_fail(RV_ERR_USAGE,
-                       "'%s' would hold more than one layer; name a .safetensors file or a folder, "
-                       "or use {layer} in the name",
+                       "'%s' would hold more than one layer; name a .npz or .safetensors file or a "
+                       "folder, or use {layer} in the name",
                        path);
     }
     return RV_OK;
 }
 
 /* --- create ---------------------------------------------------------------------------------- */
-
-static rv_status open_files(rv_feature_table *t, const rv_feature_table_options *options)
-{
-    RV_TRY(rv_output_open(&t->output, t->path, options->overwrite));
-    for (size_t k = 1; k < t->n_parts; k++) {
-        RV_TRY(rv_output_open(&t->parts[k].held, t->path, options->overwrite));
-    }
-    if (options->names != NULL) {
-        RV_TRY(rv_output_open(&t->names, options->names, options->overwrite));
-        fputs("row,file\n", rv_output_stream(t->names));
-    }
-    return RV_OK;
-}
 
 static rv_status create(rv_feature_table *t, const char *path, const size_t *layers,
                         size_t n_layers, const rv_feature_table_options *options)
@@ -85,7 +46,7 @@ static rv_status create(rv_feature_table *t, const char *path, const size_t *lay
     for (size_t k = 0; k < n_layers; k++) {
         t->parts[k].layer = layers[k];
     }
-    return open_files(t, options);
+    return rv_feature_open_files(t, options->names, options->mark);
 }
 
 rv_status rv_feature_table_create(rv_feature_table **out, const char *path, const size_t *layers,
@@ -102,9 +63,11 @@ rv_status rv_feature_table_create(rv_feature_table **out, const char *path, cons
     RV_TRY(rv_alloc(&t, 1, sizeof *t, "a table"));
     t->format = format_of(path);
     t->pool = o->pool;
+    t->overwrite = o->overwrite;
+    t->resumable = o->resumable;
     const rv_status status = create(t, path, layers, n_layers, o);
     if (status != RV_OK) {
-        rv_feature_table_discard(t);
+        o->mark != NULL ? rv_feature_table_keep(t) : rv_feature_table_discard(t);
         return status;
     }
     *out = t;
@@ -154,7 +117,7 @@ static void append_shape(rv_text *text, int rank, const size_t *dim)
     }
 }
 
-static rv_status fail_shape(const part *p, const rv_feature_map *map)
+static rv_status fail_shape(const rv_feature_part *p, const rv_feature_map *map)
 {
     rv_text is = {0}, was = {0};
     append_shape(&is, map->rank, map->dim);
@@ -172,7 +135,7 @@ static rv_status fail_shape(const part *p, const rv_feature_map *map)
 rv_status rv_feature_table_check(const rv_feature_table *table, const rv_features *features)
 {
     for (size_t k = 0; k < table->n_parts; k++) {
-        const part *p = &table->parts[k];
+        const rv_feature_part *p = &table->parts[k];
         if (p->layer >= rv_features_count(features)) {
             return rv_fail(RV_ERR_USAGE, "there is no layer %zu among %zu", p->layer,
                            rv_features_count(features));
@@ -196,81 +159,35 @@ rv_status rv_feature_table_check(const rv_feature_table *table, const rv_feature
     return RV_OK;
 }
 
-/* --- what stands before the values ------------------------------------------------------------ */
-
-static rv_status safetensors_header(rv_text *out, const rv_feature_table *t, size_t rows)
-{
-    rv_stored_tensor *tensors;
-    if (rows > INT32_MAX) {
-        return rv_fail(RV_ERR_UNSUPPORTED, "%s: more than %d rows", t->path, INT32_MAX);
-    }
-    RV_TRY(rv_alloc(&tensors, t->n_parts, sizeof *tensors, "tensors"));
-    for (size_t k = 0; k < t->n_parts; k++) {
-        const part *p = &t->parts[k];
-        tensors[k].name = p->name;
-        tensors[k].shape.rank = p->rank;
-        for (int i = 0; i < p->rank; i++) {
-            tensors[k].shape.dim[i] = (int32_t)(i == 0 ? rows : p->dim[i]);
-        }
-    }
-    const rv_status status = rv_safetensors_header(out, tensors, t->n_parts, t->reserved);
-    free(tensors);
-    return status;
-}
-
-static rv_status make_header(rv_text *out, const rv_feature_table *t, size_t rows)
-{
-    const part *p = &t->parts[0];
-    if (t->format == SAFETENSORS) {
-        return safetensors_header(out, t, rows);
-    }
-    if (t->format == NPY) {
-        size_t dim[4];
-        memcpy(dim, p->dim, sizeof dim);
-        dim[0] = rows;
-        rv_npy_header(out, p->rank, dim, t->reserved);
-        return rv_text_status(out);
-    }
-    rv_text_append(out, "file");
-    for (size_t i = 0; i < p->values; i++) {
-        rv_text_append(out, ",v%zu", i);
-    }
-    rv_text_append(out, "\n");
-    return rv_text_status(out);
-}
-
-/* Of the length that it has at the end, for as many rows as there may ever be. */
-static rv_status write_header(rv_feature_table *t, size_t rows)
-{
-    rv_text text = {0};
-    const rv_status status = make_header(&text, t, rows);
-    if (status == RV_OK) {
-        fwrite(text.data, 1, text.length, rv_output_stream(t->output));
-        t->reserved = text.length;
-    }
-    rv_text_release(&text);
-    return status;
-}
-
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static rv_status begin(rv_feature_table *t, const rv_features *features)
+rv_status rv_feature_set_values(rv_feature_table *t)
 {
     size_t most = 0;
     for (size_t k = 0; k < t->n_parts; k++) {
-        part *p = &t->parts[k];
-        const rv_feature_map map = shape_of(t, features, p->layer);
-        RV_TRY(rv_strdup(&p->name, map.layer));
-        p->rank = map.rank;
+        rv_feature_part *p = &t->parts[k];
         p->values = 1;
-        for (int i = 1; i < map.rank; i++) {
-            p->dim[i] = map.dim[i];
-            p->values *= map.dim[i];
+        for (int i = 1; i < p->rank; i++) {
+            p->values *= p->dim[i];
         }
         most = p->values > most ? p->values : most;
     }
-    RV_TRY(rv_alloc(&t->pooled, most, sizeof *t->pooled, "a row"));
-    return write_header(t, INT32_MAX);
+    return rv_alloc(&t->pooled, most, sizeof *t->pooled, "a row");
+}
+
+static rv_status begin(rv_feature_table *t, const rv_features *features)
+{
+    for (size_t k = 0; k < t->n_parts; k++) {
+        rv_feature_part *p = &t->parts[k];
+        const rv_feature_map map = shape_of(t, features, p->layer);
+        RV_TRY(rv_strdup(&p->name, map.layer));
+        p->rank = map.rank;
+        for (int i = 1; i < map.rank; i++) {
+            p->dim[i] = map.dim[i];
+        }
+    }
+    RV_TRY(rv_feature_set_values(t));
+    return rv_feature_write_header(t, false);
 }
 
 static float pool_one(const float *values, size_t n, rv_feature_pool pool)
@@ -332,17 +249,20 @@ static rv_status add_row(rv_feature_table *t, const rv_features *features, size_
                          const char *file)
 {
     for (size_t k = 0; k < t->n_parts; k++) {
-        part *p = &t->parts[k];
+        rv_feature_part *p = &t->parts[k];
         FILE *stream = rv_output_stream(k == 0 ? t->output : p->held);
         const rv_feature_map map = rv_features_map(features, p->layer);
         const float *values = row_of(t, &map, row, p->values);
-        if (t->format == CSV) {
+        if (t->format == RV_FEATURE_CSV) {
             RV_TRY(write_line(stream, file, values, p->values));
         } else {
             fwrite(values, sizeof *values, p->values, stream);
         }
+        if (t->format == RV_FEATURE_NPZ) {
+            p->crc = rv_zip_crc(p->crc, values, p->values * sizeof *values);
+        }
         if (ferror(stream)) {
-            return rv_fail(RV_ERR_IO, "cannot write %s: disk full?", t->path);
+            return rv_feature_fail_write(t);
         }
         p->dim[0]++;
     }
@@ -359,6 +279,10 @@ rv_status rv_feature_table_add(rv_feature_table *table, const rv_features *featu
         return rv_fail(RV_ERR_USAGE, "there are no pictures %zu to %zu among %zu", first,
                        first + n - 1, there);
     }
+    if (table->names_done) {
+        return rv_fail(RV_ERR_USAGE, "%s: its names are complete, and it takes no more rows",
+                       table->path);
+    }
     if (table->parts[0].rank == 0) {
         RV_TRY(begin(table, features));
     }
@@ -370,7 +294,7 @@ rv_status rv_feature_table_add(rv_feature_table *table, const rv_features *featu
 
 rv_feature_map rv_feature_table_map(const rv_feature_table *table, size_t k)
 {
-    const part *p = &table->parts[k];
+    const rv_feature_part *p = &table->parts[k];
     rv_feature_map map = {.layer = p->name, .rank = p->rank};
     memcpy(map.dim, p->dim, sizeof map.dim);
     return map;
@@ -378,57 +302,38 @@ rv_feature_map rv_feature_table_map(const rv_feature_table *table, size_t k)
 
 /* --- finish ---------------------------------------------------------------------------------- */
 
-/* Moves what waited behind what is there. */
-static rv_status append_held(rv_feature_table *t, part *p)
+void rv_feature_table_keep(rv_feature_table *table)
 {
-    char block[65536];
-    size_t n;
-    FILE *from = rv_output_stream(p->held), *to = rv_output_stream(t->output);
-    const bool whole = fflush(from) == 0 && !ferror(from) && fseek(from, 0, SEEK_SET) == 0;
-    while (whole && (n = fread(block, 1, sizeof block, from)) > 0) {
-        fwrite(block, 1, n, to);
+    if (table == NULL) {
+        return;
     }
-    if (!whole || ferror(from)) {
-        return rv_fail(RV_ERR_IO, "cannot write %s: disk full?", t->path);
+    for (size_t k = 0; k < table->n_parts && table->resumable; k++) {
+        rv_output_keep(table->parts[k].held);
+        table->parts[k].held = NULL;
     }
-    rv_output_discard(p->held);
-    p->held = NULL;
-    return RV_OK;
-}
-
-static rv_status complete(rv_feature_table *t)
-{
-    if (t->parts[0].dim[0] == 0) {
-        return rv_fail(RV_ERR_USAGE, "%s: there is no row to write", t->path);
+    if (table->resumable) {
+        rv_output_keep(table->output);
+        rv_output_keep(table->names);
+        table->output = table->names = NULL;
     }
-    for (size_t k = 1; k < t->n_parts; k++) {
-        RV_TRY(append_held(t, &t->parts[k]));
-    }
-    if (t->format != CSV) {
-        if (fseek(rv_output_stream(t->output), 0, SEEK_SET) != 0) {
-            return rv_fail(RV_ERR_IO, "cannot write %s: disk full?", t->path);
-        }
-        RV_TRY(write_header(t, t->parts[0].dim[0]));
-    }
-    /* The names come first: they are not to be there for values that did not fit. */
-    FILE *stream = rv_output_stream(t->output);
-    return fflush(stream) == 0 && !ferror(stream)
-               ? RV_OK
-               : rv_fail(RV_ERR_IO, "cannot write %s: disk full?", t->path);
+    rv_feature_table_discard(table);
 }
 
 rv_status rv_feature_table_finish(rv_feature_table *table)
 {
-    rv_status status = complete(table);
+    rv_status status = rv_feature_complete(table);
     if (status == RV_OK && table->names != NULL) {
         status = rv_output_commit(table->names);
         table->names = NULL;
     }
+    if (status == RV_OK) {
+        status = rv_output_commit(table->output);
+        table->output = NULL;
+    }
     if (status != RV_OK) {
-        rv_feature_table_discard(table);
+        rv_feature_table_keep(table);
         return status;
     }
-    status = rv_output_commit(table->output);
-    release(table);
-    return status;
+    rv_feature_table_discard(table);
+    return RV_OK;
 }

@@ -1,11 +1,14 @@
 /* Runs a network over pictures and arrays: class scores, and the values of any layer. */
 /* SPDX-License-Identifier: MIT */
 #include <reverie/features.h>
+#include <reverie/reverie.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "base/system.h"
+#include "base/text.h"
 #include "stages/features.h"
 #include "stages/network_picture.h"
 
@@ -240,6 +243,39 @@ rv_status rv_features_run_file(rv_features *features, const char *path,
 }
 
 /* --- results --------------------------------------------------------------------------------- */
+
+rv_status rv_features_signature(char **out, const rv_features *features, const char *const *files,
+                                size_t n_files)
+{
+    const rv_model *m = features->model;
+    const rv_preprocessing *p = rv_model_preprocessing(m);
+    uint64_t weights, names = RV_HASH_START;
+    rv_text text = {0};
+    *out = NULL;
+    for (size_t i = 0; i < n_files; i++) {
+        names = rv_hash(names, files[i], strlen(files[i]) + 1);
+    }
+    RV_TRY(rv_model_fingerprint(&weights, m));
+    rv_text_append(&text, "reverie=%s model=%s weights=%016llx size=%dx%dx%d share=%.9g",
+                   rv_version(), rv_model_name(m), (unsigned long long)weights,
+                   rv_model_channels(m), rv_model_height(m), rv_model_width(m), rv_model_share(m));
+    rv_text_append(&text, " %s %.9g", p->bgr ? "bgr" : "rgb", (double)p->range);
+    for (int i = 0; i < 3; i++) {
+        rv_text_append(&text, " %.9g %.9g", (double)p->mean[i], (double)p->deviation[i]);
+    }
+    for (size_t i = 0; i < features->n_layers; i++) {
+        rv_text_append(&text, "%s%s", i == 0 ? " layers=" : ",", features->layers[i].name);
+    }
+    rv_text_append(&text, " device=%s files=%zu of %016llx",
+                   rv_device_get_info(features->device)->name, n_files, (unsigned long long)names);
+    const rv_status status = rv_text_status(&text);
+    if (status != RV_OK) {
+        rv_text_release(&text);
+        return status;
+    }
+    *out = text.data;
+    return RV_OK;
+}
 
 size_t rv_features_count(const rv_features *features)
 {

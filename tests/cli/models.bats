@@ -390,6 +390,35 @@ END
     [ -z "$(find . -name '.reverie-*')" ]
 }
 
+@test "extract goes on where it was killed, to the same bytes" {
+    needs_device
+    for _ in {1..500}; do printf '%s\n' "$PWD/good.png" "$PWD/other.png"; done >list
+    echo no picture >bad.png
+    { echo bad.png; cat list; } >more
+    run "$REVERIE" -q extract tiny.prototxt --list more --layers conv1,mean --pool avg -o whole.npz
+    [ "$status" -eq 1 ]
+    "$REVERIE" -q extract tiny.prototxt --list more --layers conv1,mean --pool avg -o x.npz 3>&- &
+    pid=$!
+    while kill -0 $pid 2>/dev/null && [ ! -e x.npz.state ]; do sleep 0.02; done
+    kill -KILL $pid
+    wait $pid || true
+    [ ! -e x.npz ] && [ ! -e x.files.csv ] && [ -e x.npz.part ]
+    fails 2 "go on with it (--resume)" -q extract tiny.prototxt --list more --layers conv1,mean --pool avg -o x.npz
+    fails 2 "of another run" -q extract tiny.prototxt --list more --layers conv1,mean --pool max -o x.npz --resume
+    # to its end; what could not be read before is told again
+    run "$REVERIE" -q extract tiny.prototxt --list more --layers conv1,mean --pool avg -o x.npz --resume --json
+    [ "$status" -eq 1 ]
+    [[ $output == *'"failed"'*bad.png* ]]
+    cmp x.npz whole.npz
+    cmp x.files.csv whole.files.csv
+    [ "$(find . -name '*.part' -o -name '*.state' -o -name '.reverie-*')" = "" ]
+    works extract tiny.prototxt --list more --layers conv1,mean --pool avg -o x.npz --resume
+    # a file each: those that are there stay
+    works -q extract tiny.prototxt good.png --layers mean -o '{stem}.m.npy'
+    works -q extract tiny.prototxt good.png other.png --layers mean -o '{stem}.m.npy' --resume
+    [ "$output" = "other.m.npy: 1 x 10 x 1 x 1" ]
+}
+
 @test "extract checks its outputs first" {
     echo kept >there.npy
     fails 2 "exists" extract tiny.prototxt good.png --layers prob -o there.npy

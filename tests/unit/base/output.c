@@ -150,3 +150,34 @@ Test(output, a_disk_that_fills_at_the_last_flush_is_said_and_nothing_stays)
 {
     fill_disk(65536);
 }
+
+/* What a killed process leaves: bytes behind those that count. */
+Test(output, a_part_stays_to_go_on_with_and_is_whole_or_not_there)
+{
+    const char *path = rv_test_path("a.txt");
+    rv_output *output, *second;
+    uint64_t size;
+    cr_assert_eq(rv_output_open_part(&output, path, false, 0), RV_OK, "%s", rv_error_message());
+    fputs("hello", rv_output_stream(output));
+    cr_assert_eq(rv_output_sync(output, &size), RV_OK);
+    cr_assert_eq(size, 5);
+    cr_assert_eq(rv_output_open_part(&second, path, false, 0), RV_ERR_IO);
+    cr_assert_not_null(strstr(rv_error_message(), "another process"));
+    fputs(" half", rv_output_stream(output));
+    rv_output_keep(output);
+    cr_assert(!rv_path_exists(path));
+    holds(rv_test_path("a.txt.part"), "hello half");
+    cr_assert_eq(rv_output_open_part(&output, path, false, 11), RV_ERR_NOT_FOUND);
+    holds(rv_test_path("a.txt.part"), "hello half");
+    cr_assert_eq(rv_output_open_part(&output, path, false, 5), RV_OK);
+    fputs(" world", rv_output_stream(output));
+    cr_assert_eq(rv_output_commit(output), RV_OK);
+    holds(path, "hello world");
+    cr_assert_eq(rv_test_count_files(rv_test_folder()), 1);
+    /* A file that is in the way at the end costs nothing. */
+    cr_assert_eq(rv_output_open_part(&output, rv_test_path("b.txt"), false, 0), RV_OK);
+    rv_test_write(rv_test_path("b.txt"), "other", 5);
+    cr_assert_eq(rv_output_commit(output), RV_ERR_USAGE);
+    cr_assert(rv_path_exists(rv_test_path("b.txt.part")));
+    rv_output_keep(NULL);
+}

@@ -1,9 +1,10 @@
-/* Files of features: rows in order, pooled values, shapes that differ, formats that our readers read. */
+/* Files of features: rows in order, pooled values, shapes that differ, formats that readers read, killed processes. */
 /* SPDX-License-Identifier: MIT */
 #include <reverie/features.h>
 
 #include "base/file.h"
 #include "base/npy.h"
+#include "base/zip.h"
 #include "model/safetensors.h"
 #include "small_network.h"
 #include "support/assert.h"
@@ -11,9 +12,12 @@
 #include "support/scratch.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { CHANNELS = 9, N_PICTURES = 3 };
 
@@ -158,6 +162,150 @@ Test(feature_table, a_tensor_of_each_layer_is_in_one_file)
         free(read);
         free(all);
     }
+    close_bench(&b);
+}
+
+static void check_entry(const rv_bytes *file, size_t *at, const char *name, const float *values,
+                        size_t n)
+{
+    const uint8_t *p = file->data + *at;
+    uint32_t crc;
+    uint64_t size;
+    cr_assert_eq(memcmp(p, "PK\3\4", 4), 0);
+    cr_assert_eq(memcmp(p + 30, name, strlen(name)), 0);
+    memcpy(&crc, p + 14, 4);
+    p += 30 + strlen(name);
+    memcpy(&size, p + 4, 8);
+    p += 20;
+    cr_assert_eq(rv_zip_crc(0, p, size), crc);
+    cr_assert_eq(memcmp(p, "\x93NUMPY", 6), 0);
+    cr_assert_eq(memcmp(p + size - n * sizeof *values, values, n * sizeof *values), 0);
+    *at += 30 + strlen(name) + 20 + size;
+}
+
+Test(feature_table, an_npz_file_has_an_array_of_each_layer)
+{
+    bench b = open_bench();
+    const size_t both[2] = {0, 1};
+    size_t values[2], at = 0;
+    float *all[2];
+    rv_bytes file;
+    const char *path = rv_test_path("both.npz");
+    for (size_t k = 0; k < 2; k++) {
+        rv_feature_table *table;
+        const rv_feature_table_options options = {.overwrite = true};
+        RV_ASSERT_OK(rv_feature_table_create(&table, path, both, 2, &options));
+        all[k] = fill(table, &b, k, &values[k]);
+        RV_ASSERT_OK(rv_feature_table_finish(table));
+    }
+    RV_ASSERT_OK(rv_bytes_open(&file, path, 0));
+    check_entry(&file, &at, "conv1.npy", all[0], N_PICTURES * values[0]);
+    check_entry(&file, &at, "conv2.npy", all[1], N_PICTURES * values[1]);
+    cr_assert_eq(memcmp(file.data + at, "PK\1\2", 4), 0);
+    cr_assert_eq(memcmp(file.data + file.size - 22, "PK\5\6", 4), 0);
+    rv_bytes_close(&file);
+    free(all[0]);
+    free(all[1]);
+    close_bench(&b);
+}
+
+/* A process adds `before` rows, marks, adds more that do not count, and is killed. Another goes on. */
+static void kill_and_go_on(const bench *b, const char *path, const char *names, uint32_t before,
+                           size_t n_layers)
+{
+    const size_t both[2] = {0, 1};
+    rv_feature_table *table;
+    char mark[1024];
+    int pipes[2];
+    rv_feature_table_options options = {
+        .pool = RV_FEATURE_POOL_MAX, .names = names, .resumable = true};
+    cr_assert_eq(pipe(pipes), 0);
+    RV_ASSERT_OK(rv_feature_table_create(&table, path, both, n_layers, &options));
+    const pid_t child = fork();
+    for (uint32_t i = 0; i < N_PICTURES && child == 0; i++) {
+        char *text = NULL;
+        if (i == before && rv_feature_table_mark(table, &text) == RV_OK) {
+            (void)!write(pipes[1], text, strlen(text) + 1);
+        }
+        /* The last picture counts for all that comes behind: a device is of no use in a child. */
+        if (rv_feature_table_add(table, b->features, 0, 1, "0.png") != RV_OK || i == before) {
+            kill(getpid(), SIGKILL);
+        }
+    }
+    rv_feature_table_keep(table);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_gt(read(pipes[0], mark, sizeof mark), 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    cr_assert(!rv_path_exists(path) && !rv_path_exists(names));
+    options.mark = mark;
+    RV_ASSERT_OK(rv_feature_table_create(&table, path, both, n_layers, &options));
+    for (uint32_t i = before; i < N_PICTURES; i++) {
+        RV_ASSERT_OK(rv_feature_table_add(table, b->features, 0, 1, "0.png"));
+    }
+    RV_ASSERT_OK(rv_feature_table_finish(table));
+}
+
+Test(feature_table, goes_on_behind_a_mark_to_the_same_bytes)
+{
+    static const char *const endings[] = {"npy", "npz", "csv", "safetensors"};
+    bench b = open_bench();
+    run_picture(&b, 1);
+    for (size_t i = 0; i < 4; i++) {
+        const size_t both[2] = {0, 1}, n_layers = i % 2 == 1 ? 2 : 1;
+        char whole[512], path[512];
+        rv_feature_table *table;
+        const rv_feature_table_options options = {.pool = RV_FEATURE_POOL_MAX};
+        snprintf(path, sizeof path, "whole.%s", endings[i]);
+        snprintf(whole, sizeof whole, "%s", rv_test_path(path));
+        RV_ASSERT_OK(rv_feature_table_create(&table, whole, both, n_layers, &options));
+        for (uint32_t k = 0; k < N_PICTURES; k++) {
+            RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 1, "0.png"));
+        }
+        RV_ASSERT_OK(rv_feature_table_finish(table));
+        for (uint32_t before = 0; before < N_PICTURES; before++) {
+            const size_t files = rv_test_count_files(rv_test_folder());
+            snprintf(path, sizeof path, "%s/%u.%s", rv_test_folder(), before, endings[i]);
+            const char *names = rv_test_path("x.files.csv");
+            remove(names);
+            kill_and_go_on(&b, path, names, before, n_layers);
+            rv_test_same_files(path, whole);
+            cr_assert_leq(rv_test_count_files(rv_test_folder()), files + 2, "a .part file is left");
+        }
+    }
+    close_bench(&b);
+}
+
+/* The end came between the names and the values, of which all are there; and marks that fit nothing. */
+Test(feature_table, a_mark_whose_names_are_complete_takes_no_more_rows)
+{
+    bench b = open_bench();
+    const size_t first = 0;
+    char *mark;
+    rv_feature_table *table;
+    char path[512], names[512], part[520];
+    snprintf(path, sizeof path, "%s", rv_test_path("x.npy"));
+    snprintf(names, sizeof names, "%s", rv_test_path("x.files.csv"));
+    snprintf(part, sizeof part, "%s.part", names);
+    rv_feature_table_options options = {.names = names, .resumable = true, .overwrite = true};
+    run_picture(&b, 0);
+    RV_ASSERT_OK(rv_feature_table_create(&table, path, &first, 1, &options));
+    RV_ASSERT_OK(rv_feature_table_add(table, b.features, 0, 1, "0.png"));
+    RV_ASSERT_OK(rv_feature_table_mark(table, &mark));
+    rv_feature_table_keep(table);
+    cr_assert_eq(rename(part, names), 0);
+    options.mark = "{\"names\":9}";
+    RV_ASSERT_FAILS(rv_feature_table_create(&table, path, &first, 1, &options), RV_ERR_FORMAT,
+                    "x.npy is damaged");
+    options.mark = mark;
+    RV_ASSERT_OK(rv_feature_table_create(&table, path, &first, 1, &options));
+    RV_ASSERT_FAILS(rv_feature_table_add(table, b.features, 0, 1, "1.png"), RV_ERR_USAGE,
+                    "no more rows");
+    RV_ASSERT_OK(rv_feature_table_finish(table));
+    cr_assert(rv_path_exists(path));
+    RV_ASSERT_FAILS(rv_feature_table_create(&table, path, &first, 1, &options), RV_ERR_NOT_FOUND,
+                    "shorter than it was");
+    free(mark);
     close_bench(&b);
 }
 
