@@ -1,9 +1,6 @@
 /* The objective of a network: loss and gradient against the double-precision twin and a second route. */
 /* SPDX-License-Identifier: MIT */
-#include "base/philox.h"
-#include "reference/style_loss.h"
-#include "small_network.h"
-#include "stages/objective.h"
+#include "objective_rig.h"
 #include "support/assert.h"
 #include "support/device.h"
 
@@ -14,168 +11,18 @@
 
 enum { WIDTH = 24, HEIGHT = 20, VALUES = 3 * WIDTH * HEIGHT };
 
-/* An objective at one scale, and where it is evaluated. */
-typedef struct bench {
-    rv_device *device;
-    rv_model *model;
-    rv_stylize_options options;
-    rv_planar content, styles[2];
-    rv_objective *objective;
-    rv_plan *plan;
-    rv_value picture;
-    float point[VALUES];
-} bench;
-
-static const double shares[2] = {0.25, 0.75};
-
-static rv_planar planes(rv_device *device, int width, int height, uint32_t seed)
+static void set_up(objective_rig *r, double content, double style, double tv)
 {
-    rv_image *image = waves(width, height, 3, 8, seed);
-    rv_planar out;
-    cr_assert_eq(rv_picture_planes(&out, NULL, device, image, NULL, width, height), RV_OK);
-    rv_image_destroy(image);
-    return out;
-}
-
-static rv_status create(rv_objective **out, rv_device *device, const rv_model *model,
-                        const rv_stylize_options *options)
-{
-    return rv_objective_create(out, device, model, &relative_recipe, options);
-}
-
-static void set_up(bench *b, double content, double style, double tv)
-{
-    b->device = rv_test_device();
-    b->model = small_network();
-    b->options = (rv_stylize_options)RV_STYLIZE_OPTIONS_INIT;
-    b->options.content_weight = content;
-    b->options.style_weight = style;
-    b->options.tv_weight = tv;
-    b->options.content_layers = "relu3";
-    b->options.style_layers = "relu1:3,relu2";
-    b->options.optimizer = RV_OPTIMIZER_ADAM;
-    b->content = planes(b->device, WIDTH, HEIGHT, 1);
-    b->styles[0] = planes(b->device, 19, 16, 2);
-    b->styles[1] = planes(b->device, 15, 24, 3);
-    RV_ASSERT_OK(create(&b->objective, b->device, b->model, &b->options));
-    rv_scale scale = {
-        .size = WIDTH, .content = b->content, .styles = b->styles, .shares = shares, .n_styles = 2};
-    RV_ASSERT_OK(rv_objective_begin(b->objective, &b->plan, &b->picture, &scale));
-    for (int i = 0; i < VALUES; i++) {
-        b->point[i] = rv_philox_uniform(11, 0, (uint32_t)i);
-    }
-}
-
-static void tear_down(bench *b)
-{
-    rv_objective_destroy(b->objective);
-    rv_planar_release(&b->content);
-    rv_planar_release(&b->styles[0]);
-    rv_planar_release(&b->styles[1]);
-    rv_model_close(b->model);
-    rv_device_close(b->device);
-}
-
-static double evaluate(bench *b, float *gradient)
-{
-    double loss;
-    cr_assert_eq(rv_tensor_write(b->device, rv_plan_tensor(b->plan, b->picture), b->point), RV_OK);
-    cr_assert_eq(rv_plan_forward(b->plan), RV_OK);
-    cr_assert_eq(rv_plan_backward(b->plan, false), RV_OK);
-    cr_assert_eq(rv_plan_losses(b->plan, NULL, &loss), RV_OK);
-    cr_assert_eq(rv_tensor_read(b->device, rv_plan_gradient(b->plan, b->picture), gradient), RV_OK);
-    return loss;
-}
-
-/* --- the twin -------------------------------------------------------------------------------- */
-
-typedef struct twin {
-    rv_model_graph graph;
-    rv_twin_network network;
-    rv_twin_loss loss;
-    double *pictures[3];
-} twin;
-
-static double *to_double(const rv_planar *p, rv_twin_picture *out)
-{
-    double *data = malloc(rv_planar_floats(p) * sizeof(double));
-    for (size_t i = 0; i < rv_planar_floats(p); i++) {
-        data[i] = (double)p->data[i];
-    }
-    *out = (rv_twin_picture){p->height, p->width, data};
-    return data;
-}
-
-static void make_twin(twin *t, const bench *b)
-{
-    cr_assert_eq(rv_model_build(&t->graph, b->model, NULL, 0), RV_OK);
-    t->network.channels[0] = 3;
-    for (int i = 0, conv = 0; i < rv_graph_node_count(t->graph.graph); i++) {
-        const rv_param *weight = rv_graph_param(t->graph.graph, i, 0);
-        if (weight != NULL) {
-            t->network.weight[conv] = weight->data;
-            t->network.bias[conv] = rv_graph_param(t->graph.graph, i, 1)->data;
-            t->network.channels[++conv] = weight->shape.dim[0];
-        }
-    }
-    t->loss = (rv_twin_loss){.content_weight = b->options.content_weight,
-                             .style_weight = b->options.style_weight,
-                             .tv_weight = b->options.tv_weight,
-                             .relu1_share = 0.75,
-                             .relu2_share = 0.25,
-                             .shares = {shares[0], shares[1]}};
-    t->pictures[0] = to_double(&b->content, &t->loss.content);
-    t->pictures[1] = to_double(&b->styles[0], &t->loss.styles[0]);
-    t->pictures[2] = to_double(&b->styles[1], &t->loss.styles[1]);
-}
-
-static void release_twin(twin *t)
-{
-    for (int i = 0; i < 3; i++) {
-        free(t->pictures[i]);
-    }
-    rv_graph_destroy(t->graph.graph);
-}
-
-/* The twin's loss at the point moved by `step` along a direction. */
-static double twin_at(const twin *t, const bench *b, const double *direction, double step)
-{
-    double point[VALUES];
-    for (int i = 0; i < VALUES; i++) {
-        point[i] = (double)b->point[i] + step * direction[i];
-    }
-    return twin_style_loss(&t->network, &t->loss, &(rv_twin_picture){HEIGHT, WIDTH, point});
+    rig_set_up(r, WIDTH, HEIGHT, content, style, tv);
+    rig_begin(r, NULL, NULL);
 }
 
 static void check_gradient(double content, double style, double tv)
 {
-    bench b;
-    twin t;
-    float gradient[VALUES];
-    set_up(&b, content, style, tv);
-    make_twin(&t, &b);
-    const double loss = evaluate(&b, gradient);
-    double direction[VALUES] = {0};
-    const double expected = twin_at(&t, &b, direction, 0);
-    cr_assert_float_eq(loss, expected, 1e-4 * loss, "%.9g, not %.9g", loss, expected);
-    double size = 0;
-    for (int i = 0; i < VALUES; i++) {
-        size += (double)gradient[i] * (double)gradient[i];
-    }
-    for (uint32_t k = 0; k < 8; k++) {
-        double slope = 0;
-        for (int i = 0; i < VALUES; i++) {
-            direction[i] = (double)rv_philox_normal(k, 3, (uint32_t)i);
-            slope += direction[i] * (double)gradient[i];
-        }
-        const double h = 1e-6;
-        const double twins =
-            (twin_at(&t, &b, direction, h) - twin_at(&t, &b, direction, -h)) / 2 / h;
-        cr_assert_float_eq(slope, twins, 1e-3 * sqrt(size), "direction %u: %g, not %g", k, slope,
-                           twins);
-    }
-    release_twin(&t);
-    tear_down(&b);
+    objective_rig r;
+    set_up(&r, content, style, tv);
+    rig_check_gradient(&r, NULL, NULL, NULL);
+    rig_tear_down(&r);
 }
 
 Test(objective_network, has_the_gradient_of_its_twin)
@@ -193,26 +40,26 @@ Test(objective_network, has_the_gradient_of_each_of_its_terms)
 /* --- the second route ------------------------------------------------------------------------ */
 
 /* Features of a layer by a plan of their own. */
-static double *features(const bench *b, const char *layer, const float *picture, int height,
+static double *features(const objective_rig *r, const char *layer, const float *picture, int height,
                         int width, rv_shape *shape)
 {
     rv_model_graph g;
     rv_value value;
     rv_params *params;
     rv_plan *plan;
-    cr_assert_eq(rv_model_build(&g, b->model, &layer, 1), RV_OK);
+    cr_assert_eq(rv_model_build(&g, r->model, &layer, 1), RV_OK);
     cr_assert_eq(rv_graph_reshape(g.graph, g.picture, rv_shape_4(1, 3, height, width)), RV_OK);
     cr_assert_eq(rv_graph_find(g.graph, &value, layer), RV_OK);
-    cr_assert_eq(rv_params_create(&params, b->device, g.graph, false), RV_OK);
+    cr_assert_eq(rv_params_create(&params, r->device, g.graph, false), RV_OK);
     const rv_plan_options options = {.mode = RV_INFER, .outputs = &value, .n_outputs = 1};
-    cr_assert_eq(rv_plan_create(&plan, g.graph, params, b->device, &options), RV_OK);
-    cr_assert_eq(rv_tensor_write(b->device, rv_plan_tensor(plan, g.picture), picture), RV_OK);
+    cr_assert_eq(rv_plan_create(&plan, g.graph, params, r->device, &options), RV_OK);
+    cr_assert_eq(rv_tensor_write(r->device, rv_plan_tensor(plan, g.picture), picture), RV_OK);
     cr_assert_eq(rv_plan_forward(plan), RV_OK);
     *shape = *rv_graph_shape(g.graph, value);
     const size_t n = rv_shape_count(shape);
     float *out = malloc(n * sizeof(float));
     double *wide = malloc(n * sizeof(double));
-    cr_assert_eq(rv_tensor_read(b->device, rv_plan_tensor(plan, value), out), RV_OK);
+    cr_assert_eq(rv_tensor_read(r->device, rv_plan_tensor(plan, value), out), RV_OK);
     for (size_t i = 0; i < n; i++) {
         wide[i] = (double)out[i];
     }
@@ -233,19 +80,19 @@ static double gram_entry(const double *f, const rv_shape *s, int i, int j)
     return sum / n;
 }
 
-static double style_loss_of(const bench *b, const char *layer)
+static double style_loss_of(const objective_rig *r, const char *layer)
 {
     rv_shape own, first, second;
-    double *f = features(b, layer, b->point, HEIGHT, WIDTH, &own);
+    double *f = features(r, layer, r->point, HEIGHT, WIDTH, &own);
     double *s =
-        features(b, layer, b->styles[0].data, b->styles[0].height, b->styles[0].width, &first);
+        features(r, layer, r->styles[0].data, r->styles[0].height, r->styles[0].width, &first);
     double *t =
-        features(b, layer, b->styles[1].data, b->styles[1].height, b->styles[1].width, &second);
+        features(r, layer, r->styles[1].data, r->styles[1].height, r->styles[1].width, &second);
     double missed = 0, all = 0;
     for (int i = 0; i < own.dim[1]; i++) {
         for (int j = 0; j < own.dim[1]; j++) {
-            const double target =
-                shares[0] * gram_entry(s, &first, i, j) + shares[1] * gram_entry(t, &second, i, j);
+            const double target = r->shares[0] * gram_entry(s, &first, i, j) +
+                                  r->shares[1] * gram_entry(t, &second, i, j);
             missed += pow(gram_entry(f, &own, i, j) - target, 2);
             all += target * target;
         }
@@ -258,22 +105,22 @@ static double style_loss_of(const bench *b, const char *layer)
 
 Test(objective_network, agrees_with_gram_matrices_of_extracted_features)
 {
-    bench b;
+    objective_rig r;
     float gradient[VALUES];
-    set_up(&b, 0, 100, 0);
-    const double expected = 75 * style_loss_of(&b, "relu1") + 25 * style_loss_of(&b, "relu2");
-    cr_assert_float_eq(evaluate(&b, gradient), expected, 1e-5 * expected);
-    tear_down(&b);
+    set_up(&r, 0, 100, 0);
+    const double expected = 75 * style_loss_of(&r, "relu1") + 25 * style_loss_of(&r, "relu2");
+    cr_assert_float_eq(rig_evaluate(&r, gradient), expected, 1e-5 * expected);
+    rig_tear_down(&r);
 }
 
 Test(objective_network, is_zero_on_its_own_targets)
 {
-    bench b;
+    objective_rig r;
     float gradient[VALUES];
-    set_up(&b, 5, 0, 0);
-    memcpy(b.point, b.content.data, sizeof b.point);
-    cr_assert_float_eq(evaluate(&b, gradient), 0, 1e-9);
-    tear_down(&b);
+    set_up(&r, 5, 0, 0);
+    memcpy(r.point, r.content.data, VALUES * sizeof *r.point);
+    cr_assert_float_eq(rig_evaluate(&r, gradient), 0, 1e-9);
+    rig_tear_down(&r);
 }
 
 /* --- what is refused ------------------------------------------------------------------------- */
@@ -283,7 +130,8 @@ static void refuses(rv_stylize_options options, rv_status expected, const char *
     rv_device *device = rv_test_device();
     rv_model *model = small_network();
     rv_objective *objective;
-    cr_assert_eq(create(&objective, device, model, &options), expected, "%s", part);
+    cr_assert_eq(rv_objective_create(&objective, device, model, &relative_recipe, &options),
+                 expected, "%s", part);
     cr_assert_null(objective);
     cr_assert_not_null(strstr(rv_error_message(), part), "%s", rv_error_message());
     rv_model_close(model);
@@ -304,11 +152,11 @@ Test(objective_network, names_the_nearest_of_an_unknown_layer)
 
 Test(objective_network, tells_which_layers_it_uses)
 {
-    bench b;
+    objective_rig r;
     const char *content, *style;
-    set_up(&b, 5, 100, 0);
-    rv_objective_layers(b.objective, &content, &style);
+    set_up(&r, 5, 100, 0);
+    rv_objective_layers(r.objective, &content, &style);
     cr_assert_str_eq(content, "relu3");
     cr_assert_str_eq(style, "relu1:0.75,relu2:0.25");
-    tear_down(&b);
+    rig_tear_down(&r);
 }
