@@ -14,13 +14,13 @@
 #define result_t uchar
 #endif
 
-#define ucharB                 RV_PASTE(uchar, B)
-#define uintB                  RV_PASTE(uint, B)
-#define convert_intB           RV_PASTE(convert_int, B)
-#define convert_uintB          RV_PASTE(convert_uint, B)
-#define convert_ucharB_sat_rte RV_PASTE(RV_PASTE(convert_uchar, B), _sat_rte)
-#define as_floatB              RV_PASTE(as_float, B)
-#define as_intB                RV_PASTE(as_int, B)
+#define ucharB         RV_PASTE(uchar, B)
+#define uintB          RV_PASTE(uint, B)
+#define convert_intB   RV_PASTE(convert_int, B)
+#define convert_uintB  RV_PASTE(convert_uint, B)
+#define convert_ucharB RV_PASTE(convert_uchar, B)
+#define as_floatB      RV_PASTE(as_float, B)
+#define as_intB        RV_PASTE(as_int, B)
 
 /* Colours of B pixels that lie side by side. */
 typedef struct pixels {
@@ -29,31 +29,52 @@ typedef struct pixels {
 
 /* --- geometry ----------------------------------------------------------------------------------------------- */
 
+/* min() and max() are one instruction; clamp(), fmin() and fmax(), which leave out what is no number, are several. */
+static inline floatB within(floatB v, float low, float high)
+{
+    return min(max(v, (floatB)(low)), (floatB)(high));
+}
+
 /* Positions beyond the centres of the first and last pixel, mirrored there. */
 static inline floatB fold(floatB u, float last)
 {
-    const float period = fmax(2.0f * last, 1.0f);
+    const float period = max(2.0f * last, 1.0f);
     const floatB t = u - period * floor(u * (1.0f / period));
-    return fmin(t, period - t);
+    return min(t, period - t);
 }
 
 /* The share of a pixel of the source, with the border around it, that a position has. */
 static inline floatB cover(floatB u, float size)
 {
-    return clamp(fmin(u + 1.0f, size - u), 0.0f, 1.0f);
+    return within(min(u + 1.0f, size - u), 0.0f, 1.0f);
 }
 
-/* Channel `c` of B pixels of four floats each. */
+/* A channel of B pixels, four floats each: c is s048c, s159d or s26ae. */
 #if B == 16
-#define CHANNEL(q, c)                                                                        \
-    (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c, (q)[4].c, (q)[5].c, (q)[6].c, (q)[7].c, \
-             (q)[8].c, (q)[9].c, (q)[10].c, (q)[11].c, (q)[12].c, (q)[13].c, (q)[14].c, (q)[15].c)
-#elif B == 8
-#define CHANNEL(q, c) \
-    (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c, (q)[4].c, (q)[5].c, (q)[6].c, (q)[7].c)
-#else
 #define CHANNEL(q, c) (floatB)((q)[0].c, (q)[1].c, (q)[2].c, (q)[3].c)
+#elif B == 8
+#define CHANNEL(q, c) (floatB)((q)[0].c, (q)[1].c)
+#else
+#define CHANNEL(q, c) ((q)[0].c)
 #endif
+
+/* Eight bytes from anywhere. Of vload8() some compilers of processors make loads of two bytes each. */
+#if B == 4
+#define LOAD_8(p) as_ulong(vload8(0, p))
+#else
+typedef ulong __attribute__((aligned(1))) loose_ulong;
+#define LOAD_8(p) (*(__global const loose_ulong *)(p))
+#endif
+
+/* Of two pixels a mean of the rows above and below: eight floats each, R,G,B on the left, R,G,B on the right, and two more. */
+static inline float16 two_pixels(__global const uchar *x, const int *start, int below,
+                                 const float *lower)
+{
+    __global const uchar *p = x + start[0], *q = x + start[1];
+    const float16 a = convert_float16(as_uchar16((ulong2)(LOAD_8(p), LOAD_8(q))));
+    const float16 b = convert_float16(as_uchar16((ulong2)(LOAD_8(p + below), LOAD_8(q + below))));
+    return a + (float16)((float8)(lower[0]), (float8)(lower[1])) * (b - a);
+}
 
 /* Bilinear, 0..1, from `column` on. Two pixels side by side come by one load of eight bytes: behind the last source
  * there are five bytes more, for one that is a pixel wide. */
@@ -71,8 +92,8 @@ static inline pixels sample(__global const uchar *x, const rv_augment_job *j, in
         u = fold(u, last_x);
         v = fold(v, last_y);
     }
-    u = clamp(u, 0.0f, last_x);
-    v = clamp(v, 0.0f, last_y);
+    u = within(u, 0.0f, last_x);
+    v = within(v, 0.0f, last_y);
     const intB left = max(min(convert_intB(u), (intB)(j->source_width - 2)), (intB)(0));
     const intB top = max(min(convert_intB(v), (intB)(j->source_height - 2)), (intB)(0));
     const floatB share_x = u - convert_floatB(left), share_y = v - convert_floatB(top);
@@ -83,21 +104,24 @@ static inline pixels sample(__global const uchar *x, const rv_augment_job *j, in
     RV_PASTE(vstore, B)(from, 0, start);
     vstoreB(share_x, 0, right);
     vstoreB(share_y, 0, lower);
-    float4 q[B];
+    float16 q[B / 4];
 #pragma unroll
-    for (int l = 0; l < B; l++) {
-        __global const uchar *p = x + start[l];
-        const float8 a = convert_float8(vload8(0, p)), b = convert_float8(vload8(0, p + below));
-        const float8 c = a + lower[l] * (b - a);
-        q[l] = c.s0122 + right[l] * (c.s3455 - c.s0122);
+    for (int l = 0; l < B; l += 4) {
+        const float16 c = two_pixels(x, start + l, below, lower + l),
+                      d = two_pixels(x, start + l + 2, below, lower + l + 2);
+        const float16 near = (float16)(c.s0122, c.s89aa, d.s0122, d.s89aa),
+                      far = (float16)(c.s3455, c.sbcdd, d.s3455, d.sbcdd);
+        const float16 share = (float16)((float4)(right[l]), (float4)(right[l + 1]),
+                                        (float4)(right[l + 2]), (float4)(right[l + 3]));
+        q[l / 4] = near + share * (far - near);
     }
     pixels out;
     const float scale = 1.0f / 255.0f;
     const floatB outside = (1.0f - inside) * j->fill;
     inside *= scale;
-    out.r = CHANNEL(q, x) * inside + outside;
-    out.g = CHANNEL(q, y) * inside + outside;
-    out.b = CHANNEL(q, z) * inside + outside;
+    out.r = CHANNEL(q, s048c) * inside + outside;
+    out.g = CHANNEL(q, s159d) * inside + outside;
+    out.b = CHANNEL(q, s26ae) * inside + outside;
     return out;
 }
 
@@ -105,7 +129,7 @@ static inline pixels sample(__global const uchar *x, const rv_augment_job *j, in
 
 static inline floatB unit(floatB v)
 {
-    return clamp(v, 0.0f, 1.0f);
+    return within(v, 0.0f, 1.0f);
 }
 
 static inline floatB grey_of(const pixels *p)
@@ -125,13 +149,13 @@ static inline void blend(pixels *p, floatB a, float factor)
 static inline floatB from_hue(floatB value, floatB chroma, floatB h)
 {
     h -= 6.0f * floor(h * (1.0f / 6.0f));
-    return value - chroma * clamp(fmin(h, 4.0f - h), 0.0f, 1.0f);
+    return value - chroma * within(min(h, 4.0f - h), 0.0f, 1.0f);
 }
 
 static inline void shift_hue(pixels *p, float shift)
 {
-    const floatB value = fmax(fmax(p->r, p->g), p->b);
-    const floatB chroma = value - fmin(fmin(p->r, p->g), p->b);
+    const floatB value = max(max(p->r, p->g), p->b);
+    const floatB chroma = value - min(min(p->r, p->g), p->b);
     const floatB by = select(1.0f / chroma, (floatB)(0.0f), chroma <= 0.0f);
     const floatB red = (p->g - p->b) * by, green = (p->b - p->r) * by + 2.0f,
                  blue = (p->r - p->g) * by + 4.0f;
@@ -206,7 +230,7 @@ static inline floatB radius_of(uintB n)
                   t * (0.328242196f +
                        t * (-0.225897982f +
                             t * (0.134674479f + t * (-0.0551451515f + t * 0.0107644984f))))));
-    return sqrt(fmax(-2.0f * (exponent * 0.69314718f + ln), 0.0f));
+    return sqrt(max(-2.0f * (exponent * 0.69314718f + ln), 0.0f));
 }
 
 /* sin(2 pi t) for t in [-1/4, 1/4], error below 1e-6. */
@@ -216,15 +240,24 @@ static inline floatB sine(floatB t)
     return t * (6.28316404f + s * (-41.3371418f + s * (81.3407472f - s * 70.9931999f)));
 }
 
-/* Adds noise of deviation `scale`. Of the 16 pixels from column 32 k on and the 16 behind them, pixel l of each takes
- * half of the random words that counter (row, k, l) gives: two normals from each word by Box and Muller. */
-static inline void add_noise(pixels *p, const rv_augment_job *j, int column, int row)
+/* Random words that a work-item has drawn last, of the counters from `first` on. */
+typedef struct drawn {
+    int first; /* -1: none yet */
+    words w;
+} drawn;
+
+/* Adds noise. Of the 16 pixels from column 32 k on and the 16 behind them, pixel l of each takes half of the random words
+ * that counter (row, k, l) gives: two normals from each word by Box and Muller. */
+static inline void add_noise(pixels *p, const rv_augment_job *j, int column, int row, drawn *d)
 {
     const int rows = (j->width + 31) / 32 * 16;
-    const uint first = (uint)(row * rows + column / 32 * 16 + column % 16);
-    const words w = philox(first + convert_uintB(RV_LANES), j->noise_key);
+    const int first = row * rows + column / 32 * 16 + column % 16;
+    if (first != d->first) {
+        d->first = first;
+        d->w = philox((uint)first + convert_uintB(RV_LANES), j->noise_key);
+    }
     const int second = column / 16 % 2;
-    const uintB a = second ? w.w[2] : w.w[0], b = second ? w.w[3] : w.w[1];
+    const uintB a = second ? d->w.w[2] : d->w.w[0], b = second ? d->w.w[3] : d->w.w[1];
     const floatB radius = j->noise * radius_of(a & 0xffffu),
                  other = j->noise * radius_of(b & 0xffffu);
     /* Angles: a half turn of the signed fraction, mirrored into the range of sine(). */
@@ -269,6 +302,19 @@ static inline void store_one(__global result_t *y, const rv_augment_job *j, int 
     }
 }
 
+#if !PLANES
+/* 0..1 to 0..255, the nearest: behind 3 * 2^22 a float has no fraction, and its last bits are the number. */
+static inline ucharB bytes_of(floatB v)
+{
+    return convert_ucharB(as_intB(unit(v) * 255.0f + 12582912.0f) & 0xff);
+}
+
+#if B == 16
+/* Anywhere, in one piece: vstore16() of bytes is many in some compilers. */
+typedef uchar16 __attribute__((aligned(1))) loose_uchar16;
+#endif
+#endif
+
 static inline void store(__global result_t *y, const rv_augment_job *j, int column, int row,
                          const pixels *p)
 {
@@ -289,22 +335,17 @@ static inline void store(__global result_t *y, const rv_augment_job *j, int colu
     vstoreB(vg, 0, g);
     vstoreB(vb, 0, b);
 #else
-    const ucharB vr = convert_ucharB_sat_rte(p->r * 255.0f),
-                 vg = convert_ucharB_sat_rte(p->g * 255.0f),
-                 vb = convert_ucharB_sat_rte(p->b * 255.0f);
+    const ucharB vr = bytes_of(p->r), vg = bytes_of(p->g), vb = bytes_of(p->b);
 #if B == 16
     if (column + B <= j->width) {
-        __global uchar *to = y + 3 * (row * j->width + column);
+        __global loose_uchar16 *to = (__global loose_uchar16 *)(y + 3 * (row * j->width + column));
         /* Not shuffle2(), which some compilers make a loop of. */
-        vstore16((uchar16)(vr.s0, vg.s0, vb.s0, vr.s1, vg.s1, vb.s1, vr.s2, vg.s2, vb.s2, vr.s3,
-                           vg.s3, vb.s3, vr.s4, vg.s4, vb.s4, vr.s5),
-                 0, to);
-        vstore16((uchar16)(vg.s5, vb.s5, vr.s6, vg.s6, vb.s6, vr.s7, vg.s7, vb.s7, vr.s8, vg.s8,
-                           vb.s8, vr.s9, vg.s9, vb.s9, vr.sa, vg.sa),
-                 0, to + 16);
-        vstore16((uchar16)(vb.sa, vr.sb, vg.sb, vb.sb, vr.sc, vg.sc, vb.sc, vr.sd, vg.sd, vb.sd,
-                           vr.se, vg.se, vb.se, vr.sf, vg.sf, vb.sf),
-                 0, to + 32);
+        to[0] = (uchar16)(vr.s0, vg.s0, vb.s0, vr.s1, vg.s1, vb.s1, vr.s2, vg.s2, vb.s2, vr.s3,
+                          vg.s3, vb.s3, vr.s4, vg.s4, vb.s4, vr.s5);
+        to[1] = (uchar16)(vg.s5, vb.s5, vr.s6, vg.s6, vb.s6, vr.s7, vg.s7, vb.s7, vr.s8, vg.s8,
+                          vb.s8, vr.s9, vg.s9, vb.s9, vr.sa, vg.sa);
+        to[2] = (uchar16)(vb.sa, vr.sb, vg.sb, vb.sb, vr.sc, vg.sc, vb.sc, vr.sd, vg.sd, vb.sd,
+                          vr.se, vg.se, vb.se, vr.sf, vg.sf, vb.sf);
         return;
     }
 #endif
@@ -316,14 +357,14 @@ static inline void store(__global result_t *y, const rv_augment_job *j, int colu
 }
 
 static inline void finish(__global result_t *y, pixels p, const rv_augment_job *j, int column,
-                          int row)
+                          int row, drawn *d)
 {
     change_colours(&p, j);
 #if PLANES == 1
     p.r = grey_of(&p); /* all that is stored */
 #endif
     if (j->noise > 0.0f) {
-        add_noise(&p, j, column, row);
+        add_noise(&p, j, column, row, d);
     }
     erase(&p, j, column, row);
     store(y + j->start, j, column, row, &p);
@@ -344,9 +385,10 @@ __kernel void augment_direct(__global result_t *y, __global const uchar *x,
                              __global const rv_augment_job *jobs, int first_job, int per_item)
 {
     const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    drawn d = {.first = -1};
     FOR_EACH(j, column, row, per_item)
     {
-        finish(y, sample(x + j.source_start, &j, column, row), &j, column, row);
+        finish(y, sample(x + j.source_start, &j, column, row), &j, column, row, &d);
     }
 }
 
@@ -426,12 +468,13 @@ __kernel void augment_finish(__global result_t *y, __global const floatB *x,
                              __global const rv_augment_job *jobs, int first_job, int per_item)
 {
     const rv_augment_job j = jobs[first_job + (int)get_global_id(1)];
+    drawn d = {.first = -1};
     FOR_EACH(j, column, row, per_item)
     {
         pixels p;
         p.r = blur_columns(x, &j, column / B, row, columns);
         p.g = blur_columns(x + end, &j, column / B, row, columns);
         p.b = blur_columns(x + 2 * end, &j, column / B, row, columns);
-        finish(y, p, &j, column, row);
+        finish(y, p, &j, column, row, &d);
     }
 }
