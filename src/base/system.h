@@ -17,6 +17,10 @@ uint64_t rv_process_bytes(void);      /**< resident set now, 0 if unknown */
  *  where they are needed again. */
 void rv_release_memory(void);
 
+/** Asks for large pages in memory that is about to be filled, where whole ones lie in it: one page fault instead of
+ *  hundreds. */
+void rv_prefer_large_pages(void *memory, size_t bytes);
+
 /** "HOST.PROCESS", cut to n bytes with its NUL. */
 void rv_process_name(char *out, size_t n);
 

@@ -1,6 +1,6 @@
-/* Hands memory of this process back to the system. */
+/* Tells the system what memory of this process it may have back, and what is to have large pages. */
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* dl_iterate_phdr */
+#define _GNU_SOURCE /* dl_iterate_phdr, MADV_HUGEPAGE */
 #include "base/system.h"
 
 #include <link.h>
@@ -38,4 +38,19 @@ void rv_release_memory(void)
     (void)malloc_trim(0);
 #endif
     (void)dl_iterate_phdr(drop_pages, &page);
+}
+
+void rv_prefer_large_pages(void *memory, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    static const uintptr_t large = (uintptr_t)2 << 20;
+    const uintptr_t start = ((uintptr_t)memory + large - 1) & ~(large - 1);
+    const uintptr_t end = ((uintptr_t)memory + bytes) & ~(large - 1);
+    if (end > start) {
+        (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+    }
+#else
+    (void)memory;
+    (void)bytes;
+#endif
 }

@@ -10,6 +10,9 @@
 
 #define MIB 1048576.0
 
+/* From this size on a buffer has large pages. */
+enum { LARGE = 4 << 20 };
+
 /* What the process takes beyond buffers from then on: kernels loaded, lists of the driver, results. */
 #define MARGIN UINT64_C(12000000)
 
@@ -40,6 +43,24 @@ static rv_status check_size(const rv_device *device, size_t bytes)
     return RV_OK;
 }
 
+/* What a CPU's buffers lie in is filled soon: with large pages where it has room for some. Where that does not work it
+ * is memory all the same. */
+static void prefer_large_pages(rv_device *device, const rv_buffer *buffer)
+{
+    if (buffer->mem == NULL || device->info.type != RV_DEVICE_CPU || buffer->bytes < LARGE) {
+        return;
+    }
+    cl_int code = CL_SUCCESS;
+    void *memory =
+        clEnqueueMapBuffer(device->queue, buffer->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                           buffer->bytes, 0, NULL, NULL, &code);
+    if (memory != NULL) {
+        rv_prefer_large_pages(memory, buffer->bytes);
+        (void)clEnqueueUnmapMemObject(device->queue, buffer->mem, memory, 0, NULL, NULL);
+    }
+    rv_queue_drained(device);
+}
+
 rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes)
 {
     *out = NULL;
@@ -59,6 +80,7 @@ rv_status rv_buffer_create(rv_buffer **out, rv_device *device, size_t bytes)
     }
     buffer->bytes = bytes;
     buffer->device = device;
+    prefer_large_pages(device, buffer);
     device->allocated += bytes;
     if (device->allocated > device->allocated_peak) {
         device->allocated_peak = device->allocated;

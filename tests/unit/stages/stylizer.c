@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <reverie/stylize.h>
 
+#include "base/system.h"
 #include "small_network.h"
 #include "stages/style_cache.h"
 #include "support/device.h"
@@ -125,4 +126,50 @@ Test(stylizer, finds_out_what_a_size_gives_once)
     cr_assert_eq(rv_style_findings_give(g, &terms), RV_ERR_INTERNAL);
     rv_terms_release(&terms);
     rv_style_cache_release(&cache);
+}
+
+/* Seconds that each of some further photos takes with so many iterations. */
+static double seconds_each(rv_device *device, const rv_model *model, const rv_image *style,
+                           int size, int iterations)
+{
+    enum { FURTHER = 8 };
+    rv_stylize_options options = RV_STYLIZE_OPTIONS_INIT;
+    rv_stylizer *s;
+    rv_image *photo = waves(600, 400, 3, 8, 7), *out;
+    double start = 0;
+    options.size = size;
+    options.optimizer = RV_OPTIMIZER_ADAM; /* an evaluation for each iteration */
+    options.scales = 1;
+    options.iterations = iterations;
+    cr_assert_eq(rv_stylizer_create(&s, device, model, &style, NULL, 1, &options), RV_OK);
+    for (int i = -1; i < FURTHER; i++) {
+        start = i == 0 ? rv_clock() : start;
+        cr_assert_eq(rv_stylizer_run(&out, NULL, s, photo, NULL), RV_OK, "%s", rv_error_message());
+        rv_image_destroy(out);
+    }
+    const double seconds = rv_clock() - start;
+    rv_image_destroy(photo);
+    rv_stylizer_destroy(s);
+    return seconds / FURTHER;
+}
+
+/* Of many photos each is planned, measured and painted anew, but what the styles give is known: what that takes beyond
+ * iterations, a resize included. */
+Test(stylizer, takes_a_tenth_of_a_second_for_each_further_photo, .timeout = 120)
+{
+    if (getenv("REVERIE_TEST_SPEED") == NULL) {
+        cr_skip_test("speeds need a machine of their own: set REVERIE_TEST_SPEED=1");
+    }
+    rv_device *device = rv_test_device();
+    rv_image *style = waves(300, 220, 3, 8, 2);
+    rv_model *model;
+    cr_assert_eq(rv_model_open(&model, "builtin", NULL), RV_OK, "%s", rv_error_message());
+    const double two = seconds_each(device, model, style, 64, 2);
+    const double six = seconds_each(device, model, style, 64, 6);
+    const double beyond = two - (six - two) / 2;
+    cr_log_info("%.3f s beyond iterations of %.4f s\n", beyond, (six - two) / 4);
+    cr_assert_leq(beyond, 0.1);
+    rv_image_destroy(style);
+    rv_model_close(model);
+    rv_device_close(device);
 }
