@@ -162,3 +162,4 @@ verdict "clblast in dense layers" env REVERIE_TEST_BLAS=1 build/check-gcc/tests/
 say "The measured peak"
 verdict "peak" env REVERIE_TEST_SPEED=1 build/check-gcc/tests/test_device --filter 'measure/the_peak*'
 verdict "load" env REVERIE_TEST_SPEED=1 build/check-gcc/tests/test_model --filter 'published/weights*'
+verdict "further photo" env REVERIE_TEST_SPEED=1 build/check-gcc/tests/test_stages --filter 'stylizer/takes*'
