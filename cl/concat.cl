@@ -34,9 +34,23 @@ __kernel void concat_put(__global floatV *y, __global const floatV *x, int n, in
     }
 }
 
-/* The reverse for gradients; one work-item: a run of pixels in one block of dx. */
-__kernel void concat_take(__global floatV *dx, __global const floatV *dy, int n, int c, int pixels,
-                          int first, int c_out, int run, int accumulate)
+/* What stands in the place of a block that begins `shift` lanes into block p of a plane; has_next: there is one behind. */
+static inline floatV shifted(__global const floatV *x, int p, int pixels, int shift, bool has_next)
+{
+    if (shift == 0) {
+        return x[p];
+    }
+    float lane[2 * LANES];
+    vstoreV(x[p], 0, lane);
+    vstoreV(has_next ? x[pixels + p] : (floatV)(0.0f), 0, lane + LANES);
+    return vloadV(0, lane + shift);
+}
+
+/* The reverse for gradients; y: the output where this input of it came out of a rectifier of that slope, before which dx
+ * is then, or NULL. One work-item: a run of pixels in one block of dx. */
+__kernel void concat_take(__global floatV *dx, __global const floatV *dy, __global const floatV *y,
+                          int n, int c, int pixels, int first, int c_out, int run, float slope,
+                          int accumulate)
 {
     const int shift = first % LANES, blocks = rv_blocks(c);
     const rv_run r = rv_run_of(rv_index(), pixels, run);
@@ -44,17 +58,12 @@ __kernel void concat_take(__global floatV *dx, __global const floatV *dy, int n,
     if (picture >= n) {
         return;
     }
-    dx += r.plane * pixels;
-    dy += (picture * rv_blocks(c_out) + from) * pixels;
+    const int plane = (picture * rv_blocks(c_out) + from) * pixels;
     const bool has_next = from + 1 < rv_blocks(c_out);
+    dx += r.plane * pixels;
     for (int p = r.begin; p < r.end; p++) {
-        floatV v = dy[p];
-        if (shift != 0) {
-            float lane[2 * LANES];
-            vstoreV(v, 0, lane);
-            vstoreV(has_next ? dy[pixels + p] : (floatV)(0.0f), 0, lane + LANES);
-            v = vloadV(0, lane + shift);
-        }
-        dx[p] = rv_accumulateV(dx + p, rv_maskV(v, k, c), accumulate);
+        const floatV v = shifted(dy + plane, p, pixels, shift, has_next);
+        const floatV sum = rv_accumulateV(dx + p, rv_maskV(v, k, c), accumulate);
+        dx[p] = y == 0 ? sum : rv_gateV(sum, shifted(y + plane, p, pixels, shift, has_next), slope);
     }
 }

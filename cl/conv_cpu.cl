@@ -34,11 +34,10 @@ typedef struct tile {
 
 /* Targets that meet the same taps of a strided source are `phases` apart; tiles run through one phase after the
  * other so that taps which meet nothing are left out of whole tiles. */
-static inline void find_pixels(tile *t, int first, int4 target, int2 phases)
+static inline void find_pixels(tile *t, int first, int4 target, int2 phases, int blocks)
 {
     const int rows = (target.z + phases.x - 1) / phases.x,
               columns = (target.w + phases.y - 1) / phases.y;
-    const int blocks = (target.y + B - 1) / B;
     int x = first % columns, y = first / columns % rows,
         phase = first / (columns * rows) % (phases.x * phases.y),
         n = first / (columns * rows * phases.x * phases.y);
@@ -71,9 +70,9 @@ typedef struct reads {
 } reads;
 
 static inline void find_reads(reads *f, const tile *t, int first, int last, int4 source,
-                              int4 window, int4 step, int4 place)
+                              int4 window, int4 step, int4 place, int units)
 {
-    const int picture = (source.y + LANES - 1) / LANES * source.z * source.w;
+    const int picture = units * source.z * source.w;
     f->n = 0;
     for (int tap = first; tap < last; tap++) {
         const int r = tap / window.y, s = tap % window.y;
@@ -173,16 +172,17 @@ static inline void multiply_panel(floatB *sums, const float *panel, __global con
 /* What a work-item does. */
 typedef struct job {
     int4 source, target, window, step, place;
+    int2 apart; /* units of the source, and blocks of the target, from one picture to the next */
     int first_set, last_set;
     int first_unit, last_unit, last_channel; /* of the source, that these sets read */
     int packed_units, packed_offset;
     float slope;
 } job;
 
-static inline job find_job(int4 source, int4 target, int4 window, int4 step, int4 place,
+static inline job find_job(int4 source, int4 target, int4 window, int4 step, int4 place, int2 apart,
                            float slope, int4 work)
 {
-    job j = {source, target, window, step, place, 0, 0, 0, 0, 0, work.z, work.w, slope};
+    job j = {source, target, window, step, place, apart, 0, 0, 0, 0, 0, work.z, work.w, slope};
     const int source_per_group = source.y / window.z, target_per_group = target.y / window.z;
     j.first_set = (int)get_group_id(1) * work.y;
     j.last_set = min(j.first_set + work.y, (target.y + KV * B - 1) / (KV * B));
@@ -193,7 +193,7 @@ static inline job find_job(int4 source, int4 target, int4 window, int4 step, int
     return j;
 }
 
-/* Adds the bias, rectifies, and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
+/* Adds the bias and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
 static inline void store(__global floatB *y, const floatB *sums, const int *to,
                          __global const float *bias, int set, const job *j)
 {
@@ -202,11 +202,11 @@ static inline void store(__global floatB *y, const floatB *sums, const int *to,
         if (block * B >= j->target.y) {
             return;
         }
-        const floatB add = conv_bias(bias, block, j->target.y);
+        const floatB add = conv_bias(j->place.z ? 0 : bias, block, j->target.y);
         for (int p = 0; p < PX; p++) {
             if (to[p] >= 0) {
-                __global floatB *at = y + to[p] + block * j->target.z * j->target.w;
-                *at = rv_rectifyB(rv_accumulateB(at, sums[p * KV + v] + add, j->place.w), j->slope);
+                conv_store(y, to[p] + block * j->target.z * j->target.w, sums[p * KV + v], add,
+                           bias, j->place, j->slope);
             }
         }
     }
@@ -223,12 +223,13 @@ static inline void do_tile(__global floatB *y, __global const float *x,
     floatB sums[MAX_SETS * PX * KV];
     tile t;
     reads f;
-    find_pixels(&t, first, j->target, j->place.z ? j->step.xy : (int2)(1, 1));
+    find_pixels(&t, first, j->target, j->place.z ? j->step.xy : (int2)(1, 1), j->apart.y);
     for (int k = 0; k < (j->last_set - j->first_set) * PX * KV; k++) {
         sums[k] = (floatB)(0.0f);
     }
     for (int tap = 0; tap < taps; tap += chunk) {
-        find_reads(&f, &t, tap, min(tap + chunk, taps), j->source, j->window, j->step, j->place);
+        find_reads(&f, &t, tap, min(tap + chunk, taps), j->source, j->window, j->step, j->place,
+                   j->apart.x);
         const int fit = f.n > 0 ? PANEL / f.n : j->last_unit;
         for (int u = j->first_unit; u < j->last_unit && f.n > 0; u += fit) {
             const int n_units = min(fit, j->last_unit - u);
@@ -277,10 +278,9 @@ static inline int do_inner_tile(__global floatB *y, __global const float *x,
     }
     int to[PX];
     for (int p = 0; p < PX; p++) {
-        to[p] = (n * ((j->target.y + B - 1) / B) * j->target.z + row) * j->target.w + column + p;
+        to[p] = (n * j->apart.y * j->target.z + row) * j->target.w + column + p;
     }
-    const int units = (j->source.y + LANES - 1) / LANES;
-    const int from = ((n * units + j->first_unit) * plane + top * j->source.w + left) * LANES;
+    const int from = ((n * j->apart.x + j->first_unit) * plane + top * j->source.w + left) * LANES;
     for (int set = j->first_set; set < j->last_set; set++) {
         __global const floatB *b = packed + j->packed_offset +
                                    set * j->packed_units * j->window.x * j->window.y * LANES * KV;
@@ -317,17 +317,17 @@ static inline int do_inner_tile(__global floatB *y, __global const float *x,
 }
 
 /* One work-item: work.x tiles of PX pixels, work.y sets of KV * B target channels. work.z: units of the packed
- * weights, work.w: where they start. */
+ * weights, work.w: where they start. apart.xy: as in job. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_gather(__global floatB *y, __global const float *x, __global const floatB *packed,
                 __global const float *bias, int4 source, int4 target, int4 window, int4 step,
-                int4 place, float slope, int4 work, int first_group)
+                int4 place, float slope, int4 work, int4 apart, int first_group)
 {
     const int2 phases = place.z ? step.xy : (int2)(1, 1);
     const int per_picture = (target.z + phases.x - 1) / phases.x *
                             ((target.w + phases.y - 1) / phases.y) * phases.x * phases.y;
     const int end = target.x * per_picture;
-    const job j = find_job(source, target, window, step, place, slope, work);
+    const job j = find_job(source, target, window, step, place, apart.xy, slope, work);
     for (int i = 0; i < work.x; i++) {
         const int first = ((first_group + (int)get_group_id(0)) * work.x + i) * PX;
         if (first < end && !do_inner_tile(y, x, packed, bias, first, &j)) {

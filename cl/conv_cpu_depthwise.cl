@@ -116,7 +116,7 @@ conv_cpu_depthwise_gather(__global floatB *y, __global const floatB *x,
         __global const floatB *weights = packed + work.w + block * window.x * window.y;
         __global floatB *to = y + i * target.w;
         for (int k = 0; k < across; k++) {
-            const row_tile t = {plane, i % target.z, k / apart * apart * PX + k % apart, apart};
+            const row_tile t = {plane, i % target.z, row_tile_column(k, apart, PX), apart, k};
             const int run = row_run(&t, 0, source, target, step, place, PX);
             const int last = row_run(&t, window.y - 1, source, target, step, place, PX);
             floatB sum[PX];

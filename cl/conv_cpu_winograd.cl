@@ -1,16 +1,19 @@
-/* Winograd's convolution with windows of 3x3 on CPUs, forward and backward to data: F(4x4,3x3) or F(2x2,3x3). */
+/* Winograd's convolution on CPUs, forward and backward to data: F(4x4,3x3), F(2x2,5x5) or F(2x2,3x3). */
 /* SPDX-License-Identifier: MIT */
 #include "winograd.clh"
 
 /* Per point, a matrix of tiles by source channels is multiplied by one of source by target channels. Tiles of a panel
- * and vectors of target channels: PX * KV accumulators, 24 of 32 registers with AVX-512, 12 of 16 with
- * AVX. */
+ * and vectors of target channels, 1 to 3: PX * KV accumulators, 24 of 32 registers with AVX-512, 12 of 16
+ * with AVX. */
+#ifndef KV
 #define KV 2
-#if B == 16
-#define PX 12
-#else
-#define PX 6
 #endif
+#if B == 16
+#define PX (24 / KV)
+#else
+#define PX (12 / KV)
+#endif
+#define TAPS (WINDOW * WINDOW)
 /* Rows of a panel are an odd number of vectors apart: at powers of two they would meet in few sets of the cache. */
 #define SOURCE_ROW(units) ((units)*PX | 1)
 #define TARGET_ROW        (PX * KV + 1)
@@ -27,32 +30,32 @@ __kernel void conv_cpu_winograd_pack(__global floatB *packed, __global const flo
     if (set >= n_sets) {
         return;
     }
-    float window_values[9 * B];
+    float window_values[TAPS * B];
     for (int b = 0; b < B; b++) {
         const int k = (set * KV + v) * B + b;
-        for (int tap = 0; tap < 9; tap++) {
+        for (int tap = 0; tap < TAPS; tap++) {
             window_values[tap * B + b] =
                 k < target.y && c < source.y
                     ? weights[conv_weight(c, k, source, target, window, gradient) +
-                              (gradient ? 8 - tap : tap)]
+                              (gradient ? TAPS - 1 - tap : tap)]
                     : 0.0f;
         }
     }
-    floatB columns[3 * IN];
-    for (int s = 0; s < 3; s++) {
+    floatB columns[WINDOW * IN];
+    for (int s = 0; s < WINDOW; s++) {
         floatB g[IN];
-        for (int r = 0; r < 3; r++) {
-            g[r] = vloadB(r * 3 + s, window_values);
+        for (int r = 0; r < WINDOW; r++) {
+            g[r] = vloadB(r * WINDOW + s, window_values);
         }
         winograd_window(g);
         for (int r = 0; r < IN; r++) {
-            columns[r * 3 + s] = g[r];
+            columns[r * WINDOW + s] = g[r];
         }
     }
     for (int r = 0; r < IN; r++) {
         floatB g[IN];
-        for (int s = 0; s < 3; s++) {
-            g[s] = columns[r * 3 + s];
+        for (int s = 0; s < WINDOW; s++) {
+            g[s] = columns[r * WINDOW + s];
         }
         winograd_window(g);
         for (int s = 0; s < IN; s++) {
@@ -89,7 +92,8 @@ static inline void find_panel(panel *t, int first, int4 target)
 /* The source row or column that a tile beginning at target `at` has at place i; -1: zero. */
 static inline int find_source(int at, int i, int pad, int source_size, int target_size, int mode)
 {
-    return at + i - 2 < target_size ? conv_source(at, i, 1, 1, pad, source_size, mode) : -1;
+    return at + i - (WINDOW - 1) < target_size ? conv_source(at, i, 1, 1, pad, source_size, mode)
+                                               : -1;
 }
 
 /* The source pixels of a tile, zero where there is none: patch[IN][IN]. */
@@ -139,11 +143,11 @@ static inline void gather(floatB *patch, __global const floatB *x, int row, int 
 /* Units from `begin` to before `end` of one panel: to[point][unit][tile]. */
 static inline void transform_panel(__global floatB *to, __global const floatB *x, const panel *t,
                                    int begin, int end, int4 source, int4 target, int4 window,
-                                   int4 place)
+                                   int4 place, int pictures_apart)
 {
     const int units = (source.y + B - 1) / B, apart = SOURCE_ROW(units);
     /* The gradient is the same with the window turned around. */
-    const int2 pads = place.z ? 2 - place.xy : place.xy;
+    const int2 pads = place.z ? WINDOW - 1 - place.xy : place.xy;
     const int mode = place.z ? CONV_PAD_ZERO : window.w;
     for (int u = begin; u < end; u++) {
         for (int p = 0; p < PX; p++) {
@@ -154,7 +158,7 @@ static inline void transform_panel(__global floatB *to, __global const floatB *x
                 }
                 continue;
             }
-            __global const floatB *from = x + (t->n[p] * units + u) * source.z * source.w;
+            __global const floatB *from = x + (t->n[p] * pictures_apart + u) * source.z * source.w;
             const int top = t->row[p] - pads.x, left = t->column[p] - pads.y;
             if (top >= 0 && left >= 0 && top + IN <= source.z && left + IN <= source.w) {
                 from += top * source.w + left;
@@ -171,21 +175,21 @@ static inline void transform_panel(__global floatB *to, __global const floatB *x
 /* --- what will be needed --------------------------------------------------------------------- */
 
 /* While products are computed, the lines of memory that come next are asked for, in parts: a row of a tile, without
- * the two pixels that it shares with the tile before. What lies beyond a picture does no harm. */
+ * those pixels that it shares with the tile before. What lies beyond a picture does no harm. */
 #define LINE         (16 / B) /* pixels of a line */
 #define SOURCE_PARTS (IN * PX)
 #define TARGET_PARTS (OUT * PX * KV)
 
 /* Parts [unit][row][tile] of the source of a panel. */
 static inline void fetch_source(__global const floatB *x, const panel *t, int begin, int end,
-                                int4 source, int4 place)
+                                int4 source, int4 place, int pictures_apart)
 {
-    const int2 pads = place.z ? 2 - place.xy : place.xy;
-    const int units = (source.y + B - 1) / B;
+    const int2 pads = place.z ? WINDOW - 1 - place.xy : place.xy;
     for (int i = begin; i < end; i++) {
         const int p = i % PX, row = t->row[p] - pads.x + i / PX % IN, u = i / SOURCE_PARTS;
-        __global const floatB *at =
-            x + ((t->n[p] * units + u) * source.z + row) * source.w + t->column[p] - pads.y + 2;
+        __global const floatB *at = x +
+                                    ((t->n[p] * pictures_apart + u) * source.z + row) * source.w +
+                                    t->column[p] - pads.y + WINDOW - 1;
         for (int s = 0; s < OUT; s += LINE) {
             rv_prefetch(at + s);
         }
@@ -194,13 +198,12 @@ static inline void fetch_source(__global const floatB *x, const panel *t, int be
 
 /* Parts [block][tile][row] of the target of a panel and set. */
 static inline void fetch_target(__global floatB *y, const panel *t, int set, int begin, int end,
-                                int4 target)
+                                int4 target, int pictures_apart)
 {
-    const int blocks = (target.y + B - 1) / B;
     for (int i = begin; i < end; i++) {
         const int p = i / OUT % PX, row = t->row[p] + i % OUT, block = set * KV + i / (OUT * PX);
         __global floatB *at =
-            y + ((t->n[p] * blocks + block) * target.z + row) * target.w + t->column[p];
+            y + ((t->n[p] * pictures_apart + block) * target.z + row) * target.w + t->column[p];
         for (int s = 0; s < OUT; s += LINE) {
             rv_prefetch_write(at + s);
         }
@@ -242,12 +245,12 @@ static inline void multiply(__global floatB *to, __global const float *source,
 /* Targets of one panel and set from products[point][tile][KV]. */
 static inline void store_panel(__global floatB *y, __global const floatB *products,
                                __global const float *bias, const panel *t, int set, int4 target,
-                               int accumulate, float slope)
+                               int4 place, int pictures_apart, float slope)
 {
     const int blocks = (target.y + B - 1) / B;
     for (int v = 0; v < KV && set * KV + v < blocks; v++) {
         const int block = set * KV + v;
-        const floatB add = conv_bias(bias, block, target.y);
+        const floatB add = conv_bias(place.z ? 0 : bias, block, target.y);
         for (int p = 0; p < PX && t->n[p] < target.x; p++) {
             __global const floatB *from = products + p * KV + v;
             floatB rows[OUT * IN];
@@ -264,8 +267,8 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
                     rows[r * IN + s] = m[r];
                 }
             }
-            __global floatB *to =
-                y + ((t->n[p] * blocks + block) * target.z + t->row[p]) * target.w + t->column[p];
+            const int to = ((t->n[p] * pictures_apart + block) * target.z + t->row[p]) * target.w +
+                           t->column[p];
             const int n_rows = min(OUT, target.z - t->row[p]);
             const int n_columns = min(OUT, target.w - t->column[p]);
 #pragma unroll
@@ -275,9 +278,8 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
 #pragma unroll
                     for (int s = 0; s < OUT; s++) {
                         if (s < n_columns) {
-                            __global floatB *at = to + r * target.w + s;
-                            *at = rv_rectifyB(
-                                rv_accumulateB(at, rows[r * IN + s] + add, accumulate), slope);
+                            conv_store(y, to + r * target.w + s, rows[r * IN + s], add, bias, place,
+                                       slope);
                         }
                     }
                 }
@@ -290,14 +292,16 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
 
 /* scratch, from range.z on: transformed sources [panel][point][unit][tile], and from range.w on products
  * [panel][set][point][tile][KV]. Panels are those from range.x on to before range.y. work: y, sets per work-item, z,
- * units of B source channels, w, where the packed weights start. */
+ * units of B source channels, w, where the packed weights start. apart.xy: blocks of source and target from one picture
+ * to the next. */
 
 /* One work-item: a share of the panels, side by side. It keeps one panel and set at a time in its own part of the
  * scratch memory, which stays in its core's cache. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global const floatB *packed,
                         __global const float *bias, __global floatB *scratch, int4 source,
-                        int4 target, int4 window, int4 place, int4 range, float slope, int4 work)
+                        int4 target, int4 window, int4 place, int4 range, float slope, int4 work,
+                        int4 apart)
 {
     const int units = work.z, n_sets = (target.y + KV * B - 1) / (KV * B), row = SOURCE_ROW(units);
     const int group = (int)get_group_id(0), groups = (int)get_num_groups(0);
@@ -310,18 +314,18 @@ conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global c
         __global const floatB *w = packed + work.w;
         here = next;
         find_panel(&next, (range.x + i + 1) * PX, target);
-        transform_panel(sources, x, &here, 0, units, source, target, window, place);
+        transform_panel(sources, x, &here, 0, units, source, target, window, place, apart.x);
         for (int k = 0; k < products_in_all; k++) {
             const int set = k / POINTS, point = k % POINTS;
             multiply(products + point * TARGET_ROW, (__global const float *)(sources + point * row),
                      w, units);
             w += units * B * KV;
             fetch_source(x, &next, k * units * SOURCE_PARTS / products_in_all,
-                         (k + 1) * units * SOURCE_PARTS / products_in_all, source, place);
+                         (k + 1) * units * SOURCE_PARTS / products_in_all, source, place, apart.x);
             fetch_target(y, &here, set, point * TARGET_PARTS / POINTS,
-                         (point + 1) * TARGET_PARTS / POINTS, target);
+                         (point + 1) * TARGET_PARTS / POINTS, target, apart.y);
             if (point == POINTS - 1) {
-                store_panel(y, products, bias, &here, set, target, place.w, slope);
+                store_panel(y, products, bias, &here, set, target, place, apart.y, slope);
             }
         }
     }
@@ -337,13 +341,13 @@ conv_cpu_winograd_fused(__global floatB *y, __global const floatB *x, __global c
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_winograd_source(__global floatB *scratch, __global const floatB *x, int4 source,
-                         int4 target, int4 window, int4 place, int4 range, int4 work)
+                         int4 target, int4 window, int4 place, int4 range, int4 work, int4 apart)
 {
     const int p = (int)get_group_id(0), first = (int)get_group_id(1) * SOURCE_UNITS;
     panel t;
     find_panel(&t, (range.x + p) * PX, target);
     transform_panel(scratch + range.z + p * POINTS * SOURCE_ROW(work.z), x, &t, first,
-                    min(first + SOURCE_UNITS, work.z), source, target, window, place);
+                    min(first + SOURCE_UNITS, work.z), source, target, window, place, apart.x);
 }
 
 /* One work-item: a point, and work.y sets. */
@@ -369,7 +373,7 @@ conv_cpu_winograd_multiply(__global floatB *scratch, __global const floatB *pack
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_winograd_target(__global floatB *y, __global const floatB *scratch,
                          __global const float *bias, int4 target, int4 place, int4 range,
-                         float slope)
+                         float slope, int4 apart)
 {
     const int p = (int)get_group_id(0), n_sets = (target.y + KV * B - 1) / (KV * B),
               first = (int)get_group_id(1) * TARGET_SETS;
@@ -377,6 +381,6 @@ conv_cpu_winograd_target(__global floatB *y, __global const floatB *scratch,
     find_panel(&t, (range.x + p) * PX, target);
     for (int set = first; set < min(first + TARGET_SETS, n_sets); set++) {
         store_panel(y, scratch + range.w + (p * n_sets + set) * POINTS * TARGET_ROW, bias, &t, set,
-                    target, place.w, slope);
+                    target, place, apart.y, slope);
     }
 }

@@ -5,17 +5,40 @@
 /* Farthest that a window reaches to either side: a multiple of every B. */
 #define REACH 16
 
-/* Values of LANES channels and their neighbours, channel k of the block at REACH + k. */
-typedef struct neighbours {
-    float lane[LANES + 2 * REACH];
-} neighbours;
+/* Blocks of channels, and pixels, that are done at a time. On CPUs several: the neighbours of a channel are read from
+ * memory once, and a load of what was stored just before in other pieces would have to wait. */
+#if RV_GPU_FORM
+#define CHUNK    1
+#define TOGETHER 1
+#else
+#define CHUNK    (64 / LANES)
+#define TOGETHER 16
+#endif
+
+/* Something of a pixel: channel k of a chunk at 2 * REACH + k, between those that windows of windows reach. */
+typedef struct values {
+    float lane[CHUNK * LANES + 4 * REACH];
+} values;
+
+/* Where block `block` of a chunk that begins with block `first` lies. */
+static inline float *lanes_of(values *v, int block, int first)
+{
+    return v->lane + 2 * REACH + (block - first) * LANES;
+}
 
 /* Sum over channels k - before to k + after for each lane k. */
-static inline floatV window_sum(const neighbours *v, int before, int after)
+static inline floatV window_sum(const float *lane, int before, int after)
 {
     floatV sum = (floatV)(0.0f);
+    if (before == 2 && after == 2) { /* as nearly always: no loop is left */
+#pragma unroll
+        for (int o = -2; o <= 2; o++) {
+            sum += vloadV(0, lane + o);
+        }
+        return sum;
+    }
     for (int o = -before; o <= after; o++) {
-        sum += vloadV(0, v->lane + REACH + o);
+        sum += vloadV(0, lane + o);
     }
     return sum;
 }
@@ -26,100 +49,134 @@ static inline int blocks_beside(int before, int after)
     return (max(before, after) + LANES - 1) / LANES;
 }
 
-/* v^exponent for v above zero, and for zero, which lanes beyond the last channel hold: that is 0, but with the exponent
- * 0 it is 1 for all, where 0 * log 0 would be no number. pow costs several times as much, roots half of it: the usual
- * exponent is 3/4. */
-static inline floatV power(floatV v, float exponent)
-{
-    if (exponent == 0.0f) {
-        return (floatV)(1.0f);
-    }
-    if (exponent == 0.75f) {
-        const floatV root = sqrt(v);
-        return root * sqrt(root);
-    }
-    return rv_expV(exponent * rv_logV(v));
-}
-
-/* Pixels whose neighbours are gathered before their sums are taken: on CPUs several, as a load of what was stored just
- * before in other pieces has to wait. */
-#if RV_GPU_FORM
-#define TOGETHER 1
+#if PLAIN
+#define as_intV   as_int
+#define as_floatV as_float
 #else
-#define TOGETHER 16
+#define as_intV   as_intB
+#define as_floatV as_floatB
 #endif
 
-/* y = x s^-beta, s = k + scale * sum of x^2 over the window. inverse: 1 / s for the gradient, NULL where none is
- * planned. One work-item: a run of pixels in one block. */
-__kernel void lrn_forward(__global floatV *y, __global floatV *inverse, __global const floatV *x,
-                          int n, int c, int pixels, int run, int before, int after, float scale,
-                          float beta, float k)
+/* 1 / the fourth root of s: a quarter of the exponent is a guess within 4 %, and each of Newton's steps leaves 2.5 times
+ * the square of what is missing. Roots and quotients would take most of the time. */
+static inline floatV by_fourth_root(floatV s)
+{
+    floatV r = as_floatV(0x4F58CAE5 - (as_intV(s) >> 2));
+#pragma unroll
+    for (int i = 0; i < 3; i++) {
+        const floatV square = r * r;
+        r *= fma(s * -0.25f, square * square, (floatV)(1.25f));
+    }
+    return r;
+}
+
+/* s^-beta and s^-(beta + 1) for s above zero. */
+typedef struct powers {
+    floatV here, next;
+} powers;
+
+static inline powers powers_of(floatV s, float beta)
+{
+    powers w;
+    if (beta == 0.75f) { /* the usual one */
+        const floatV r = by_fourth_root(s), square = r * r;
+        w.here = square * r;
+        w.next = w.here * (square * square);
+        return w;
+    }
+    w.here = rv_expV(-beta * rv_logV(s));
+    w.next = w.here / s;
+    return w;
+}
+
+/* Squares of blocks from `first` - `beside` to before `last` + `beside` of some pixels; x: the first pixel of block 0. */
+static inline void put_squares(values *squares, __global const floatV *x, int first, int last,
+                               int beside, int blocks, int pixels, int count)
+{
+    for (int b = first - beside; b < last + beside; b++) {
+        const bool is_there = b >= 0 && b < blocks;
+        for (int p = 0; p < count; p++) {
+            const floatV v = is_there ? x[b * pixels + p] : (floatV)(0.0f);
+            vstoreV(v * v, 0, lanes_of(&squares[p], b, first));
+        }
+    }
+}
+
+/* y = x s^-beta, s = k + scale * sum of x^2 over the window. One work-item: a run of pixels in `each` blocks. */
+__kernel void lrn_forward(__global floatV *y, __global const floatV *x, int n, int c, int pixels,
+                          int run, int each, int before, int after, float scale, float beta,
+                          float k)
 {
     const rv_run r = rv_run_of(rv_index(), pixels, run);
-    const int blocks = rv_blocks(c), block = r.plane % blocks;
-    if (r.plane >= n * blocks) {
+    const int blocks = rv_blocks(c), parts = (blocks + each - 1) / each, picture = r.plane / parts;
+    if (picture >= n) {
         return;
     }
+    const int begin = r.plane % parts * each, end = min(begin + each, blocks);
     const int beside = blocks_beside(before, after);
-    neighbours squares[TOGETHER];
-    for (int first = r.begin; first < r.end; first += TOGETHER) {
-        const int count = min(TOGETHER, r.end - first);
-        for (int i = -beside; i <= beside; i++) {
-            const bool is_there = block + i >= 0 && block + i < blocks;
-            const int from = (r.plane + i) * pixels + first;
-            for (int p = 0; p < count; p++) {
-                rv_ahead(x + from + p);
-                const floatV v = is_there ? x[from + p] : (floatV)(0.0f);
-                vstoreV(v * v, 0, squares[p].lane + REACH + i * LANES);
-            }
-        }
-        for (int p = 0; p < count; p++) {
-            const floatV s = k + scale * window_sum(&squares[p], before, after);
-            const int at = r.plane * pixels + first + p;
-            rv_ahead_write(y + at);
-            rv_ahead_write(inverse + at);
-            const floatV one_by = 1.0f / s;
-            y[at] = x[at] * power(one_by, beta);
-            if (inverse != 0) {
-                inverse[at] = rv_maskV(one_by, block, c);
+    values squares[TOGETHER];
+    for (int from = r.begin; from < r.end; from += TOGETHER) {
+        const int count = min(TOGETHER, r.end - from), at = picture * blocks * pixels + from;
+        for (int first = begin; first < end; first += CHUNK) {
+            const int last = min(first + CHUNK, end);
+            put_squares(squares, x + at, first, last, beside, blocks, pixels, count);
+            for (int b = first; b < last; b++) {
+                for (int p = 0; p < count; p++) {
+                    const int i = at + b * pixels + p;
+                    const floatV s =
+                        k + scale * window_sum(lanes_of(&squares[p], b, first), before, after);
+                    rv_ahead(x + i);
+                    rv_ahead_write(y + i);
+                    y[i] = x[i] * powers_of(s, beta).here;
+                }
             }
         }
     }
 }
 
-/* dx_i = dy_i s_i^-beta - 2 scale beta x_i * sum of dy_j y_j / s_j over the windows j that hold i. */
-__kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global const floatV *y,
-                       __global const floatV *x, __global const floatV *inverse, int n, int c,
-                       int pixels, int run, int before, int after, float scale, float beta,
-                       int accumulate)
+/* dx_i = dy_i s_i^-beta - 2 scale beta x_i * sum of dy_j x_j s_j^-(beta + 1) over the windows j that hold i. slope: that
+ * of the rectifier that x came out of, before which dx is then; else 1. */
+__kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global const floatV *x,
+                       int n, int c, int pixels, int run, int each, int before, int after,
+                       float scale, float beta, float k, float slope, int accumulate)
 {
     const rv_run r = rv_run_of(rv_index(), pixels, run);
-    const int blocks = rv_blocks(c), block = r.plane % blocks;
-    if (r.plane >= n * blocks) {
+    const int blocks = rv_blocks(c), parts = (blocks + each - 1) / each, picture = r.plane / parts;
+    if (picture >= n) {
         return;
     }
+    const int begin = r.plane % parts * each, end = min(begin + each, blocks);
     const int beside = blocks_beside(before, after);
-    neighbours terms[TOGETHER];
-    for (int first = r.begin; first < r.end; first += TOGETHER) {
-        const int count = min(TOGETHER, r.end - first);
-        for (int i = -beside; i <= beside; i++) {
-            const bool is_there = block + i >= 0 && block + i < blocks;
-            for (int p = 0; p < count; p++) {
-                const int from = (r.plane + i) * pixels + first + p;
-                rv_ahead(dy + from);
-                rv_ahead(y + from);
-                rv_ahead(inverse + from);
-                vstoreV(is_there ? dy[from] * y[from] * inverse[from] : (floatV)(0.0f), 0,
-                        terms[p].lane + REACH + i * LANES);
+    values squares[TOGETHER], terms[TOGETHER], own[TOGETHER];
+    for (int from = r.begin; from < r.end; from += TOGETHER) {
+        const int count = min(TOGETHER, r.end - from), at = picture * blocks * pixels + from;
+        for (int first = begin; first < end; first += CHUNK) {
+            const int last = min(first + CHUNK, end);
+            put_squares(squares, x + at, first, last, 2 * beside, blocks, pixels, count);
+            for (int b = first - beside; b < last + beside; b++) {
+                const bool is_there = b >= 0 && b < blocks;
+                for (int p = 0; p < count; p++) {
+                    const int i = at + (is_there ? b : first) * pixels + p;
+                    const floatV s =
+                        k + scale * window_sum(lanes_of(&squares[p], b, first), before, after);
+                    const powers w = powers_of(s, beta);
+                    const floatV term = is_there ? dy[i] * x[i] * w.next : (floatV)(0.0f);
+                    vstoreV(term, 0, lanes_of(&terms[p], b, first));
+                    vstoreV(dy[i] * w.here, 0, lanes_of(&own[p], b, first));
+                }
             }
-        }
-        for (int p = 0; p < count; p++) {
-            const int at = r.plane * pixels + first + p;
-            rv_ahead(x + at);
-            rv_ahead_write(dx + at);
-            const floatV v = dy[at] * power(inverse[at], beta) -
-                             2.0f * scale * beta * x[at] * window_sum(&terms[p], after, before);
-            dx[at] = rv_accumulateV(dx + at, v, accumulate);
+            for (int b = first; b < last; b++) {
+                for (int p = 0; p < count; p++) {
+                    const int i = at + b * pixels + p;
+                    const floatV sum = window_sum(lanes_of(&terms[p], b, first), after, before);
+                    rv_ahead(x + i);
+                    rv_ahead(dy + i);
+                    rv_ahead_write(dx + i);
+                    const floatV v =
+                        vloadV(0, lanes_of(&own[p], b, first)) - 2.0f * scale * beta * x[i] * sum;
+                    dx[i] = rv_gateV(rv_accumulateV(dx + i, v, accumulate), x[i], slope);
+                }
+            }
         }
     }
 }
@@ -132,10 +189,11 @@ static inline int4 window_at(int at, int height, int width, int reach)
                   min(column + reach, width - 1));
 }
 
-/* As lrn_forward, the sum over the pixels up to `reach` away in the same channel. */
-__kernel void lrn_within(__global floatV *y, __global floatV *inverse, __global const floatV *x,
-                         int n, int c, int height, int width, int run, int reach, float scale,
-                         float beta, float k)
+/* As lrn_forward, the sum over the pixels up to `reach` away in the same channel. next: s^-(beta + 1) for the gradient,
+ * NULL where none is planned. */
+__kernel void lrn_within(__global floatV *y, __global floatV *next, __global const floatV *x, int n,
+                         int c, int height, int width, int run, int reach, float scale, float beta,
+                         float k)
 {
     const rv_run r = rv_run_of(rv_index(), height * width, run);
     const int blocks = rv_blocks(c);
@@ -152,19 +210,19 @@ __kernel void lrn_within(__global floatV *y, __global floatV *inverse, __global 
                 sum += v * v;
             }
         }
-        const floatV one_by = 1.0f / (k + scale * sum);
-        y[plane + p] = x[plane + p] * power(one_by, beta);
-        if (inverse != 0) {
-            inverse[plane + p] = rv_maskV(one_by, r.plane % blocks, c);
+        const powers s = powers_of(k + scale * sum, beta);
+        y[plane + p] = x[plane + p] * s.here;
+        if (next != 0) {
+            next[plane + p] = rv_maskV(s.next, r.plane % blocks, c);
         }
     }
 }
 
 /* As lrn_back: a window holds a pixel where the pixel's own window holds its middle. */
 __kernel void lrn_within_back(__global floatV *dx, __global const floatV *dy,
-                              __global const floatV *y, __global const floatV *x,
-                              __global const floatV *inverse, int n, int c, int height, int width,
-                              int run, int reach, float scale, float beta, int accumulate)
+                              __global const floatV *x, __global const floatV *next, int n, int c,
+                              int height, int width, int run, int reach, float scale, float beta,
+                              float k, float slope, int accumulate)
 {
     const rv_run r = rv_run_of(rv_index(), height * width, run);
     if (r.plane >= n * rv_blocks(c)) {
@@ -174,14 +232,16 @@ __kernel void lrn_within_back(__global floatV *dx, __global const floatV *dy,
     for (int p = r.begin; p < r.end; p++) {
         const int4 w = window_at(p, height, width, reach);
         const int at = plane + p;
-        floatV sum = (floatV)(0.0f);
+        floatV sum = (floatV)(0.0f), squares = (floatV)(0.0f);
         for (int i = w.s0; i <= w.s1; i++) {
             for (int j = w.s2; j <= w.s3; j++) {
                 const int from = plane + i * width + j;
-                sum += dy[from] * y[from] * inverse[from];
+                sum += dy[from] * x[from] * next[from];
+                squares += x[from] * x[from];
             }
         }
-        const floatV v = dy[at] * power(inverse[at], beta) - 2.0f * scale * beta * x[at] * sum;
-        dx[at] = rv_accumulateV(dx + at, v, accumulate);
+        const floatV here = powers_of(k + scale * squares, beta).here;
+        const floatV v = dy[at] * here - 2.0f * scale * beta * x[at] * sum;
+        dx[at] = rv_gateV(rv_accumulateV(dx + at, v, accumulate), x[at], slope);
     }
 }

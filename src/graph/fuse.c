@@ -6,7 +6,18 @@
 
 #include <stdlib.h>
 
-/* How often nodes read each value. */
+int rv_plan_count_reads(const rv_plan *plan, int value)
+{
+    int n = 0;
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        for (int k = 0; k < plan->nodes[i].node.n_in; k++) {
+            n += plan->nodes[i].in[k] == value;
+        }
+    }
+    return n;
+}
+
+/* The same of all values. */
 static void count_readers(const rv_plan *plan, int *readers)
 {
     for (size_t i = 0; i < plan->n_nodes; i++) {
@@ -61,6 +72,89 @@ static rv_plan_node *selector_of(const rv_plan *plan, const rv_plan_node *p, con
     return NULL;
 }
 
+/* --- gates ------------------------------------------------------------------------------------ */
+
+/* The node that writes the gradient of a value last, by way of its input *k alone: nodes run backward from last to first.
+ * NULL: there is none. */
+static rv_plan_node *last_writer(rv_plan *plan, int value, int *k)
+{
+    for (size_t i = 0; i < plan->n_nodes; i++) {
+        rv_plan_node *p = &plan->nodes[i];
+        int times = 0;
+        for (int j = 0; j < p->node.n_in && !p->left_out; j++) {
+            if (p->in[j] == value && (p->node.wanted & RV_WANT_INPUT(j)) != 0) {
+                *k = j;
+                times++;
+            }
+        }
+        if (times > 0) {
+            return times == 1 ? p : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* What an operation is asked with before the plan's tensors have their places. */
+static void show_values(rv_plan *plan, rv_plan_node *p)
+{
+    for (int k = 0; k < p->node.n_in; k++) {
+        p->node.in[k] = &plan->values[p->in[k]].tensor;
+    }
+    for (int k = 0; k < p->node.n_out; k++) {
+        p->node.out[k] = &plan->values[p->out[k]].tensor;
+    }
+}
+
+/* Whether a gate that takes a joint's rectifiers back has its node read, beside all else, a value that is among the
+ * largest: then more has to live at a time than with steps of their own. */
+static bool takes_memory(const rv_plan *plan, int value)
+{
+    size_t largest = 0;
+    for (size_t v = 0; v < plan->n_values; v++) {
+        const size_t bytes = rv_tensor_bytes(&plan->values[v].tensor);
+        largest = bytes > largest ? bytes : largest;
+    }
+    return 3 * rv_tensor_bytes(&plan->values[value].tensor) > largest;
+}
+
+/* Has whoever writes the gradient of a rectified value last make it that of what it was before. A single rectifier is
+ * nothing to keep a value for: that its backward is done by another saves less than memory is worth. */
+static bool take_gate(rv_plan *plan, int value, float slope, bool of_joint)
+{
+    int k = 0;
+    rv_plan_node *p = last_writer(plan, value, &k);
+    if (p == NULL || p->node.op->gates == NULL || (p->node.gated != 0 && p->node.gate != slope)) {
+        return false;
+    }
+    if (!rv_backward_reads_input(&p->node) && !rv_has_trait(p, RV_OP_JOINS) &&
+        (!of_joint || takes_memory(plan, value))) {
+        return false;
+    }
+    show_values(plan, p);
+    if (!p->node.op->gates(&p->node, plan->device)) {
+        return false;
+    }
+    p->node.gated |= RV_WANT_INPUT(k);
+    p->node.gate = slope;
+    return true;
+}
+
+/* Where all inputs of a joint are rectified alike, so is what it joins. */
+static void lift_gates(rv_plan *plan, rv_plan_node *p, const int *readers)
+{
+    const uint32_t all = RV_WANT_INPUT(p->node.n_in) - 1;
+    if (!rv_has_trait(p, RV_OP_JOINS) || p->node.gated != all || p->accumulate != 0) {
+        return;
+    }
+    rv_plan_node *selector = selector_of(plan, p, readers);
+    if (selector != NULL && rv_runs_backward(selector)) {
+        selector->node.slope = p->node.gate;
+        p->node.gated = 0;
+    } else if (take_gate(plan, p->out[0], p->node.gate, true)) {
+        p->node.gated = 0;
+    }
+}
+
 /* Its input's layout is its output's: where its backward stays, the pair shares memory, since it may be done in
  * place. */
 static void merge_rectifier(rv_plan *plan, rv_plan_node *p, const int *readers)
@@ -76,7 +170,8 @@ static void merge_rectifier(rv_plan *plan, rv_plan_node *p, const int *readers)
     if (rv_runs_backward(p) && !rv_has_trait(maker, RV_OP_BWD_RECTIFIES) && selector != NULL) {
         selector->node.slope = slope;
         leave_out(plan, p, maker);
-    } else if (!rv_runs_backward(p) || rv_has_trait(maker, RV_OP_BWD_RECTIFIES)) {
+    } else if (!rv_runs_backward(p) || rv_has_trait(maker, RV_OP_BWD_RECTIFIES) ||
+               take_gate(plan, p->out[0], slope, false)) {
         leave_out(plan, p, maker);
     } else {
         p->merged = true;
@@ -144,64 +239,14 @@ rv_status rv_plan_fuse(rv_plan *plan)
             merge_rectifier(plan, &plan->nodes[i], numbers);
         }
     }
+    for (size_t i = 0; i < plan->n_nodes && status == RV_OK; i++) {
+        lift_gates(plan, &plan->nodes[i], numbers);
+    }
     if (status == RV_OK) {
         close_gaps(plan, numbers);
     }
     free(numbers);
     return status;
-}
-
-/* --- joined values --------------------------------------------------------------------------- */
-
-static int count_reads(const rv_plan *plan, int value)
-{
-    int n = 0;
-    for (size_t i = 0; i < plan->n_nodes; i++) {
-        for (int k = 0; k < plan->nodes[i].node.n_in; k++) {
-            n += plan->nodes[i].in[k] == value;
-        }
-    }
-    return n;
-}
-
-/* Whether the value can be computed in a piece of another: nobody else reads it, it is no piece yet, and is not made of
- * pieces itself. */
-static bool may_be_part(const rv_plan *plan, int value)
-{
-    const rv_plan_value *v = &plan->values[value];
-    return v->producer >= 0 && !v->output && v->whole < 0 && count_reads(plan, value) == 1 &&
-           !rv_has_trait(&plan->nodes[v->producer], RV_OP_JOINS) &&
-           !plan->nodes[v->producer].merged;
-}
-
-/* Of one picture the channels lie one behind the other, up to an input that does not fill its blocks. */
-static void join_inputs(rv_plan *plan, rv_plan_node *p)
-{
-    size_t offset = 0;
-    if (plan->values[p->out[0]].tensor.shape.dim[0] != 1) {
-        return;
-    }
-    for (int k = 0; k < p->node.n_in; k++) {
-        rv_plan_value *v = &plan->values[p->in[k]];
-        if (offset % rv_device_view_step(plan->device) == 0 && may_be_part(plan, p->in[k])) {
-            v->whole = p->out[0];
-            v->whole_offset = offset;
-            p->node.placed |= RV_WANT_INPUT(k);
-        }
-        if (v->tensor.shape.dim[1] % v->tensor.block != 0) {
-            return;
-        }
-        offset += rv_tensor_bytes(&v->tensor);
-    }
-}
-
-void rv_plan_join(rv_plan *plan)
-{
-    for (size_t i = 0; i < plan->n_nodes && !plan->backward; i++) {
-        if (rv_has_trait(&plan->nodes[i], RV_OP_JOINS)) {
-            join_inputs(plan, &plan->nodes[i]);
-        }
-    }
 }
 
 /* --- folded parameters ----------------------------------------------------------------------- */

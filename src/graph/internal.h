@@ -23,9 +23,10 @@ typedef struct rv_plan_value {
     bool on_path;         /**< something above it is a wanted loss */
     int last, again_last; /**< last step that reads it as first computed, and as computed again */
     int storage, again_storage, gradient_storage;
-    int whole;                /**< the value that this one is computed as a part of, -1: none */
-    size_t whole_offset;      /**< where in it, in bytes */
-    rv_buffer *part;          /**< that place; owned */
+    int whole;           /**< the value that this one is computed as a part of, -1: none */
+    int gradient_whole;  /**< the value whose gradient that of this one is a part of, -1: none */
+    size_t whole_offset; /**< where in either, in bytes of a picture */
+    rv_buffer *part, *gradient_part; /**< those places; owned */
     rv_buffer *first, *again; /**< where it lies, as first computed and again; NULL: one place */
 } rv_plan_value;
 
@@ -127,11 +128,14 @@ static inline bool rv_has_trait(const rv_plan_node *p, uint32_t trait)
 RV_NODISCARD rv_status rv_plan_select(rv_plan *plan, const rv_plan_options *options);
 /** select.c: what every node's backward is asked for, and who adds to whose gradient. */
 RV_NODISCARD rv_status rv_plan_route_gradients(rv_plan *plan, const rv_plan_options *options);
+/** fuse.c: how often nodes read a value. */
+int rv_plan_count_reads(const rv_plan *plan, int value);
 /** select.c: whether the value is one of the wanted losses. */
 bool rv_plan_is_loss(const rv_plan *plan, int value);
 /** fuse.c: rectifiers go into the launch that makes their input, affine maps into parameters. */
 RV_NODISCARD rv_status rv_plan_fuse(rv_plan *plan);
-/** fuse.c: in inference has inputs of a node that joins them computed right in its output. */
+/** join.c: has inputs of a node that joins them computed right in its output, and their gradients
+ *  be parts of its own. */
 void rv_plan_join(rv_plan *plan);
 /** fuse.c: computes the folded parameters. */
 RV_NODISCARD rv_status rv_plan_fold_params(rv_plan *plan);

@@ -44,14 +44,36 @@ static rv_buffer *view_of(const rv_plan *plan, int storage)
     return storage >= 0 ? plan->storages[storage].view : NULL;
 }
 
-/* A view of the arena, as there are none of views. */
-static rv_status wire_part(const rv_plan *plan, rv_plan_value *value)
+/* A part of what a storage holds: a view of the arena, as there are none of views. Up to its last picture the parts of
+ * others lie between. */
+static rv_status wire_part(const rv_plan *plan, rv_buffer **part, rv_tensor *tensor, int storage,
+                           size_t offset)
 {
-    const rv_storage *s = &plan->storages[value->storage];
-    RV_TRY(rv_buffer_view(&value->part, plan->arenas[s->arena], s->offset + value->whole_offset,
-                          rv_tensor_bytes(&value->tensor)));
-    value->tensor.buffer = value->part;
+    const rv_storage *s = &plan->storages[storage];
+    const size_t picture = rv_tensor_bytes(tensor) / (size_t)tensor->shape.dim[0];
+    const size_t block = picture / (size_t)rv_tensor_blocks(tensor);
+    const size_t before =
+        ((size_t)tensor->shape.dim[0] - 1) * (size_t)rv_tensor_apart(tensor) * block;
+    RV_TRY(rv_buffer_view(part, plan->arenas[s->arena], s->offset + offset, before + picture));
+    tensor->buffer = *part;
     return RV_OK;
+}
+
+/* It was a copy of the value's tensor, which may lie otherwise. */
+static rv_status wire_gradient(const rv_plan *plan, rv_plan_value *value)
+{
+    rv_tensor *gradient = &value->gradient;
+    *gradient = value->tensor;
+    gradient->apart = 0;
+    if (value->gradient_whole < 0) {
+        gradient->buffer = view_of(plan, value->gradient_storage);
+        return RV_OK;
+    }
+    if (gradient->shape.dim[0] > 1) {
+        gradient->apart = rv_tensor_blocks(&plan->values[value->gradient_whole].tensor);
+    }
+    return wire_part(plan, &value->gradient_part, gradient, value->gradient_storage,
+                     value->whole_offset);
 }
 
 static rv_status wire_values(rv_plan *plan)
@@ -59,7 +81,8 @@ static rv_status wire_values(rv_plan *plan)
     for (size_t v = 0; v < plan->n_values; v++) {
         rv_plan_value *value = &plan->values[v];
         if (value->whole >= 0) {
-            RV_TRY(wire_part(plan, value));
+            RV_TRY(
+                wire_part(plan, &value->part, &value->tensor, value->storage, value->whole_offset));
         } else if (value->storage >= 0) {
             value->tensor.buffer = view_of(plan, value->storage);
         }
@@ -68,8 +91,7 @@ static rv_status wire_values(rv_plan *plan)
             value->again = view_of(plan, value->again_storage);
         }
         if (value->gradient_storage >= 0) {
-            value->gradient = value->tensor;
-            value->gradient.buffer = view_of(plan, value->gradient_storage);
+            RV_TRY(wire_gradient(plan, value));
         }
     }
     return RV_OK;

@@ -42,7 +42,7 @@ static rv_status add_segment(rv_params *params, rv_device *device, const rv_para
 
 static rv_status place(rv_tensor *out, rv_buffer *arena, const rv_segment *s, rv_shape shape)
 {
-    *out = (rv_tensor){shape, RV_PLAIN, 1, NULL};
+    *out = (rv_tensor){.shape = shape, .block = 1};
     return rv_buffer_view(&out->buffer, arena, s->offset * sizeof(float), s->count * sizeof(float));
 }
 

@@ -45,7 +45,7 @@ static void point_folded(rv_plan_node *p)
 {
     rv_node *n = &p->node;
     p->folded[0] = *n->param[0];
-    p->folded[1] = (rv_tensor){rv_shape_1(n->param[0]->shape.dim[0]), RV_PLAIN, 1, NULL};
+    p->folded[1] = (rv_tensor){.shape = rv_shape_1(n->param[0]->shape.dim[0]), .block = 1};
     for (int k = 0; k < 2; k++) {
         n->param[k] = &p->folded[k];
     }
@@ -131,8 +131,8 @@ static rv_status create(rv_plan *plan, const rv_plan_options *options)
     RV_TRY(rv_plan_order(plan));
     RV_TRY(rv_plan_route_gradients(plan, options));
     RV_TRY(rv_plan_fuse(plan));
-    rv_plan_join(plan);
     RV_TRY(point_tensors(plan));
+    rv_plan_join(plan);
     RV_TRY(prepare(plan));
     RV_TRY(fit(plan, options));
     return options->layout_only ? RV_OK : rv_plan_allocate(plan);
@@ -175,6 +175,7 @@ void rv_plan_destroy(rv_plan *plan)
     }
     for (size_t v = 0; v < plan->n_values; v++) {
         rv_buffer_destroy(plan->values[v].part);
+        rv_buffer_destroy(plan->values[v].gradient_part);
     }
     for (size_t i = 0; i < plan->n_folds; i++) {
         free(plan->folds[i].affine.node.priv);

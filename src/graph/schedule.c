@@ -9,10 +9,14 @@
 /* --- steps ----------------------------------------------------------------------------------- */
 
 /* State that forward changes must not be changed twice: with e->again it is not, but then the numbers
- * have to come from what was saved for backward. What is merged repeats with its maker. */
+ * have to come from what was saved for backward. What is merged repeats with its maker. What is made of parts stays, as
+ * these have no other place. */
 bool rv_plan_can_repeat(const rv_plan *plan, const rv_plan_node *p)
 {
     if (p->merged && !rv_plan_can_repeat(plan, &plan->nodes[plan->values[p->in[0]].producer])) {
+        return false;
+    }
+    if (p->node.placed != 0) {
         return false;
     }
     return p->node.op->n_state == 0 || plan->mode == RV_INFER || rv_runs_backward(p);
@@ -268,6 +272,11 @@ static rv_status store_gradient(rv_plan *plan, int i, int k)
     const rv_plan_value *out = &plan->values[p->out[0]];
     const int first = p->at[RV_STEP_BACKWARD];
     const int last = in->gradient_output ? INT_MAX : plan->nodes[in->producer].at[RV_STEP_BACKWARD];
+    if (in->gradient_whole >= 0) {
+        in->gradient_storage = out->gradient_storage;
+        need(plan, in->gradient_storage, last);
+        return RV_OK;
+    }
     if (k == 0 && rv_has_trait(p, RV_OP_BWD_INPLACE) && !reads_first_twice(p) &&
         !in->gradient_output && out->gradient_storage >= 0 &&
         !persistent(plan, out->gradient_storage) && same_memory(&in->tensor, &out->tensor)) {

@@ -49,7 +49,8 @@ static rv_status add_value(rv_plan *plan, int *out, const rv_tensor *like, rv_la
     RV_TRY(rv_grow(&plan->values, &plan->values_capacity, plan->n_values + 1, sizeof *plan->values,
                    "plan values"));
     rv_plan_value *v = &plan->values[plan->n_values];
-    *v = (rv_plan_value){.graph_value = -1, .producer = -1, .reordered = -1, .whole = -1};
+    *v = (rv_plan_value){
+        .graph_value = -1, .producer = -1, .reordered = -1, .whole = -1, .gradient_whole = -1};
     v->tensor.shape = like->shape;
     v->tensor.layout = layout;
     v->tensor.block = layout == RV_BLOCKED ? rv_device_block(plan->device) : 1;

@@ -85,17 +85,25 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     for (int i = 0; i < n->n_in; first += n->in[i]->shape.dim[1], i++) {
         const int32_t *d = n->in[i]->shape.dim;
         const int32_t accumulate = (e->accumulate & RV_WANT_INPUT(i)) != 0;
-        if ((wanted & RV_WANT_INPUT(i)) == 0) {
+        if ((wanted & ~n->gradients_placed & RV_WANT_INPUT(i)) == 0) {
             continue;
         }
         const size_t planes = rv_lanes_planes(n->d_in[i]);
-        RV_TRY(rv_launch(e->device, k->take,
-                         rv_grid_items(e->device, rv_lanes_items(e->device, planes, pixels)),
-                         RV_ARGS(RV_ARG(n->d_in[i]->buffer), RV_ARG(d_out->buffer), RV_ARG(d[0]),
-                                 RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(first),
-                                 RV_ARG(d_out->shape.dim[1]), RV_ARG(run), RV_ARG(accumulate))));
+        const rv_buffer *y = (n->gated & RV_WANT_INPUT(i)) != 0 ? n->out[0]->buffer : NULL;
+        RV_TRY(rv_launch(
+            e->device, k->take, rv_grid_items(e->device, rv_lanes_items(e->device, planes, pixels)),
+            RV_ARGS(RV_ARG(n->d_in[i]->buffer), RV_ARG(d_out->buffer), RV_ARG(y), RV_ARG(d[0]),
+                    RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(first), RV_ARG(d_out->shape.dim[1]),
+                    RV_ARG(run), RV_ARG(n->gate), RV_ARG(accumulate))));
     }
     return RV_OK;
+}
+
+static bool gates(const rv_node *n, const rv_device *device)
+{
+    (void)n;
+    (void)device;
+    return true;
 }
 
 const rv_op rv_op_concat = {
@@ -110,4 +118,5 @@ const rv_op rv_op_concat = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .gates = gates,
 };

@@ -172,6 +172,13 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     return RV_OK;
 }
 
+/* Gradients of weights read the output's gradient as a tensor of its own. */
+static bool places(const rv_node *n, const rv_device *device)
+{
+    return (n->wanted & (RV_WANT_PARAM(WEIGHT) | RV_WANT_PARAM(BIAS))) == 0 &&
+           rv_conv_gather_gates(n, device);
+}
+
 /* The same for each pass. */
 static double flops(const rv_node *n, rv_pass pass)
 {
@@ -198,5 +205,7 @@ const rv_op rv_op_conv = {
     .pack = pack,
     .forward = forward,
     .backward = backward,
+    .gates = rv_conv_gather_gates,
+    .places = places,
     .flops = flops,
 };

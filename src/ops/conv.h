@@ -45,10 +45,12 @@ typedef struct rv_conv_gather {
 typedef struct rv_conv_operands {
     const rv_buffer *target, *source;
     const rv_buffer *weights; /**< packed, or plain where there is no pack */
-    const rv_buffer *bias;    /**< NULL: none */
+    const rv_buffer *bias;    /**< NULL: none. For the gradient the input, if that is gated */
     const rv_buffer *workspace;
     rv_int4 place; /**< as in rv_conv_geometry, with whether to add */
-    float slope;   /**< of rv_node; 1 for the gradient */
+    rv_int4 apart; /**< blocks of source and target from one picture to the next, 0, 0 */
+    float
+        slope; /**< of rv_node: slope, and for the gradient gate, where the input is gated, else 1 */
 } rv_conv_operands;
 
 /** One way to gather. Its prepare fills in kernels, grids, work and packed_floats, and adds its workspace to
@@ -69,7 +71,8 @@ struct rv_conv_algorithm {
 extern const rv_conv_algorithm rv_conv_channels, rv_conv_strips, rv_conv_blocked, rv_conv_thin,
     rv_conv_plain;
 /* conv_winograd.c */
-extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps;
+extern const rv_conv_algorithm rv_conv_f4, rv_conv_f4_steps, rv_conv_f2, rv_conv_f2_steps,
+    rv_conv_f2_5x5;
 /** Whether the options allow F(out x out, 3x3) in this mode, and the window is one of 3x3 at steps of 1. */
 bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
                             int32_t out);
@@ -78,6 +81,9 @@ extern const rv_conv_algorithm rv_conv_gpu_f4, rv_conv_gpu_f2;
 /* conv_gpu.c */
 extern const rv_conv_algorithm rv_conv_direct, rv_conv_few, rv_conv_depthwise, rv_conv_tiles;
 extern const rv_conv_algorithm rv_conv_each_tile[RV_GPU_TILES];
+
+/** conv_gather.c: whether passes between blocked maps run here that honour rv_node.gated and rv_tensor.apart. */
+bool rv_conv_gather_gates(const rv_node *n, const rv_device *device);
 
 /** Whether each channel of a blocked source makes one of a blocked target. */
 static inline bool rv_conv_is_depthwise(const rv_conv_geometry *o)

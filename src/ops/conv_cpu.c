@@ -40,6 +40,12 @@ static int32_t run_step(const rv_conv_geometry *o)
     return o->place.s[2] ? 1 : o->step.s[1];
 }
 
+/* Of rows and columns; 0: they differ. */
+static int32_t even_stride(const rv_conv_geometry *o)
+{
+    return o->step.s[0] == o->step.s[1] ? o->step.s[0] : 0;
+}
+
 /* --- blocked target -------------------------------------------------------------------------- */
 
 /* Constants of conv_cpu.cl. */
@@ -158,7 +164,18 @@ static bool suits_blocked(const rv_conv_gather *g, const rv_node *n, const rv_de
     return !rv_device_gpu_form(device) && g->geometry.target_lanes > 1;
 }
 
-const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked, run};
+static rv_status run_blocked(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o)
+{
+    const rv_conv_geometry *s = &g->geometry;
+    return rv_launch(e->device, g->run, g->run_grid,
+                     RV_ARGS(RV_ARG(o->target), RV_ARG(o->source), RV_ARG(o->weights),
+                             RV_ARG(o->bias), RV_ARG(s->source), RV_ARG(s->target),
+                             RV_ARG(s->window), RV_ARG(s->step), RV_ARG(o->place), RV_ARG(o->slope),
+                             RV_ARG(g->work), RV_ARG(o->apart), RV_FIRST));
+}
+
+const rv_conv_algorithm rv_conv_blocked = {"blocked", suits_blocked, NULL, prepare_blocked,
+                                           run_blocked};
 
 /* --- plain source, blocked target ------------------------------------------------------------ */
 
@@ -267,8 +284,8 @@ static rv_status prepare_thin(rv_conv_gather *g, rv_device *device, size_t *pack
     g->pack_grid = rv_grid_items(device, rows);
     g->run_grid = rv_grid_cut(rv_grid_groups((size_t)groups, 1, 1, 1, 1, 1), 0, flops_of(o));
     char defines[64];
-    snprintf(defines, sizeof defines, "-DKT=%d -DPX=%d -DSTEP=%d", (int)k, (int)pixels,
-             (int)run_step(o));
+    snprintf(defines, sizeof defines, "-DKT=%d -DPX=%d -DSTEP=%d -DSTRIDE=%d", (int)k, (int)pixels,
+             (int)run_step(o), (int)even_stride(o));
     RV_TRY(rv_kernel_get(&g->pack, device, "conv_cpu_thin", "conv_cpu_thin_pack", defines));
     return rv_kernel_get(&g->run, device, "conv_cpu_thin", "conv_cpu_thin_gather", defines);
 }

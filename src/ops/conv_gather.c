@@ -45,11 +45,20 @@ static rv_status fold(const rv_conv_gather *g, const rv_node *n, const rv_exec *
 
 /* --- all ------------------------------------------------------------------------------------- */
 
+bool rv_conv_gather_gates(const rv_node *n, const rv_device *device)
+{
+    const rv_conv_attrs *a = n->attrs;
+    const rv_conv_geometry g = rv_conv_geometry_of(n, false);
+    return !rv_device_gpu_form(device) && g.source_lanes > 1 && g.target_lanes > 1 &&
+           !rv_conv_is_depthwise(&g) && a->pad_mode == RV_CONV_PAD_ZERO;
+}
+
 /* In order of preference. */
 static const rv_conv_algorithm *const algorithms[] = {
-    &rv_conv_few,      &rv_conv_depthwise, &rv_conv_direct,   &rv_conv_gpu_f4, &rv_conv_gpu_f2,
-    &rv_conv_tiles,    &rv_conv_f4,        &rv_conv_f4_steps, &rv_conv_f2,     &rv_conv_f2_steps,
-    &rv_conv_channels, &rv_conv_strips,    &rv_conv_blocked,  &rv_conv_thin,   &rv_conv_plain};
+    &rv_conv_few,    &rv_conv_depthwise, &rv_conv_direct, &rv_conv_gpu_f4,
+    &rv_conv_gpu_f2, &rv_conv_tiles,     &rv_conv_f4,     &rv_conv_f4_steps,
+    &rv_conv_f2,     &rv_conv_f2_steps,  &rv_conv_f2_5x5, &rv_conv_channels,
+    &rv_conv_strips, &rv_conv_blocked,   &rv_conv_thin,   &rv_conv_plain};
 enum {
     NAMED = sizeof algorithms / sizeof algorithms[0],
     ALGORITHMS = NAMED + RV_GPU_TILES /* and each of the tiles, which come last */
@@ -150,14 +159,19 @@ rv_status rv_conv_gather_run(const rv_conv_gather *g, const rv_node *n, const rv
                              rv_tensor *target, const rv_tensor *source, const rv_tensor *bias,
                              bool accumulate)
 {
+    const bool gradient = g->geometry.place.s[2] != 0, gated = gradient && n->gated != 0;
+    const rv_tensor *beside = gated ? n->in[0] : bias;
     rv_conv_operands o = {
         .target = g->fold != NULL ? n->workspace : target->buffer,
         .source = source->buffer,
         .weights = g->pack != NULL ? n->packed : n->param[WEIGHT]->buffer,
-        .bias = bias != NULL ? bias->buffer : NULL,
+        .bias = beside != NULL ? beside->buffer : NULL,
         .workspace = n->workspace,
         .place = g->geometry.place,
-        .slope = g->geometry.place.s[2] ? 1 : n->slope,
+        .apart = {{rv_tensor_apart(source), rv_tensor_apart(target), 0, 0}},
+        .slope = gated      ? n->gate
+                 : gradient ? 1
+                            : n->slope,
     };
     o.place.s[3] = accumulate && g->fold == NULL;
     RV_TRY(g->algorithm->run != NULL ? g->algorithm->run(g, e, &o) : launch(g, e, &o));

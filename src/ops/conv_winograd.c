@@ -1,4 +1,5 @@
-/* Winograd's algorithms of a convolution on CPUs, F(4x4,3x3) and F(2x2,3x3): all in one launch, or in three steps. */
+/* Winograd's algorithms of a convolution on CPUs, F(4x4,3x3) and F(2x2,3x3): all in one launch, or in three steps; and
+ * F(2x2,5x5) in one. */
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "ops/conv.h"
@@ -6,8 +7,7 @@
 #include <stdio.h>
 
 enum {
-    KV = 2,            /* as in conv_cpu_winograd.cl */
-    SOURCE_UNITS = 8,  /* as there */
+    SOURCE_UNITS = 8,  /* as in conv_cpu_winograd.cl */
     TARGET_SETS = 8,   /* as there */
     MIN_CHANNELS = 16, /* with fewer, transforms take more time than products save */
     FEW_PANELS = 2,
@@ -25,37 +25,62 @@ static const double max_launch_flops = 4e10;
 
 /* Sizes of one use, in floatB where not said otherwise. */
 typedef struct sizes {
+    int32_t vectors, pixels;             /* KV, PX */
     int32_t points, units, sets, panels; /* numbers */
     int32_t source, product;             /* of a panel, and of a panel and set */
 } sizes;
 
+/* Vectors of target channels that share what is read of the source: two, or so many that none is left over. Layers of 5x5
+ * are small: for three of them a program of its own takes longer than it saves. */
+static int32_t count_vectors(const rv_conv_geometry *o)
+{
+    const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
+    return blocks == 1 ? 1 : blocks == 3 && o->window.s[0] == 3 ? 3 : 2;
+}
+
 static sizes sizes_of(const rv_conv_geometry *o, int32_t out)
 {
-    const int32_t b = o->target_lanes, px = b == 16 ? 12 : 6;
+    const int32_t b = o->target_lanes, in = out + o->window.s[0] - 1;
+    const int32_t vectors = count_vectors(o);
+    const int32_t px = (b == 16 ? 24 : 12) / vectors;
     const int32_t tiles =
         o->target.s[0] * rv_divide_up(o->target.s[2], out) * rv_divide_up(o->target.s[3], out);
-    sizes s = {.points = (out + 2) * (out + 2),
+    sizes s = {.vectors = vectors,
+               .pixels = px,
+               .points = in * in,
                .units = rv_divide_up(o->source.s[1], b),
-               .sets = rv_divide_up(o->target.s[1], KV * b),
+               .sets = rv_divide_up(o->target.s[1], vectors * b),
                .panels = rv_divide_up(tiles, px)};
     s.source = s.points * (s.units * px | 1);
-    s.product = s.points * (px * KV + 1);
+    s.product = s.points * (px * vectors + 1);
     return s;
 }
 
 /* --- what suits, and what pays --------------------------------------------------------------- */
 
-bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
-                            int32_t out)
+/* @param exact  as F(2x2,3x3) is */
+static bool suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
+                  int32_t window, bool exact)
 {
     const rv_conv_geometry *o = &g->geometry;
     const rv_winograd wanted = rv_device_winograd(device);
     const bool allowed = wanted == RV_WINOGRAD_AUTO
-                             ? out == 2 || n->mode == RV_INFER
-                             : wanted == (out == 2 ? RV_WINOGRAD_F2 : RV_WINOGRAD_F4);
-    return allowed && o->source_lanes > 1 && o->target_lanes > 1 && o->window.s[0] == 3 &&
-           o->window.s[1] == 3 && o->window.s[2] == 1 &&
+                             ? exact || n->mode == RV_INFER
+                             : wanted == (exact ? RV_WINOGRAD_F2 : RV_WINOGRAD_F4);
+    return allowed && o->source_lanes > 1 && o->target_lanes > 1 && o->window.s[0] == window &&
+           o->window.s[1] == window && o->window.s[2] == 1 &&
            (o->step.s[0] | o->step.s[1] | o->step.s[2] | o->step.s[3]) == 1;
+}
+
+bool rv_conv_winograd_suits(const rv_conv_gather *g, const rv_node *n, const rv_device *device,
+                            int32_t out)
+{
+    return suits(g, n, device, 3, out == 2);
+}
+
+static bool suits_5x5(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
+{
+    return !rv_device_gpu_form(device) && suits(g, n, device, 5, false);
 }
 
 static bool suits_f4(const rv_conv_gather *g, const rv_node *n, const rv_device *device)
@@ -70,7 +95,7 @@ static bool suits_f2(const rv_conv_gather *g, const rv_node *n, const rv_device 
 
 static double weight_bytes(const rv_conv_geometry *o, const sizes *s)
 {
-    return (double)s->points * s->units * s->sets * KV * o->target_lanes * o->target_lanes *
+    return (double)s->points * s->units * s->sets * s->vectors * o->target_lanes * o->target_lanes *
            (double)sizeof(float);
 }
 
@@ -92,10 +117,12 @@ static bool pays(const rv_conv_gather *g, const rv_device *device, int32_t out, 
 
 /* --- both ways ------------------------------------------------------------------------------- */
 
-static rv_status get_kernel(rv_kernel **kernel, rv_device *device, const char *name, int32_t out)
+static rv_status get_kernel(rv_kernel **kernel, const rv_conv_gather *g, rv_device *device,
+                            const char *name, int32_t out)
 {
-    char defines[16];
-    snprintf(defines, sizeof defines, "-DOUT=%d", (int)out);
+    char defines[48];
+    snprintf(defines, sizeof defines, "-DOUT=%d -DWINDOW=%d -DKV=%d", (int)out,
+             (int)g->geometry.window.s[0], (int)sizes_of(&g->geometry, out).vectors);
     return rv_kernel_get(kernel, device, "conv_cpu_winograd", name, defines);
 }
 
@@ -105,7 +132,7 @@ static rv_status prepare(rv_conv_gather *g, rv_device *device, size_t *packed_fl
 {
     const sizes s = sizes_of(&g->geometry, out);
     const size_t b = (size_t)g->geometry.target_lanes, vector = b * sizeof(float);
-    const size_t rows = (size_t)s.sets * (size_t)s.units * b * KV;
+    const size_t rows = (size_t)s.sets * (size_t)s.units * b * (size_t)s.vectors;
     const size_t offset = (g->workspace_bytes + vector - 1) / vector;
     g->packed_floats = rows * (size_t)s.points * b;
     g->work.s[2] = s.units;
@@ -116,7 +143,7 @@ static rv_status prepare(rv_conv_gather *g, rv_device *device, size_t *packed_fl
     g->scratch[1] = (int32_t)(offset + sources);
     /* The last vector of a row of products is not used. */
     g->workspace_bytes = (offset + sources + products - 1) * vector;
-    return get_kernel(&g->pack, device, "conv_cpu_winograd_pack", out);
+    return get_kernel(&g->pack, g, device, "conv_cpu_winograd_pack", out);
 }
 
 static rv_int4 range_of(const rv_conv_gather *g, int32_t first, int32_t last)
@@ -144,7 +171,7 @@ static rv_status prepare_fused(rv_conv_gather *g, rv_device *device, size_t *pac
     g->run_grid = rv_grid_groups(groups, 1, 1, 1, 1, 1);
     RV_TRY(prepare(g, device, packed_floats, out, groups * (size_t)s.source,
                    groups * (size_t)s.product));
-    return get_kernel(&g->run, device, "conv_cpu_winograd_fused", out);
+    return get_kernel(&g->run, g, device, "conv_cpu_winograd_fused", out);
 }
 
 static rv_status run_fused(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
@@ -152,8 +179,8 @@ static rv_status run_fused(const rv_conv_gather *g, const rv_exec *e, const rv_c
 {
     const rv_conv_geometry *s = &g->geometry;
     const int32_t panels = sizes_of(s, out).panels, groups = (int32_t)g->run_grid.global[0];
-    const double flops = 18.0 * s->source.s[1] * (double)s->target.s[0] * s->target.s[1] *
-                         s->target.s[2] * s->target.s[3];
+    const double flops = 2.0 * s->window.s[0] * s->window.s[1] * s->source.s[1] *
+                         (double)s->target.s[0] * s->target.s[1] * s->target.s[2] * s->target.s[3];
     const int32_t launches = (int32_t)(flops / max_launch_flops) + 1;
     const int32_t each = rv_divide_up(panels, launches);
     for (int32_t first = 0; first < panels; first += each) {
@@ -164,7 +191,7 @@ static rv_status run_fused(const rv_conv_gather *g, const rv_exec *e, const rv_c
                                  RV_ARG(o->bias), RV_ARG(o->workspace), RV_ARG(s->source),
                                  RV_ARG(s->target), RV_ARG(s->window), RV_ARG(o->place),
                                  RV_ARG(range_of(g, first, last)), RV_ARG(o->slope),
-                                 RV_ARG(g->work))));
+                                 RV_ARG(g->work), RV_ARG(o->apart))));
     }
     return RV_OK;
 }
@@ -187,9 +214,9 @@ static rv_status prepare_steps(rv_conv_gather *g, rv_device *device, size_t *pac
     g->work.s[1] = rv_divide_up(s.sets, parts < s.sets ? parts : s.sets);
     RV_TRY(prepare(g, device, packed_floats, out, chunk * (size_t)s.source,
                    chunk * (size_t)s.sets * (size_t)s.product));
-    RV_TRY(get_kernel(&g->before, device, "conv_cpu_winograd_source", out));
-    RV_TRY(get_kernel(&g->run, device, "conv_cpu_winograd_multiply", out));
-    return get_kernel(&g->after, device, "conv_cpu_winograd_target", out);
+    RV_TRY(get_kernel(&g->before, g, device, "conv_cpu_winograd_source", out));
+    RV_TRY(get_kernel(&g->run, g, device, "conv_cpu_winograd_multiply", out));
+    return get_kernel(&g->after, g, device, "conv_cpu_winograd_target", out);
 }
 
 static rv_status run_chunk(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
@@ -203,14 +230,15 @@ static rv_status run_chunk(const rv_conv_gather *g, const rv_exec *e, const rv_c
     RV_TRY(rv_launch(e->device, g->before, rv_grid_groups(panels, source_parts, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(o->workspace), RV_ARG(o->source), RV_ARG(s->source),
                              RV_ARG(s->target), RV_ARG(s->window), RV_ARG(o->place), RV_ARG(range),
-                             RV_ARG(g->work))));
+                             RV_ARG(g->work), RV_ARG(o->apart))));
     RV_TRY(rv_launch(e->device, g->run, rv_grid_groups((size_t)z->points, parts, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(o->workspace), RV_ARG(o->weights), RV_ARG(s->target),
                              RV_ARG(range), RV_ARG(g->work))));
     const size_t target_parts = (size_t)rv_divide_up(z->sets, TARGET_SETS);
     return rv_launch(e->device, g->after, rv_grid_groups(panels, target_parts, 1, 1, 1, 1),
                      RV_ARGS(RV_ARG(o->target), RV_ARG(o->workspace), RV_ARG(o->bias),
-                             RV_ARG(s->target), RV_ARG(o->place), RV_ARG(range), RV_ARG(o->slope)));
+                             RV_ARG(s->target), RV_ARG(o->place), RV_ARG(range), RV_ARG(o->slope),
+                             RV_ARG(o->apart)));
 }
 
 static rv_status run_steps(const rv_conv_gather *g, const rv_exec *e, const rv_conv_operands *o,
@@ -248,3 +276,12 @@ ALGORITHM(f4, fused, 4, false);
 ALGORITHM(f4_steps, steps, 4, true);
 ALGORITHM(f2, fused, 2, false);
 ALGORITHM(f2_steps, steps, 2, true);
+
+static bool pays_f2_5x5(const rv_conv_gather *g, const rv_device *device)
+{
+    (void)device;
+    return g->geometry.source.s[1] >= MIN_CHANNELS && g->geometry.target.s[1] >= MIN_CHANNELS;
+}
+
+/* 36 products where direct sums have 100. */
+const rv_conv_algorithm rv_conv_f2_5x5 = {"f2_5x5", suits_5x5, pays_f2_5x5, prepare_f2, run_f2};

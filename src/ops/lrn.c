@@ -14,8 +14,11 @@ typedef struct lrn_attrs {
 enum { ACROSS, WITHIN };
 static const char *const regions[] = {"across", "within", NULL};
 
-/* The kernels reach 16 channels to either side. */
-enum { LARGEST = 33 };
+enum {
+    LARGEST = 33,     /* the kernels reach 16 channels to either side */
+    CHUNK_LANES = 64, /* as in lrn.cl */
+    ENOUGH = 512      /* work-items that cores can share evenly */
+};
 
 static const rv_attr attributes[] = {
     {"size", RV_ATTR_INT, offsetof(lrn_attrs, size), 1, 5, 1, LARGEST, NULL,
@@ -43,7 +46,9 @@ static rv_status infer(rv_node *n)
         return rv_fail(RV_ERR_USAGE, "'%s': size is %d, but has to be odd within a channel",
                        n->name, (int)a->size);
     }
-    n->out[0]->shape = n->saved[0]->shape = n->in[0]->shape;
+    n->out[0]->shape = n->in[0]->shape;
+    /* Across channels backward computes again what it needs: that takes less time than to read it. */
+    n->saved[0]->shape = a->region == WITHIN ? n->in[0]->shape : rv_shape_4(1, 1, 1, 1);
     return RV_OK;
 }
 
@@ -78,6 +83,12 @@ static rv_status forward_within(const rv_node *n, const rv_exec *e)
                              RV_ARG(a->beta), RV_ARG(a->k)));
 }
 
+/* Of the rectifier before it, which backward undoes as well; 1: there is none. */
+static float slope_of(const rv_node *n)
+{
+    return n->gated != 0 ? n->gate : 1;
+}
+
 static rv_status backward_within(const rv_node *n, const rv_exec *e)
 {
     const kernels *k = n->priv;
@@ -89,10 +100,24 @@ static rv_status backward_within(const rv_node *n, const rv_exec *e)
     const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), rv_lanes_pixels(x));
     return rv_launch(e->device, k->back, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
-                             RV_ARG(n->out[0]->buffer), RV_ARG(x->buffer),
-                             RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(d[2]),
-                             RV_ARG(d[3]), RV_ARG(run), RV_ARG(k->after), RV_ARG(k->scale),
-                             RV_ARG(a->beta), RV_ARG(accumulate)));
+                             RV_ARG(x->buffer), RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]),
+                             RV_ARG(d[1]), RV_ARG(d[2]), RV_ARG(d[3]), RV_ARG(run),
+                             RV_ARG(k->after), RV_ARG(k->scale), RV_ARG(a->beta), RV_ARG(a->k),
+                             RV_ARG(slope_of(n)), RV_ARG(accumulate)));
+}
+
+/* Blocks of channels that a work-item does, *parts of which make all: on CPUs as many as leave work-items enough. */
+static int32_t count_each(const rv_tensor *x, const rv_device *device, int32_t *parts)
+{
+    const int32_t blocks = rv_tensor_blocks(x), chunk = CHUNK_LANES / x->block;
+    const int32_t runs = rv_divide_up(rv_lanes_pixels(x), rv_lanes_run(device));
+    const double items = (double)x->shape.dim[0] * runs;
+    const int32_t chunks = rv_divide_up(blocks, chunk);
+    const int32_t wanted = items < ENOUGH ? (int32_t)(ENOUGH / items) : 1;
+    const int32_t each = rv_divide_up(chunks, wanted < chunks ? wanted : chunks) * chunk;
+    const int32_t chosen = rv_device_gpu_form(device) ? 1 : each;
+    *parts = rv_divide_up(blocks, chosen);
+    return chosen;
 }
 
 static rv_status forward(const rv_node *n, const rv_exec *e)
@@ -105,12 +130,14 @@ static rv_status forward(const rv_node *n, const rv_exec *e)
     if (a->region == WITHIN) {
         return forward_within(n, e);
     }
-    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
+    int32_t parts;
+    const int32_t each = count_each(x, e->device, &parts);
+    const size_t items = rv_lanes_items(e->device, (size_t)d[0] * (size_t)parts, pixels);
     return rv_launch(e->device, k->forward, rv_grid_items(e->device, items),
-                     RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(n->saved[0]->buffer),
-                             RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(pixels),
-                             RV_ARG(run), RV_ARG(k->before), RV_ARG(k->after), RV_ARG(k->scale),
-                             RV_ARG(a->beta), RV_ARG(a->k)));
+                     RV_ARGS(RV_ARG(n->out[0]->buffer), RV_ARG(x->buffer), RV_ARG(d[0]),
+                             RV_ARG(d[1]), RV_ARG(pixels), RV_ARG(run), RV_ARG(each),
+                             RV_ARG(k->before), RV_ARG(k->after), RV_ARG(k->scale), RV_ARG(a->beta),
+                             RV_ARG(a->k)));
 }
 
 static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
@@ -125,13 +152,22 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
     if (a->region == WITHIN) {
         return backward_within(n, e);
     }
-    const size_t items = rv_lanes_items(e->device, rv_lanes_planes(x), pixels);
+    int32_t parts;
+    const int32_t each = count_each(x, e->device, &parts);
+    const size_t items = rv_lanes_items(e->device, (size_t)d[0] * (size_t)parts, pixels);
     return rv_launch(e->device, k->back, rv_grid_items(e->device, items),
                      RV_ARGS(RV_ARG(n->d_in[0]->buffer), RV_ARG(n->d_out[0]->buffer),
-                             RV_ARG(n->out[0]->buffer), RV_ARG(x->buffer),
-                             RV_ARG(n->saved[0]->buffer), RV_ARG(d[0]), RV_ARG(d[1]),
-                             RV_ARG(pixels), RV_ARG(run), RV_ARG(k->before), RV_ARG(k->after),
-                             RV_ARG(k->scale), RV_ARG(a->beta), RV_ARG(accumulate)));
+                             RV_ARG(x->buffer), RV_ARG(d[0]), RV_ARG(d[1]), RV_ARG(pixels),
+                             RV_ARG(run), RV_ARG(each), RV_ARG(k->before), RV_ARG(k->after),
+                             RV_ARG(k->scale), RV_ARG(a->beta), RV_ARG(a->k), RV_ARG(slope_of(n)),
+                             RV_ARG(accumulate)));
+}
+
+static bool gates(const rv_node *n, const rv_device *device)
+{
+    (void)n;
+    (void)device;
+    return true;
 }
 
 const rv_op rv_op_lrn = {
@@ -139,7 +175,7 @@ const rv_op rv_op_lrn = {
     .summary = "normalise by neighbouring channels or pixels",
     .attrs = attributes,
     .attr_size = sizeof(lrn_attrs),
-    .traits = RV_OP_BWD_READS_INPUT | RV_OP_BWD_READS_OUTPUT,
+    .traits = RV_OP_BWD_READS_INPUT,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -148,4 +184,5 @@ const rv_op rv_op_lrn = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .gates = gates,
 };

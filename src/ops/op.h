@@ -40,7 +40,7 @@ enum {
         1u << 13, /**< each output is one of the values of input 0, to which backward hands its
                                   gradient; backward honours rv_node.slope, and then reads the output */
     RV_OP_JOINS = 1u << 14, /**< the output is the inputs one behind the other; forward honours
-                                rv_node.placed */
+                                rv_node.placed, and backward rv_node.gradients_placed */
     RV_OP_HALVES =
         1u << 15 /**< takes about half of what varies around 0, as max(x, 0) does: weights before
                                   it start larger */
@@ -88,6 +88,13 @@ typedef struct rv_node {
                       above 0 */
     uint32_t placed; /**< with RV_OP_JOINS, bits as in `wanted`: inputs that were computed in their
                           place of the output, and are not to be copied */
+    uint32_t gradients_placed; /**< and inputs whose gradient is the one in that place */
+    uint32_t
+        gated; /**< bits as in `wanted`: inputs that have been rectified, with the slope `gate`,
+                         where rv_op.gates allows it: backward, which is the last to write their
+                         gradient, makes of all that is in it then the gradient of what they were
+                         before. It reads the inputs for that, or with RV_OP_JOINS the output */
+    float gate;
     const char *algorithm[RV_PASSES]; /**< by rv_pass: one of its candidates to run, NULL: the
                                            operation chooses; after prepare the one that runs, where
                                            there is more than one way */
@@ -159,6 +166,11 @@ struct rv_op {
     /** The gradients `wanted` (a subset of n->wanted) of sum(out * d_out); overwrites or adds as
      *  e->accumulate says. */
     rv_status (*backward)(const rv_node *n, const rv_exec *e, uint32_t wanted);
+    /** Whether backward honours rv_node.gated on this device; layouts and shapes are known by then.
+     *  NULL: never. */
+    bool (*gates)(const rv_node *n, const rv_device *device);
+    /** Whether forward and backward take out[0] and d_out[0] whose rv_tensor.apart is set. NULL: never. */
+    bool (*places)(const rv_node *n, const rv_device *device);
     /** Whether this node is x where x >= 0, else *slope * x, from input 0 to output 0: then a producer
      *  with RV_OP_RECTIFIES can do it in its own launch. NULL: never. */
     bool (*rectifier)(const rv_node *n, float *slope);
@@ -180,6 +192,7 @@ static inline bool rv_backward_reads_input(const rv_node *n)
 {
     const uint32_t inputs = RV_WANT_INPUT(RV_MAX_INPUTS) - 1;
     return (n->op->traits & RV_OP_BWD_READS_INPUT) != 0 ||
+           (n->gated != 0 && (n->op->traits & RV_OP_JOINS) == 0) ||
            ((n->op->traits & RV_OP_PARAMS_READ_INPUT) != 0 && (n->wanted & ~inputs) != 0);
 }
 
@@ -187,6 +200,7 @@ static inline bool rv_backward_reads_input(const rv_node *n)
 static inline bool rv_backward_reads_output(const rv_node *n)
 {
     return (n->op->traits & RV_OP_BWD_READS_OUTPUT) != 0 ||
+           (n->gated != 0 && (n->op->traits & RV_OP_JOINS) != 0) ||
            ((n->op->traits & RV_OP_SELECTS) != 0 && n->slope != 1);
 }
 

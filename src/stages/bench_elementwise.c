@@ -137,7 +137,7 @@ static void point(rig *r)
                    .wanted = r->c->wanted,
                    .slope = 1};
     for (int i = 0; i < r->c->n_in; i++) {
-        r->in[i] = (rv_tensor){r->c->in[i], r->c->layout, 1, NULL};
+        r->in[i] = (rv_tensor){.shape = r->c->in[i], .layout = r->c->layout, .block = 1};
         r->ins[i] = &r->in[i];
         r->d_ins[i] = &r->d_in[i];
     }

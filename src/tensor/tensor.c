@@ -105,7 +105,9 @@ size_t rv_tensor_bytes(const rv_tensor *tensor)
 
 rv_status rv_tensor_create(rv_tensor *out, rv_device *device, rv_shape shape, rv_layout layout)
 {
-    *out = (rv_tensor){shape, layout, layout == RV_BLOCKED ? rv_device_block(device) : 1, NULL};
+    *out = (rv_tensor){.shape = shape,
+                       .layout = layout,
+                       .block = layout == RV_BLOCKED ? rv_device_block(device) : 1};
     return rv_buffer_create(&out->buffer, device, rv_tensor_bytes(out));
 }
 

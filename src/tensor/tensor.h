@@ -27,6 +27,9 @@ typedef struct rv_tensor {
     rv_layout layout;
     int32_t block;     /**< B when blocked, 1 when plain */
     rv_buffer *buffer; /**< NULL until memory is placed */
+    int32_t apart; /**< of channels that lie in those of a larger tensor: how many blocks it is from
+                            one picture to the next; 0: as many as there are. Only what says so
+                            takes such a tensor (rv_op.places) */
 } rv_tensor;
 
 rv_shape rv_shape_make(int rank, const int32_t *dim);
@@ -53,6 +56,12 @@ size_t rv_tensor_floats(const rv_tensor *tensor);
 size_t rv_tensor_bytes(const rv_tensor *tensor);
 /** ceil(C/B) of a blocked tensor. */
 int32_t rv_tensor_blocks(const rv_tensor *tensor);
+
+/** Blocks from one picture to the next. */
+static inline int32_t rv_tensor_apart(const rv_tensor *tensor)
+{
+    return tensor->apart > 0 ? tensor->apart : rv_tensor_blocks(tensor);
+}
 
 /** Makes a tensor with memory of its own; rv_tensor_release() frees that. Blocked takes the
  *  device's B. */

@@ -27,8 +27,9 @@ float rv_rig_start_value(int bit, size_t i, double size)
 
 static rv_tensor laid_out(const rv_rig *rig, const rv_tensor *shape, rv_layout layout)
 {
-    return (rv_tensor){shape->shape, layout,
-                       layout == RV_BLOCKED ? rv_device_block(rig->device) : 1, NULL};
+    return (rv_tensor){.shape = shape->shape,
+                       .layout = layout,
+                       .block = layout == RV_BLOCKED ? rv_device_block(rig->device) : 1};
 }
 
 /* Tensors without memory, as prepare sees them. */

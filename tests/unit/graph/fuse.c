@@ -426,51 +426,7 @@ Test(fuse, a_whole_network_gives_the_same_folded_and_its_names_stay)
     free(beside);
 }
 
-/* --- joined values --------------------------------------------------------------------------- */
-
-/* Three convolutions of 32, 16 and 9 channels into one, of which the last does not fill its block; `seen` is one of
- * them that the caller wants too, which is copied then. */
-Test(fuse, what_is_joined_is_computed_in_its_place)
-{
-    const rv_value x = input("x", rv_shape_4(1, 9, 8, 8));
-    const rv_value in[] = {apply("relu", "r", conv("a", x, 32)), conv("b", x, 16), conv("c", x, 9)};
-    rv_value j;
-    RV_ASSERT_OK(rv_graph_add(graph, &j, "concat", "j", in, 3, RV_NO_ATTRS));
-    const rv_value s = apply("square", "s", j), seen[] = {s, in[0], in[1], in[2]};
-    make_plan((rv_plan_options){.outputs = seen, .n_outputs = 4});
-    cr_assert_eq(node_of(j)->node.placed, 0);
-    float *expected = run(x, s);
-    release_plan();
-    make_plan((rv_plan_options){.outputs = seen, .n_outputs = 2});
-    cr_assert_eq(node_of(j)->node.placed, 6);
-    float *two = run(x, s);
-    release_plan();
-    make_plan((rv_plan_options){.outputs = &s, .n_outputs = 1});
-    cr_assert_eq(node_of(j)->node.placed, 7);
-    float *three = run(x, s);
-    for (size_t i = 0; i < rv_shape_count(rv_graph_shape(graph, s)); i++) {
-        cr_assert_eq(two[i], expected[i], "%zu", i);
-        cr_assert_eq(three[i], expected[i], "%zu", i);
-    }
-    free(expected);
-    free(two);
-    free(three);
-}
-
-/* What comes behind channels that do not fill their block, of several pictures, or what another node reads. */
-Test(fuse, what_cannot_lie_in_its_place_is_copied)
-{
-    const rv_value x = input("x", rv_shape_4(1, 9, 8, 8)), y = input("y", rv_shape_4(2, 9, 8, 8));
-    const rv_value a = conv("a", x, 9), b = conv("b", x, 16), c = conv("c", x, 16);
-    const rv_value shifted = join("concat", "shifted", a, b);
-    const rv_value shared = join("concat", "shared", c, conv("d", c, 16));
-    const rv_value pair = join("concat", "pair", conv("e", y, 16), conv("f", y, 16));
-    const rv_value outputs[] = {shifted, shared, pair};
-    make_plan((rv_plan_options){.outputs = outputs, .n_outputs = 3});
-    cr_assert_eq(node_of(shifted)->node.placed, 1);
-    cr_assert_eq(node_of(shared)->node.placed, 2);
-    cr_assert_eq(node_of(pair)->node.placed, 0);
-}
+/* --- guided rectifiers -------------------------------------------------------------------------- */
 
 /* Gradient of a sum of products with numbers of both signs through one rectifier of x itself. */
 static void guided_through(const char *rectifier, float slope)

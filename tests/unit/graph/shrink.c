@@ -4,8 +4,8 @@
 #include "build.h"
 #include "graph/internal.h"
 #include "play.h"
-#include "support/device.h"
 #include "support/assert.h"
+#include "support/device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +170,7 @@ Test(shrink, branches_that_share_values)
     const rv_value losses[] = {apply("range_loss", "l1", e), apply("tv_loss", "l2", sum),
                                apply("range_loss", "l3", wide)};
     shrinks((rv_plan_options){.outputs = losses, .n_outputs = 3, .gradients = &x, .n_gradients = 1},
-            0.62);
+            0.64); /* lrn keeps nothing for backward that could be computed again */
 }
 
 /* State is updated once an iteration, numbers are drawn once; weights have gradients. */

@@ -66,6 +66,7 @@ static const rv_op_case cases[] = {
      ATTRS(K(3), KERNEL(3, 3), DILATION(2, 2), STRIDE(2, 2), PAD(1))},
     /* Windows. */
     {"5x1", X(1, 7, 11, 9), ATTRS(K(6), KERNEL(5, 1), PADS(2, 0, 2, 0))},
+    {"5x5, 19 to 33 channels", X(2, 19, 7, 9), ATTRS(K(33), KERNEL(5, 5), PADS(2, 1, 3, 2))},
     {"2x4", X(1, 7, 11, 9), ATTRS(K(6), KERNEL(2, 4))},
     {"7x7, 8 blocks", X(1, 3, 20, 18), ATTRS(K(96), KERNEL(7, 7), PAD(3))},
     {"9x9, blocked to picture", X(1, 32, 12, 13), ATTRS(K(3), KERNEL(9, 9), PAD(4))},
