@@ -78,11 +78,18 @@ static rv_status prepare(rv_node *n, rv_device *device)
     return RV_OK;
 }
 
+/* A tile keeps a core's registers busy: one work-item is a work-group there. */
+static rv_grid grid_of(const plan *p, const rv_device *device)
+{
+    return rv_device_gpu_form(device) ? rv_grid_items(device, (size_t)p->items)
+                                      : rv_grid_groups(1, (size_t)p->items, 1, 1, 1, 1);
+}
+
 static rv_status forward(const rv_node *n, const rv_exec *e)
 {
     const plan *p = n->priv;
     const match_attrs *a = n->attrs;
-    const rv_grid grid = rv_grid_items(e->device, (size_t)p->items);
+    const rv_grid grid = grid_of(p, e->device);
     const int32_t keep = n->saved[0]->buffer != NULL;
     RV_TRY(rv_launch(e->device, p->pack, grid,
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer), RV_ARG(p->items),
