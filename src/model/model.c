@@ -277,10 +277,11 @@ static void warn_mean_file(const rv_model *model, const rv_model_options *option
     const char *file = model->network->mean_file;
     if (file != NULL && !rv_path_exists(file) && options->preprocess == NULL &&
         options->preprocessing == NULL) {
+        const float *mean = model->network->preprocessing.mean;
         rv_log(options->events, RV_LOG_WARNING,
                "%s takes the mean of its pictures from a file that is not there, %s: it is taken "
-               "to be 104, 117, 123, as usual; put the file there, or name one with --preprocess",
-               model->network->file, file);
+               "to be %g, %g, %g; put the file there, or name one with --preprocess",
+               model->network->file, file, (double)mean[0], (double)mean[1], (double)mean[2]);
     }
 }
 
