@@ -144,9 +144,10 @@ typedef struct rv_stylize_result {
  *  @param style_weights  share of each, > 0; NULL: all alike; only their ratios matter. Where they go to different
  *                        places, how strong each is in its own.
  *  @param options        NULL: defaults.
- *  @return RV_ERR_USAGE: an option out of range; RV_ERR_FORMAT: masks, or transparency, leave nothing to style; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for
- *          grey pictures; RV_ERR_SHAPE: the size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to
- *          stop, *out holds a picture;
+ *  @return RV_ERR_USAGE: an option out of range; RV_ERR_FORMAT: masks, or transparency, leave nothing
+ *          to style; RV_ERR_NOT_FOUND: a layer; RV_ERR_UNSUPPORTED: a network for grey pictures; RV_ERR_SHAPE: the
+ *          size, or a style, is too small; RV_ERR_CANCELLED: a callback asked to stop, *out holds the picture so far,
+ *          NULL before the first iteration;
  *          RV_ERR_DEVICE_MEMORY: --size is too large for this device. */
 RV_API RV_NODISCARD rv_status rv_stylize(rv_image **out, rv_stylize_result *result,
                                          rv_device *device, const rv_model *model,

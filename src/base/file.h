@@ -47,6 +47,9 @@ void rv_output_keep(rv_output *output);
 FILE *rv_output_stream(rv_output *output); /**< borrowed */
 /** Commit will not wait until the disk has the file: a power cut may take it, an end of the process not. */
 void rv_output_leave_unsynced(rv_output *output);
+/** Flushes and syncs, so that committing has only to rename: where several files change together.
+ *  RV_ERR_IO says "disk full" where it was. */
+RV_NODISCARD rv_status rv_output_finish(rv_output *output);
 /** Flushes, syncs and renames; frees `output` in any case. RV_ERR_IO says "disk full" where it was. */
 RV_NODISCARD rv_status rv_output_commit(rv_output *output);
 /** Removes the temporary file and frees; NULL is fine. */

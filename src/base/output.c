@@ -263,6 +263,13 @@ static rv_status move(const rv_output *output)
     return RV_OK;
 }
 
+rv_status rv_output_finish(rv_output *output)
+{
+    const int error = flush(output);
+    return error == 0 ? RV_OK
+                      : rv_fail(RV_ERR_IO, "cannot write %s: %s", output->path, reason(error));
+}
+
 rv_status rv_output_commit(rv_output *output)
 {
     int error = flush(output);

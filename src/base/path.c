@@ -80,11 +80,12 @@ bool rv_path_same_file(const char *a, const char *b)
 
 static rv_status make_one(const char *path, unsigned mode)
 {
-    if (mkdir(path, (mode_t)mode) == 0 || rv_path_is_folder(path)) {
+    const int error = mkdir(path, (mode_t)mode) == 0 ? 0 : errno;
+    if (error == 0 || rv_path_is_folder(path)) {
         return RV_OK;
     }
     return rv_fail(RV_ERR_IO, "cannot make folder %s: %s", path,
-                   errno == EEXIST ? "there is a file of that name" : strerror(errno));
+                   error == EEXIST ? "there is a file of that name" : strerror(error));
 }
 
 rv_status rv_folder_make(const char *path, unsigned mode)

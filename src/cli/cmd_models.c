@@ -241,6 +241,21 @@ static int print_hash(cli *c, const rv_model *model)
     return code;
 }
 
+/* What is written replaces nothing that is read. */
+static int check_output(const settings *s, const char *name, const char *path)
+{
+    const char *const inputs[] = {name, s->files.weights, s->files.graph, s->files.preprocess,
+                                  s->labels};
+    const char *read[sizeof inputs / sizeof inputs[0]];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        if (inputs[i] != NULL) {
+            read[n++] = inputs[i];
+        }
+    }
+    return cli_status(rv_output_check(path, read, n, true));
+}
+
 static int info(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
@@ -254,7 +269,10 @@ static int info(cli *c, const settings *s, const char *name)
         return code;
     }
     if (s->graphviz != NULL) { /* before anything is printed */
-        code = cli_status(rv_model_draw(model, s->graphviz, s->overwrite));
+        code = check_output(s, name, s->graphviz);
+        if (code == CLI_DONE) {
+            code = cli_status(rv_model_draw(model, s->graphviz, s->overwrite));
+        }
         cli_json_set(c, "graphviz", cli_json_text(s->graphviz));
     }
     if (code == CLI_DONE && s->hash) {
@@ -283,7 +301,14 @@ static rv_model_save_options save_options(const settings *s)
 static int convert(cli *c, const settings *s, const char *name)
 {
     rv_model *model;
-    int code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    const char *extension = strrchr(s->output, '.');
+    if (extension == NULL || strcmp(extension, ".safetensors") != 0) {
+        return cli_usage("'%s' would hold a .safetensors: let its name end so", s->output);
+    }
+    int code = check_output(s, name, s->output);
+    if (code == CLI_DONE) {
+        code = cli_open_model(c, &model, name, &s->files, RV_POOLING_AS_MADE);
+    }
     if (code == CLI_DONE) {
         const rv_model_save_options options = save_options(s);
         code = cli_status(rv_model_save(model, s->output, &options));

@@ -84,9 +84,9 @@ static void check_output(const cli_batch *b, cli_job *j)
         return;
     }
     /* What is there was made by the run that is resumed, unless its state says that it did not come to an end. */
-    const bool stays = b->s->resume && b->n > 1;
+    const bool stays = b->s->resume;
     status = rv_output_check(j->output, NULL, 0, (b->s->overwrite && !stays) || j->goes_on);
-    if (status == RV_ERR_USAGE && b->n > 1) {
+    if (status == RV_ERR_USAGE && (b->many || stays)) {
         end_job(j, SKIPPED, CLI_DONE, cli_format("%s", rv_error_message()));
     } else if (status != RV_OK) {
         fail_job(j, status);
@@ -479,6 +479,8 @@ int cli_photos_run(cli *c, const cli_photo_settings *s, const cli_maker *maker,
     if (code == CLI_DONE && !collect_inputs(&b, &photos)) {
         code = cli_out_of_memory();
     }
+    b.many = b.n > 1 || s->list != NULL || s->shard != NULL ||
+             (words->n > 0 && cli_is_folder(words->items[0]));
     if (code == CLI_DONE) {
         code = cli_preview_check(&b.preview, b.inputs, b.n_inputs);
     }

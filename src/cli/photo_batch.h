@@ -28,6 +28,7 @@ typedef struct cli_batch {
     const cli_maker *maker;
     cli_job *jobs;
     size_t n;
+    bool many;           /* perhaps of one: they are a folder's, a list's or a share */
     const char **inputs; /* files that no result may replace */
     size_t n_inputs;
     rv_events events;

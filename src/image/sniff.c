@@ -140,6 +140,11 @@ static rv_status refuse_picture(const rv_image_source *source, const magic *m)
     if (status == RV_OK) {
         status = rv_format(&result, "%s.%s", stem, m->by->extension);
     }
+    /* A camera's HEIC is often called .jpg: the command must not write over what it reads. */
+    if (status == RV_OK && strcmp(result, rv_path_base(source->name)) == 0) {
+        free(result);
+        status = rv_format(&result, "%s-converted.%s", stem, m->by->extension);
+    }
     if (status == RV_OK) {
         rv_text_append(&command, "%s", m->by->before);
         quote(&command, source->name);

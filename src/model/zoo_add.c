@@ -142,38 +142,48 @@ static rv_status check_name(const char *name, bool overwrite)
 
 /* --- copy ------------------------------------------------------------------------------------ */
 
-static rv_status copy(const char *from, const char *to)
+enum { MOST_FILES = 4 };
+
+/* Files that change together: each is written before any takes its place. */
+typedef struct copies {
+    rv_output *written[MOST_FILES];
+    char *gone[MOST_FILES]; /* what a model that was there before had, and this one has not */
+    int n, n_gone;
+} copies;
+
+static rv_status copy(copies *c, const char *from, const char *to)
 {
     rv_bytes bytes;
-    rv_output *output;
     if (rv_path_same_file(from, to)) {
         return RV_OK;
     }
     RV_TRY(rv_bytes_open(&bytes, from, 0));
-    rv_status status = rv_output_open(&output, to, true);
+    rv_status status = rv_output_open(&c->written[c->n], to, true);
     if (status == RV_OK) {
-        /* What this does not write, committing says. */
+        rv_output *output = c->written[c->n++];
+        /* What this does not write, finishing says. */
         (void)!fwrite(bytes.data, 1, bytes.size, rv_output_stream(output));
-        status = rv_output_commit(output);
+        status = rv_output_finish(output);
     }
     rv_bytes_close(&bytes);
     return status;
 }
 
-/* FOLDER/NAME, a copy of `from`; NULL: what a model that was there before had by that name goes.
- * @param[out] out  NULL: not wanted */
-static rv_status copy_into(char **out, const char *from, const char *folder, const char *stem,
-                           const char *extension)
+/* FOLDER/NAME, a copy of `from`; NULL: there is to be none. @param[out] out  NULL: not wanted */
+static rv_status copy_into(char **out, copies *c, const char *from, const char *folder,
+                           const char *stem, const char *extension)
 {
     char *name, *path = NULL;
     RV_TRY(rv_format(&name, "%s%s", stem, extension));
     rv_status status = rv_path_join(&path, folder, name);
-    if (status == RV_OK && from == NULL) {
-        (void)remove(path);
-    } else if (status == RV_OK) {
-        status = copy(from, path);
-    }
     free(name);
+    if (status == RV_OK && from == NULL) {
+        c->gone[c->n_gone++] = path;
+        return RV_OK;
+    }
+    if (status == RV_OK) {
+        status = copy(c, from, path);
+    }
     if (status == RV_OK && out != NULL) {
         *out = path;
         return RV_OK;
@@ -184,35 +194,61 @@ static rv_status copy_into(char **out, const char *from, const char *folder, con
 
 /* The graph asks for its mean file by that name, beside itself. Before all else, as the name is anybody's: what else is
  * copied, or written later, then stands where it would. */
-static rv_status copy_mean(const char *folder, const char *mean)
+static rv_status copy_mean(copies *c, const char *folder, const char *mean)
 {
     if (mean == NULL || rv_path_base(mean)[0] == '\0') {
         return RV_OK;
     }
-    return copy_into(NULL, rv_path_exists(mean) ? mean : NULL, folder, rv_path_base(mean), "");
+    return copy_into(NULL, c, rv_path_exists(mean) ? mean : NULL, folder, rv_path_base(mean), "");
+}
+
+/* All to their places, or after a failure none. */
+static rv_status finish(copies *c, rv_status status)
+{
+    for (int i = 0; i < c->n_gone; i++) {
+        if (status == RV_OK) {
+            (void)remove(c->gone[i]);
+        }
+        free(c->gone[i]);
+    }
+    for (int i = 0; i < c->n; i++) {
+        if (status == RV_OK) {
+            status = rv_output_commit(c->written[i]);
+        } else {
+            rv_output_discard(c->written[i]);
+        }
+    }
+    return status;
 }
 
 /* Weights, and graph, its mean and names of classes where there are such. */
 static rv_status copy_all(rv_shelf_item *item, const char *name, const char *path,
                           const rv_model_files *files)
 {
+    copies c = {.n = 0};
     char *folder;
     RV_TRY(rv_shelf_folder(&folder, name));
     rv_status status = rv_folder_make(folder, 0755);
     if (status == RV_OK) {
-        status = copy_mean(folder, files->mean);
+        status = copy_mean(&c, folder, files->mean);
     }
     if (status == RV_OK) {
-        status = copy_into(NULL, files->graph, folder, name, ".prototxt");
+        status = copy_into(NULL, &c, files->graph, folder, name, ".prototxt");
     }
     if (status == RV_OK) {
-        status = copy_into(NULL, files->labels, folder, "labels", ".txt");
+        status = copy_into(NULL, &c, files->labels, folder, "labels", ".txt");
     }
     if (status == RV_OK) {
-        status = copy_into(&item->file, path, folder, name, rv_path_extension(path));
+        status = copy_into(&item->file, &c, path, folder, name, rv_path_extension(path));
+    }
+    rv_error error;
+    rv_error_save(&error, status);
+    status = finish(&c, status);
+    if (error.status != RV_OK) {
+        (void)rv_error_restore(&error);
     }
     if (status != RV_OK) {
-        (void)remove(folder);
+        (void)remove(folder); /* if nothing else is in it */
     }
     free(folder);
     return status;

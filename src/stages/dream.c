@@ -216,8 +216,9 @@ static rv_status run(rv_image **out, rv_dream_result *result, rv_dream_job *j)
         status = rv_dream_run_octave(j, i);
     }
     rv_maximizer_rest(j->d->maximizer); /* its memory is wanted for the picture now */
-    if (j->picture.data == NULL || (status != RV_OK && status != RV_ERR_CANCELLED)) {
-        return status;
+    const bool begun = j->picture.data != NULL && j->iterations > 0;
+    if (status != RV_OK && (status != RV_ERR_CANCELLED || !begun)) {
+        return status; /* what has not begun has no result */
     }
     RV_TRY(rv_dream_image(out, j));
     RV_TRY(fill_result(result, j));

@@ -389,8 +389,8 @@ static rv_status run(rv_image **out, rv_stylize_result *result, rv_stylize_job *
         RV_TRY(rv_objective_create(&s->objective, s->device, s->model, s->recipe, &s->options));
     }
     const rv_status status = is_photo(j) ? RV_OK : run_scales(j);
-    if (status != RV_OK && status != RV_ERR_CANCELLED) {
-        return status;
+    if (status != RV_OK && (status != RV_ERR_CANCELLED || j->iterations == 0)) {
+        return status; /* what has not begun has no result */
     }
     RV_TRY(make_image(out, j));
     RV_TRY(fill_result(result, j));

@@ -55,9 +55,9 @@ refused() {
 @test "a header of 60000 x 60000 pixels" { refused "60000 x 60000" huge.png; }
 
 @test "pictures of other formats are refused with the command that converts them" {
-    refused "convert it first: heif-convert phone.jpg phone.jpg" phone.jpg
+    refused "convert it first: heif-convert phone.jpg phone-converted.jpg" phone.jpg
     refused "convert it first: avifdec web.jpg web.png" web.jpg
-    refused "convert it first: darktable-cli camera.jpg camera.jpg" camera.jpg
+    refused "convert it first: darktable-cli camera.jpg camera-converted.jpg" camera.jpg
 }
 
 @test "a file without leave to read it" {

@@ -95,6 +95,9 @@ END
     works -q models info half.safetensors
     [[ $output == *conv1*1x8x32x32* ]]
     fails 2 "tiny.safetensors" -q models convert tiny.prototxt -o tiny.safetensors
+    fails 2 "'tiny.prototxt' would hold a .safetensors" -q models convert tiny.safetensors -o tiny.prototxt --overwrite
+    fails 2 "'half.safetensors' is an input" -q models convert half.safetensors -o half.safetensors --overwrite
+    fails 2 "'tiny.prototxt' is an input" -q models info tiny.prototxt --graphviz tiny.prototxt --overwrite
     fails 2 "needs a model and a file" models convert tiny.prototxt
     printf 'class %d\tkind %d\n' 0 0 1 1 2 2 3 3 4 4 5 5 6 6 7 7 8 8 9 9 >words.tsv
     works -q models convert half.safetensors -o named.safetensors --labels words.tsv --licence "none at all" \
@@ -195,6 +198,19 @@ END
     run --separate-stderr "$REVERIE" -q models add page.onnx data/reverie/models/some/some.safetensors
     [ "$status" -eq 1 ]
     [[ $stderr == *"page.onnx is a web page"*"a model 'some' already"*"2 of 2 files failed" ]]
+    # A disk that is full leaves all as it was: names that fit the new weights would not fit the old ones.
+    mkdir named
+    works -q models convert tiny.prototxt -o named/large.safetensors --seed 2
+    printf 'one\ntwo\nthree\nfour\nfive\n' >named/labels.txt
+    cp -r data/reverie/models/some before
+    local name
+    for name in some new; do
+        run --separate-stderr bash -c "trap '' XFSZ; ulimit -f 2; \"\$REVERIE\" -q models add named/large.safetensors --name $name --overwrite"
+        [ "$status" -eq 1 ]
+        [[ $stderr == *"cannot write "*"$name.safetensors: "* ]]
+    done
+    diff -r before data/reverie/models/some
+    [ ! -e data/reverie/models/new ]
     works models add data/reverie/models/some/some.safetensors --name half --half --json
     [[ $output == *'"name": "half"'* ]]
     needs_device

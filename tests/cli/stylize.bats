@@ -400,6 +400,7 @@ END
     local start pid i
     for seconds in 0.1 0.9; do
         rm -f large_style.jpg
+        : >progress # not that of the run before
         env --default-signal=INT "$REVERIE" stylize large.png -s style.png --model heavy.prototxt --content-layers conv2 \
             --style-layers conv1 --scales 1 --iterations 100000 --progress json >said 2>progress 3>&- &
         pid=$!
@@ -435,6 +436,8 @@ END
         cat said
         [ "$status" -eq 130 ]
         grep -q "^reverie: interrupted" said
+        # An unstyled photo is no result.
+        [ ! -e photo_style.jpg ] || grep -aq ' done=[1-9]' photo_style.jpg
     done
 }
 
@@ -507,6 +510,16 @@ END
     [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
     cmp photo_style.jpg before.jpg
     [ -s second_style.jpg ]
+    # However few there are: a folder, a share, or one that was made.
+    mkdir one
+    cp photo.png one
+    works stylize one -s style.png "${quick[@]}" -o .
+    [[ $stderr == *"skipped: './photo_style.jpg' exists"* ]]
+    works stylize photo.png second.png --shard 1/2 -s style.png "${quick[@]}"
+    [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
+    works stylize photo.png -s style.png "${quick[@]}" --resume
+    [[ $stderr == *"skipped: 'photo_style.jpg' exists"* ]]
+    fails 2 "'photo_style.jpg' exists" stylize photo.png -s style.png "${quick[@]}"
 }
 
 @test "--preview shows the picture on the way, and --time-limit ends it" {

@@ -85,6 +85,11 @@ Test(path, a_file_in_the_way_of_a_folder_is_named)
     cr_assert_eq(rv_folder_make(rv_test_path("file"), 0777), RV_ERR_IO);
     cr_assert_eq(rv_folder_make(rv_test_path("file/below"), 0777), RV_ERR_IO);
     cr_assert(strstr(rv_error_message(), rv_test_path("file")) != NULL, "%s", rv_error_message());
+    /* The reason is that of making, not of looking at what is in the way. */
+    cr_assert_eq(symlink("/no/such/place", rv_test_path("dangling")), 0);
+    cr_assert_eq(rv_folder_make(rv_test_path("dangling"), 0777), RV_ERR_IO);
+    cr_assert(strstr(rv_error_message(), "there is a file of that name") != NULL, "%s",
+              rv_error_message());
 }
 
 Test(path, caches_lie_where_the_environment_says)

@@ -117,7 +117,7 @@ typedef struct bench {
     rv_device *device;
     rv_model *model;
     rv_dream_options options;
-    int stop_after; /* steps; 0: never */
+    int stop_after; /* steps; 0: never, -1: before the first */
     int steps;
     double fraction;
     int patience; /* how often it may be asked after that before it stops */
@@ -134,7 +134,7 @@ static void on_progress(void *payload, const rv_progress *progress)
 static bool on_cancelled(void *payload)
 {
     bench *b = payload;
-    return b->stop_after > 0 && b->steps >= b->stop_after && b->patience-- <= 0;
+    return b->stop_after != 0 && b->steps >= b->stop_after && b->patience-- <= 0;
 }
 
 static void on_log(void *payload, rv_log_level level, const char *text)
@@ -285,6 +285,11 @@ Test(dream, a_run_that_is_cancelled_goes_on_to_the_same_picture)
         rv_image_destroy(out);
         unlink(state);
     }
+    b.options.resume = false;
+    b.stop_after = -1; /* before the first */
+    cr_assert_eq(dream(&out, NULL, &b, photo, state), RV_ERR_CANCELLED);
+    cr_assert_null(out);
+    b.options.resume = true;
     b.stop_after = 2;
     cr_assert_eq(dream(&out, NULL, &b, photo, state), RV_ERR_CANCELLED);
     rv_image_destroy(out);
