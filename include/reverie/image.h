@@ -61,6 +61,10 @@ RV_API bool rv_image_has_name(const char *path);
  *  @return RV_ERR_NOT_FOUND, or RV_ERR_IO where it is no folder or cannot be read. */
 RV_API RV_NODISCARD rv_status rv_image_list(char ***out, size_t *n, const char *folder);
 
+/** Whether a picture has `settings` that begin so, as rv_image_write() leaves them: found without decoding it. False
+ *  where it cannot be read. */
+RV_API bool rv_image_has_settings(const char *path, const char *start);
+
 /** Reads JPEG (baseline, progressive; grey, YCbCr, RGB, CMYK, YCCK), PNG (any depth and colour type), and where it
  *  was built with them TIFF (first picture; grey, RGB, palette, CMYK; 1 to 32 bits; strips, tiles, planes) and WebP
  *  (lossy, lossless, first frame), told apart by content. Profiles are converted to sRGB. More than 8 bits become 16,

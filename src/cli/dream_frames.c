@@ -71,7 +71,7 @@ static int write_frame(film *f, const rv_image *picture, const rv_dream_result *
 {
     const cli_photo_settings *p = &f->in->s->photos;
     rv_image_write_options write = RV_IMAGE_WRITE_OPTIONS_INIT;
-    char *of = cli_format("reverie=%s", rv_version()), *settings = NULL;
+    char *of = cli_format(CLI_SETTINGS_START "%s", rv_version()), *settings = NULL;
     cli_add_name(&of, "photo", f->photo);
     char *more = cli_dream_settings_text(f->in, result);
     if (of != NULL && more != NULL) {

@@ -201,7 +201,7 @@ static void hash_model(cli_batch *b)
 /* What the file says about itself: nothing that does not shape the picture. Freed with free(). */
 static char *settings_text(cli_batch *b, const cli_job *j)
 {
-    char *text = cli_format("reverie=%s", rv_version());
+    char *text = cli_format(CLI_SETTINGS_START "%s", rv_version());
     cli_add_name(&text, "photo", j->photo);
     hash_model(b);
     char *whole = text != NULL && j->made.settings != NULL

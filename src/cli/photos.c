@@ -14,16 +14,12 @@ bool cli_is_same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Files that a folder may hold beside photos: other inputs, and what earlier runs made of the photos. */
-static int list_others(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
-                       char **photos, size_t n)
+/* What earlier runs made of the photos of a folder: by name, as --strip leaves nothing else to go by. */
+static int list_results(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
+                        char **photos, size_t n)
 {
     static const char *const extensions[] = {".jpg", ".png"};
     int code = CLI_DONE;
-    for (size_t i = 0; i < maker->n_inputs && code == CLI_DONE; i++) {
-        const char *input = maker->inputs[i];
-        code = input != NULL ? cli_list_add(out, input, strlen(input)) : CLI_DONE;
-    }
     for (size_t i = 0; i < 2 * n && maker->suffix != NULL && code == CLI_DONE; i++) {
         char *name = NULL;
         struct stat info;
@@ -37,45 +33,61 @@ static int list_others(cli_list *out, const cli_photo_settings *s, const cli_mak
     return code;
 }
 
-static bool is_among(const char *path, const cli_list *others)
+static bool is_input(const char *path, const cli_maker *maker)
 {
-    for (size_t i = 0; i < others->n; i++) {
-        if (cli_is_same_file(path, others->items[i])) {
+    for (size_t i = 0; i < maker->n_inputs; i++) {
+        if (maker->inputs[i] != NULL && cli_is_same_file(path, maker->inputs[i])) {
             return true;
         }
     }
     return false;
 }
 
-/* Adds the photos of a folder. */
+static bool is_result(const char *path, const cli_list *results)
+{
+    for (size_t i = 0; i < results->n; i++) {
+        if (cli_is_same_file(path, results->items[i])) {
+            return true;
+        }
+    }
+    return rv_image_has_settings(path, CLI_SETTINGS_START);
+}
+
+/* Adds the photos of a folder, but for other inputs and results, which lie there as well. */
 static int add_folder(cli_list *out, const cli_photo_settings *s, const cli_maker *maker,
                       const char *folder)
 {
     char **names;
     size_t n;
-    cli_list others = {0};
+    cli_list results = {0};
+    size_t n_results = 0;
     const size_t before = out->n, length = strlen(folder);
     const char *slash = folder[length - 1] == '/' ? "" : "/";
     int code = cli_status(rv_image_list(&names, &n, folder));
     if (code == CLI_DONE) {
-        code = list_others(&others, s, maker, names, n);
+        code = list_results(&results, s, maker, names, n);
     }
     for (size_t i = 0; i < n && code == CLI_DONE; i++) {
         char *path = cli_format("%s%s%s", folder, slash, names[i]);
         if (path == NULL) {
             code = cli_out_of_memory();
-        } else if (!is_among(path, &others)) {
+        } else if (is_result(path, &results)) {
+            n_results++;
+        } else if (!is_input(path, maker)) {
             code = cli_list_add(out, path, strlen(path));
         }
         free(path);
     }
-    if (code == CLI_DONE && out->n == before) {
+    if (code == CLI_DONE && out->n == before && n_results > 0) {
+        cli_say("there are only results in the folder '%s'; name them to go on from them", folder);
+        code = CLI_FAILED;
+    } else if (code == CLI_DONE && out->n == before) {
         cli_say("there is no photo in the folder '%s' (names that end as those of %s)", folder,
                 rv_image_formats());
         code = CLI_FAILED;
     }
     free(names);
-    cli_list_release(&others);
+    cli_list_release(&results);
     return code;
 }
 

@@ -5,6 +5,9 @@
 
 #include "cli/cli.h"
 
+/** How the settings begin that results carry. */
+#define CLI_SETTINGS_START "reverie="
+
 /** Options of all of them: the rows of CLI_PHOTO_OPTIONS. */
 typedef struct cli_photo_settings {
     char *output;

@@ -4,6 +4,30 @@
 #include "base/file.h"
 #include "image/internal.h"
 
+#include <string.h>
+
+/* No format compresses them, and no photo has that many bytes in this order by chance. */
+bool rv_image_has_settings(const char *path, const char *start)
+{
+    rv_bytes bytes;
+    if (rv_bytes_open(&bytes, path, 0) != RV_OK) {
+        return false;
+    }
+    const size_t n = strlen(start);
+    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    bool found = false;
+    while (!found && (size_t)(end - at) >= n) {
+        at = memchr(at, start[0], (size_t)(end - at) - n + 1);
+        if (at == NULL) {
+            break;
+        }
+        found = memcmp(at, start, n) == 0;
+        at++;
+    }
+    rv_bytes_close(&bytes);
+    return found;
+}
+
 rv_status rv_image_list(char ***out, size_t *n, const char *folder)
 {
     size_t all;

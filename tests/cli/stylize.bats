@@ -546,6 +546,15 @@ END
     [[ $stderr == *'"task": "photo 2 of 2, stylize'* ]]
     works stylize album/ -s album/style.png --dry-run -o album --overwrite
     [ ${#lines[@]} -eq 2 ]
+    # Nor are results of another style, whatever they are called now.
+    mv album/second_style.jpg album/third.jpg
+    works stylize album -s deep.png --dry-run
+    [ ${#lines[@]} -eq 3 ] # the style of before is a photo now
+    [[ $output != *third.jpg* && $output != *photo_style.jpg* ]]
+    mkdir made
+    mv album/third.jpg made
+    fails 1 "there are only results in the folder 'made'" stylize made -s style.png
+    works stylize made/third.jpg -s style.png --dry-run
     works stylize --list list.txt -s style.png --dry-run
     [ "${lines[0]}" = "album/photo.png (48 x 36) -> photo_style.jpg" ]
     [ "${lines[1]}" = "second.png (40 x 40) -> second_style.jpg" ]
