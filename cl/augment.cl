@@ -14,13 +14,11 @@
 #define result_t uchar
 #endif
 
-#define ucharB         RV_PASTE(uchar, B)
-#define uintB          RV_PASTE(uint, B)
-#define convert_intB   RV_PASTE(convert_int, B)
-#define convert_uintB  RV_PASTE(convert_uint, B)
-#define convert_ucharB RV_PASTE(convert_uchar, B)
-#define as_floatB      RV_PASTE(as_float, B)
-#define as_intB        RV_PASTE(as_int, B)
+#define uintB         RV_PASTE(uint, B)
+#define convert_intB  RV_PASTE(convert_int, B)
+#define convert_uintB RV_PASTE(convert_uint, B)
+#define as_floatB     RV_PASTE(as_float, B)
+#define as_intB       RV_PASTE(as_int, B)
 
 /* Colours of B pixels that lie side by side. */
 typedef struct pixels {
@@ -35,12 +33,19 @@ static inline floatB within(floatB v, float low, float high)
     return min(max(v, (floatB)(low)), (floatB)(high));
 }
 
+/* The nearest whole number, below 2^22: a float behind 3 * 2^22 has no fraction. What floor() and rint() are made of where
+ * they are no instruction is several times as long. */
+#define WHOLE 12582912.0f
+static inline floatB nearest(floatB v)
+{
+    return (v + WHOLE) - WHOLE;
+}
+
 /* Positions beyond the centres of the first and last pixel, mirrored there. */
 static inline floatB fold(floatB u, float last)
 {
     const float period = max(2.0f * last, 1.0f);
-    const floatB t = u - period * floor(u * (1.0f / period));
-    return min(t, period - t);
+    return fabs(u - period * nearest(u * (1.0f / period)));
 }
 
 /* The share of a pixel of the source, with the border around it, that a position has. */
@@ -145,24 +150,25 @@ static inline void blend(pixels *p, floatB a, float factor)
     p->b = unit(a + factor * (p->b - a));
 }
 
-/* One channel from value, chroma and hue (in sixths of the circle, plus the channel's own 5, 3 or 1). */
+/* One channel from value, chroma and hue, a share of the circle that the channel's own 5, 3 or 1 sixths are added to: from
+ * half a turn behind to half a turn ahead. */
 static inline floatB from_hue(floatB value, floatB chroma, floatB h)
 {
-    h -= 6.0f * floor(h * (1.0f / 6.0f));
-    return value - chroma * within(min(h, 4.0f - h), 0.0f, 1.0f);
+    h = 6.0f * (h - nearest(h));
+    return value - chroma * within(max(h, -2.0f - h), 0.0f, 1.0f);
 }
 
 static inline void shift_hue(pixels *p, float shift)
 {
     const floatB value = max(max(p->r, p->g), p->b);
     const floatB chroma = value - min(min(p->r, p->g), p->b);
-    const floatB by = select(1.0f / chroma, (floatB)(0.0f), chroma <= 0.0f);
-    const floatB red = (p->g - p->b) * by, green = (p->b - p->r) * by + 2.0f,
-                 blue = (p->r - p->g) * by + 4.0f;
-    const floatB h = select(select(blue, green, value == p->g), red, value == p->r) + 6.0f * shift;
-    p->r = from_hue(value, chroma, h + 5.0f);
-    p->g = from_hue(value, chroma, h + 3.0f);
-    p->b = from_hue(value, chroma, h + 1.0f);
+    const floatB by = select(1.0f / (6.0f * chroma), (floatB)(0.0f), chroma <= 0.0f);
+    const floatB red = (p->g - p->b) * by, green = (p->b - p->r) * by + 2.0f / 6.0f,
+                 blue = (p->r - p->g) * by + 4.0f / 6.0f;
+    const floatB h = select(select(blue, green, value == p->g), red, value == p->r) + shift;
+    p->r = from_hue(value, chroma, h + 5.0f / 6.0f);
+    p->g = from_hue(value, chroma, h + 3.0f / 6.0f);
+    p->b = from_hue(value, chroma, h + 1.0f / 6.0f);
 }
 
 static inline void change_colours(pixels *p, const rv_augment_job *j)
@@ -283,78 +289,78 @@ static inline void erase(pixels *p, const rv_augment_job *j, int column, int row
     }
 }
 
-static inline void store_one(__global result_t *y, const rv_augment_job *j, int column, int row,
-                             const result_t *r, const result_t *g, const result_t *b)
+#if PLANES
+/* The pixels that are left of a row. */
+static inline void store_some(__global float *y, int n, floatB v)
 {
-    for (int l = 0; l < B && column + l < j->width; l++) {
-        const int at = row * j->width + column + l;
-        if (PLANES == 0) {
-            y[3 * at] = r[l];
-            y[3 * at + 1] = g[l];
-            y[3 * at + 2] = b[l];
-            continue;
-        }
-        y[at] = r[l];
-        if (PLANES == 3) {
-            y[at + j->width * j->height] = g[l];
-            y[at + 2 * j->width * j->height] = b[l];
-        }
+    float one[B];
+    vstoreB(v, 0, one);
+    for (int l = 0; l < n; l++) {
+        y[l] = one[l];
     }
 }
 
-#if !PLANES
-/* 0..1 to 0..255, the nearest: behind 3 * 2^22 a float has no fraction, and its last bits are the number. */
-static inline ucharB bytes_of(floatB v)
+static inline void store_plane(__global float *y, int n, floatB v)
 {
-    return convert_ucharB(as_intB(unit(v) * 255.0f + 12582912.0f) & 0xff);
+    if (n >= B) {
+        vstoreB(v, 0, y);
+    } else {
+        store_some(y, n, v);
+    }
 }
 
-#if B == 16
-/* Anywhere, in one piece: vstore16() of bytes is many in some compilers. */
-typedef uchar16 __attribute__((aligned(1))) loose_uchar16;
-#endif
-#endif
-
-static inline void store(__global result_t *y, const rv_augment_job *j, int column, int row,
+static inline void store(__global float *y, const rv_augment_job *j, int column, int row,
                          const pixels *p)
 {
-    result_t r[B], g[B], b[B];
-#if PLANES
-    const floatB vr = unit(p->r), vg = unit(p->g), vb = unit(p->b);
-    if (column + B <= j->width) {
-        __global float *to = y + row * j->width + column;
-        const int plane = j->width * j->height;
-        vstoreB(vr, 0, to);
-        if (PLANES == 3) {
-            vstoreB(vg, 0, to + plane);
-            vstoreB(vb, 0, to + 2 * plane);
-        }
-        return;
+    __global float *to = y + row * j->width + column;
+    const int n = j->width - column, plane = j->width * j->height;
+    store_plane(to, n, unit(p->r));
+    if (PLANES == 3) {
+        store_plane(to + plane, n, unit(p->g));
+        store_plane(to + 2 * plane, n, unit(p->b));
     }
-    vstoreB(vr, 0, r);
-    vstoreB(vg, 0, g);
-    vstoreB(vb, 0, b);
+}
 #else
-    const ucharB vr = bytes_of(p->r), vg = bytes_of(p->g), vb = bytes_of(p->b);
+/* 0..1 to the nearest of 0..255: its last bits, as nearest() finds it. */
+static inline intB byte_of(floatB v)
+{
+    return as_intB(unit(v) * 255.0f + WHOLE) & 0xff;
+}
+
+#if B == 16
+/* Anywhere, in one piece: of vstore16() of bytes some compilers make many. */
+typedef uchar16 __attribute__((aligned(1))) loose_uchar16;
+typedef uint __attribute__((aligned(1))) loose_uint;
+
+/* R,G,B of four pixels, and four bytes that the next ones take the place of. */
+#define THREE_OF_FOUR(v) as_uchar16(v).s01245689acde3333
+#endif
+
+static inline void store(__global uchar *y, const rv_augment_job *j, int column, int row,
+                         const pixels *p)
+{
+    __global uchar *to = y + 3 * (row * j->width + column);
+    const intB rgb = byte_of(p->r) | byte_of(p->g) << 8 | byte_of(p->b) << 16;
 #if B == 16
     if (column + B <= j->width) {
-        __global loose_uchar16 *to = (__global loose_uchar16 *)(y + 3 * (row * j->width + column));
-        /* Not shuffle2(), which some compilers make a loop of. */
-        to[0] = (uchar16)(vr.s0, vg.s0, vb.s0, vr.s1, vg.s1, vb.s1, vr.s2, vg.s2, vb.s2, vr.s3,
-                          vg.s3, vb.s3, vr.s4, vg.s4, vb.s4, vr.s5);
-        to[1] = (uchar16)(vg.s5, vb.s5, vr.s6, vg.s6, vb.s6, vr.s7, vg.s7, vb.s7, vr.s8, vg.s8,
-                          vb.s8, vr.s9, vg.s9, vb.s9, vr.sa, vg.sa);
-        to[2] = (uchar16)(vb.sa, vr.sb, vg.sb, vb.sb, vr.sc, vg.sc, vb.sc, vr.sd, vg.sd, vb.sd,
-                          vr.se, vg.se, vb.se, vr.sf, vg.sf, vb.sf);
+        const uchar16 last = THREE_OF_FOUR(rgb.scdef);
+        *(__global loose_uchar16 *)to = THREE_OF_FOUR(rgb.s0123);
+        *(__global loose_uchar16 *)(to + 12) = THREE_OF_FOUR(rgb.s4567);
+        *(__global loose_uchar16 *)(to + 24) = THREE_OF_FOUR(rgb.s89ab);
+        *(__global loose_ulong *)(to + 36) = as_ulong2(last).s0;
+        *(__global loose_uint *)(to + 44) = as_uint4(last).s2;
         return;
     }
 #endif
-    RV_PASTE(vstore, B)(vr, 0, r);
-    RV_PASTE(vstore, B)(vg, 0, g);
-    RV_PASTE(vstore, B)(vb, 0, b);
-#endif
-    store_one(y, j, column, row, r, g, b);
+    int one[B];
+    RV_PASTE(vstore, B)(rgb, 0, one);
+    for (int l = 0; l < B && column + l < j->width; l++) {
+        to[3 * l] = (uchar)one[l];
+        to[3 * l + 1] = (uchar)(one[l] >> 8);
+        to[3 * l + 2] = (uchar)(one[l] >> 16);
+    }
 }
+#endif
 
 static inline void finish(__global result_t *y, pixels p, const rv_augment_job *j, int column,
                           int row, drawn *d)

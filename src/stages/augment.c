@@ -51,6 +51,10 @@ typedef struct batch {
     rv_augment_levels pictures[MOST_PICTURES];
     copy copies[MOST_COPIES];
     size_t n_pictures, n, bytes;
+    uint8_t
+        *pixels; /* of the copies; kept, as is the picture that is written: fresh memory is slow */
+    size_t pixels_capacity;
+    rv_image *image;
 } batch;
 
 static rv_status skip(work *w, size_t picture)
@@ -114,30 +118,40 @@ static rv_status note(const work *w, const copy *c)
     return status;
 }
 
-static rv_status write_copy(const work *w, const copy *c, const uint8_t *pixels)
+/* A picture of that size to write from: that of the last copy, if it will do. */
+static rv_status fit_image(rv_image **image, const rv_augment_job *job)
+{
+    if (*image != NULL && rv_image_width(*image) == job->width &&
+        rv_image_height(*image) == job->height) {
+        return RV_OK;
+    }
+    rv_image_destroy(*image);
+    *image = NULL;
+    return rv_image_create(image, job->width, job->height, 3, 8);
+}
+
+static rv_status write_copy(const work *w, rv_image **image, const copy *c, const uint8_t *pixels)
 {
     char *path = NULL;
-    rv_image *image = NULL;
     rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     options.quality = w->run->options.quality;
     options.subsample = true;
     options.unsynced = true; /* what a power cut takes can be made again */
     /* What the manifest does not know was left by a run that was killed, and will be the same again. */
     options.overwrite = w->run->options.overwrite || rv_manifest_resumed(w->manifest);
-    rv_status status = rv_image_create(&image, c->draw.job.width, c->draw.job.height, 3, 8);
+    rv_status status = fit_image(image, &c->draw.job);
     if (status == RV_OK) {
-        memcpy(rv_image_pixels(image), pixels, rv_augment_values(&c->draw.job));
+        memcpy(rv_image_pixels(*image), pixels, rv_augment_values(&c->draw.job));
         status = rv_path_join(&path, w->target, c->output);
     }
     if (status == RV_OK) {
-        status = rv_image_write(image, path, &options);
+        status = rv_image_write(*image, path, &options);
     }
-    rv_image_destroy(image);
     free(path);
     return status == RV_OK ? note(w, c) : status;
 }
 
-static rv_status make(batch *b, uint8_t *pixels)
+static rv_status make(batch *b)
 {
     work *w = b->w;
     rv_augment_job jobs[MOST_COPIES];
@@ -149,12 +163,12 @@ static rv_status make(batch *b, uint8_t *pixels)
     pthread_mutex_lock(&w->device);
     rv_status status = rv_augmenter_run(w->run->augmenter, sources, jobs, b->n, NULL);
     if (status == RV_OK) {
-        status = rv_augmenter_read(w->run->augmenter, pixels, b->bytes);
+        status = rv_augmenter_read(w->run->augmenter, b->pixels, b->bytes);
     }
     pthread_mutex_unlock(&w->device);
     size_t written = 0;
     while (written < b->n && status == RV_OK) {
-        status = write_copy(w, &b->copies[written], pixels + jobs[written].start);
+        status = write_copy(w, &b->image, &b->copies[written], b->pixels + jobs[written].start);
         written += status == RV_OK;
     }
     pthread_mutex_lock(&w->lock);
@@ -174,13 +188,11 @@ static void forget_copies(batch *b)
 /* Makes and writes what has gathered. */
 static rv_status flush(batch *b)
 {
-    uint8_t *pixels = NULL;
     if (b->n == 0) {
         return RV_OK;
     }
-    RV_TRY(rv_alloc(&pixels, b->bytes, 1, "pictures"));
-    const rv_status status = make(b, pixels);
-    free(pixels);
+    RV_TRY(rv_grow(&b->pixels, &b->pixels_capacity, b->bytes, 1, "pictures"));
+    const rv_status status = make(b);
     forget_copies(b);
     return status;
 }
@@ -307,6 +319,8 @@ static rv_status job(void *payload, size_t group)
     const rv_status status = do_group(b, group);
     forget_copies(b);
     forget_pictures(b);
+    rv_image_destroy(b->image);
+    free(b->pixels);
     free(b);
     return status;
 }
