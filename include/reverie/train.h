@@ -48,6 +48,10 @@ typedef struct rv_train_options {
     const char
         *architecture; /**< of rv_model_list(), or a .yaml that lists layers; NULL: `model` */
     const char *model; /**< file to go on from, with all its weights; NULL: fresh ones */
+    bool
+        features; /**< `dataset` is a file that `extract` wrote (rv_feature_table) of the layer that the head of
+                        `model` reads, with its names: rows in place of pictures. The folder of each file is its class;
+                        all below the head stays as it is. `head` NULL: "linear" */
     int size; /**< side of the pictures; 0: that of `model`, or as the data set has them, else as the architecture */
     rv_pooling pooling; /**< what replaces pooling layers; default RV_POOLING_AS_MADE */
     const char *

@@ -117,11 +117,10 @@ static rv_status parse_dictionary(header *out, const char *text, const char *pat
 }
 
 /* @param[out] data  where the elements begin */
-static rv_status parse_header(header *out, const uint8_t **data, const rv_bytes *file,
+static rv_status parse_header(header *out, const uint8_t **data, const uint8_t *p, size_t n,
                               const char *path)
 {
-    const uint8_t *p = file->data;
-    if (file->size < 12 || memcmp(p, magic, sizeof magic) != 0) {
+    if (n < 12 || memcmp(p, magic, sizeof magic) != 0) {
         return fail_format(path, "not a .npy file");
     }
     const int major = p[6];
@@ -134,7 +133,7 @@ static rv_status parse_header(header *out, const uint8_t **data, const rv_bytes 
     const size_t length =
         major == 1 ? (size_t)p[8] | (size_t)p[9] << 8
                    : (size_t)p[8] | (size_t)p[9] << 8 | (size_t)p[10] << 16 | (size_t)p[11] << 24;
-    if (length > file->size - start || length > HEADER_LIMIT) {
+    if (length > n - start || length > HEADER_LIMIT) {
         return fail_format(path, "the header is cut short or damaged");
     }
     char *text = NULL;
@@ -168,21 +167,25 @@ static rv_status convert(float **out, const header *h, const uint8_t *data, size
     return RV_OK;
 }
 
-rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK], const char *path)
+rv_status rv_npy_parse(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK],
+                       const uint8_t *bytes, size_t n, const char *path)
 {
-    *out = NULL;
-    rv_bytes file;
-    RV_TRY(rv_bytes_open(&file, path, 0));
     header h = {0};
     const uint8_t *data = NULL;
-    rv_status status = parse_header(&h, &data, &file, path);
-    if (status == RV_OK) {
-        status = convert(out, &h, data, file.size - (size_t)(data - file.data), path);
-    }
-    if (status == RV_OK) {
-        *out_rank = h.rank;
-        memcpy(out_dim, h.dim, sizeof h.dim);
-    }
+    *out = NULL;
+    RV_TRY(parse_header(&h, &data, bytes, n, path));
+    RV_TRY(convert(out, &h, data, n - (size_t)(data - bytes), path));
+    *out_rank = h.rank;
+    memcpy(out_dim, h.dim, sizeof h.dim);
+    return RV_OK;
+}
+
+rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK], const char *path)
+{
+    rv_bytes file;
+    *out = NULL;
+    RV_TRY(rv_bytes_open(&file, path, 0));
+    const rv_status status = rv_npy_parse(out, out_rank, out_dim, file.data, file.size, path);
     rv_bytes_close(&file);
     return status;
 }

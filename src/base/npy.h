@@ -8,6 +8,7 @@
 #include <reverie/status.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { RV_NPY_MAX_RANK = 8 };
 
@@ -15,6 +16,9 @@ enum { RV_NPY_MAX_RANK = 8 };
  *  RV_ERR_UNSUPPORTED. *out is freed with free(). */
 RV_NODISCARD rv_status rv_npy_read(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK],
                                    const char *path);
+/** The same of a file that lies in memory; `path` is for messages. */
+RV_NODISCARD rv_status rv_npy_parse(float **out, int *out_rank, size_t out_dim[RV_NPY_MAX_RANK],
+                                    const uint8_t *bytes, size_t n, const char *path);
 RV_NODISCARD rv_status rv_npy_write(const char *path, const float *data, int rank,
                                     const size_t *dim, bool overwrite);
 /** Appends what stands before the elements, padded to `length` bytes where it is shorter: room for a count that grows.

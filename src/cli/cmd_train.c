@@ -23,6 +23,12 @@ static const cli_option options[] = {
      .offset = AT(model),
      .argument = "MODEL",
      .help = "model to go on from, with all its weights"},
+    {.name = "features",
+     .kind = CLI_FILE,
+     .offset = AT(features),
+     .argument = "FILE",
+     .help = "rows that `extract` wrote of the layer below the head of --model, in place of "
+             "pictures; the folder of each file is its class"},
     {.name = "head",
      .kind = CLI_TEXT,
      .offset = AT(head),
@@ -312,36 +318,48 @@ static const cli_option options[] = {
 };
 #undef AT
 
+/* Trains on a data set, or searches for how to. */
+static int train(cli *c, const cli_train_settings *s, const char *dataset, const char *folder)
+{
+    if (s->sweep != NULL && !s->find_rate) {
+        const int code =
+            cli_train_sweep(c, s, options, sizeof options / sizeof options[0], dataset, folder);
+        return code == CLI_DONE ? cli_json_print(c, code) : code;
+    }
+    if ((s->architecture == NULL) == (s->model == NULL)) {
+        return cli_usage("train needs --arch NAME, or --model FILE to go on from");
+    }
+    int code = s->find_rate ? cli_find_rate(c, s, dataset) : cli_open_device(c);
+    if (code == CLI_DONE && !s->find_rate) {
+        code = cli_train_run(c, s, dataset, folder);
+    }
+    return code == CLI_DONE ? cli_json_print(c, code) : code;
+}
+
 static int run(cli *c, const void *given, const cli_list *words)
 {
     const cli_train_settings *s = given;
     const bool named = s->resume != NULL && strcmp(s->resume, "auto") != 0;
     const char *folder = s->output != NULL ? s->output : named ? s->resume : NULL;
+    if (s->features == NULL && words->n == 0) {
+        return cli_usage("train needs labelled pictures: DATASET, or --features FILE");
+    }
+    if (s->features != NULL && words->n > 0) {
+        return cli_usage("--features takes the place of '%s': take one", words->items[0]);
+    }
     if (folder == NULL && !s->find_rate) {
         return cli_usage("train needs a folder for the run: -o RUN");
     }
     if (named && s->output != NULL && strcmp(s->resume, s->output) != 0) {
         return cli_usage("--resume %s goes on in that folder: leave -o out", s->resume);
     }
-    if (s->sweep != NULL && !s->find_rate) {
-        const int code = cli_train_sweep(c, s, options, sizeof options / sizeof options[0],
-                                         words->items[0], folder);
-        return code == CLI_DONE ? cli_json_print(c, code) : code;
-    }
-    if ((s->architecture == NULL) == (s->model == NULL)) {
-        return cli_usage("train needs --arch NAME, or --model FILE to go on from");
-    }
-    int code = s->find_rate ? cli_find_rate(c, s, words->items[0]) : cli_open_device(c);
-    if (code == CLI_DONE && !s->find_rate) {
-        code = cli_train_run(c, s, words->items[0], folder);
-    }
-    return code == CLI_DONE ? cli_json_print(c, code) : code;
+    return train(c, s, s->features != NULL ? s->features : words->items[0], folder);
 }
 
 const cli_command cli_train = {
     .name = "train",
     .summary = "train a network on labelled pictures",
-    .arguments = "DATASET (--arch NAME | --model MODEL) -o RUN",
+    .arguments = "(DATASET | --features FILE) (--arch NAME | --model MODEL) -o RUN",
     .description =
         "Trains a network and writes to the folder RUN: config.json, metrics.csv with a line for "
         "each epoch, last.safetensors (a checkpoint, from which --resume goes on bit for bit), "
@@ -351,16 +369,16 @@ const cli_command cli_train = {
         "that hold such; a .csv list of lines \"picture,class\" or \"picture,class,val\"; or a "
         "folder with IDX files, as MNIST has, which may end in .gz. With --loss bce the lines of "
         "the list are \"picture,cat;indoor\", with --loss mse \"picture,0.3\" or "
-        "\"picture,0.3;7\".",
+        "\"picture,0.3;7\". With --features only the head is trained, in seconds; "
+        "best.safetensors is then --model with that head, for pictures as `extract` took them.",
     .example = "reverie train mnist/ --arch lenet -o run --epochs 10\n"
                "reverie train photos/ --arch small-cnn -o run --optimizer adamw --patience 10\n"
                "reverie train photos/ --arch small-cnn -o run --resume auto\n"
                "reverie train set --model builtin --head linear --unfreeze-from conv5_1 -o run\n"
+               "reverie train --features vectors.npy --model squeezenet.caffemodel -o run\n"
                "reverie train ages.csv --arch small-cnn -o run --loss mse\n"
                "reverie train mnist/ -o sweep --sweep 'lr=0.1,0.01 hidden=100,300-100'",
-    .min_words = 1,
     .max_words = 1,
-    .missing = "labelled pictures",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .settings_size = sizeof(cli_train_settings),

@@ -133,6 +133,7 @@ rv_train_options cli_train_options(const cli *c, const cli_train_settings *s)
     o.architecture = s->architecture;
     o.model = s->model;
     o.pooling = (rv_pooling)(s->pooling + 1);
+    o.features = s->features != NULL;
     o.head = s->head;
     o.freeze_until = s->freeze_until;
     o.freeze = s->freeze;
@@ -263,7 +264,8 @@ int cli_train_run(cli *c, const cli_train_settings *s, const char *dataset, cons
     const bool all = s->unfreeze_from == NULL || result.best.phase != 1;
     if (result.best.epoch > 0 && all) {
         cli_json_set(c, "best", cli_epoch_json(&result.best));
-        code = report_best(c, s, dataset, folder);
+        /* Rows are no pictures that the whole network could be measured on. */
+        code = s->features == NULL ? report_best(c, s, dataset, folder) : CLI_DONE;
     }
     if (code == CLI_DONE && !result.finished) {
         note_limit(c, s, &result);

@@ -7,7 +7,7 @@
 
 /** What the options of `train` say. */
 typedef struct cli_train_settings {
-    char *output, *sweep, *architecture, *model, *resume;
+    char *features, *output, *sweep, *architecture, *model, *resume;
     char *loss, *head, *freeze_until, *freeze, *layer_rates, *unfreeze_from, *decay_at;
     char *optimizer, *schedule, *init, *recipe;
     int size, epochs, batch, accumulate, patience, plateau_patience, read_threads, top,

@@ -180,30 +180,61 @@ static rv_status check(const rv_dataset *d, const rv_dataset_options *o)
     return d->task == RV_TASK_CLASSES && d->has_validation ? check_validation(d, o) : RV_OK;
 }
 
-static rv_status open_set(rv_dataset *d, const char *path, const rv_dataset_options *o)
+/* Names of pictures; NULL: the set is what lies at a path. */
+typedef struct named {
+    const char *const *names;
+    size_t n;
+} named;
+
+static rv_status read_names(rv_dataset *d, const named *from, const rv_dataset_options *o)
+{
+    d->channels = 3;
+    d->task = o->task;
+    RV_TRY(take_classes(d, o));
+    return d->task == RV_TASK_CLASSES
+               ? rv_dataset_read_names(d, from->names, from->n, o)
+               : rv_fail(RV_ERR_USAGE, "%s: folders tell classes only, no labels or numbers",
+                         d->path);
+}
+
+static rv_status open_set(rv_dataset *d, const char *path, const named *from,
+                          const rv_dataset_options *o)
 {
     if (!(o->validation >= 0 && o->validation < 1)) {
         return rv_fail(RV_ERR_USAGE, "the share for validation is %g, must be from 0 to below 1",
                        o->validation);
     }
     RV_TRY(rv_strdup(&d->path, path));
-    RV_TRY(read_set(d, o));
+    RV_TRY(from != NULL ? read_names(d, from, o) : read_set(d, o));
     RV_TRY(check(d, o));
     return divide(d, o);
 }
 
-rv_status rv_dataset_open(rv_dataset **out, const char *path, const rv_dataset_options *options)
+static rv_status open_any(rv_dataset **out, const char *path, const named *from,
+                          const rv_dataset_options *options)
 {
     rv_dataset *d;
     *out = NULL;
     RV_TRY(rv_alloc(&d, 1, sizeof *d, "data set"));
-    const rv_status status = open_set(d, path, options);
+    const rv_status status = open_set(d, path, from, options);
     if (status != RV_OK) {
         rv_dataset_close(d);
         return status;
     }
     *out = d;
     return RV_OK;
+}
+
+rv_status rv_dataset_open(rv_dataset **out, const char *path, const rv_dataset_options *options)
+{
+    return open_any(out, path, NULL, options);
+}
+
+rv_status rv_dataset_open_names(rv_dataset **out, const char *path, const char *const *names,
+                                size_t n, const rv_dataset_options *options)
+{
+    const named from = {names, n};
+    return open_any(out, path, &from, options);
 }
 
 void rv_dataset_close(rv_dataset *d)
@@ -261,6 +292,11 @@ void rv_dataset_size(const rv_dataset *d, int *width, int *height)
 size_t rv_dataset_count(const rv_dataset *d, rv_subset subset)
 {
     return d->n[subset];
+}
+
+size_t rv_dataset_number(const rv_dataset *d, rv_subset subset, size_t index)
+{
+    return d->order[subset][index];
 }
 
 int32_t rv_dataset_label(const rv_dataset *d, rv_subset subset, size_t index)

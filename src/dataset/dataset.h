@@ -40,6 +40,12 @@ typedef struct rv_sample {
  *          lacks; another task than the set is for. */
 RV_NODISCARD rv_status rv_dataset_open(rv_dataset **out, const char *path,
                                        const rv_dataset_options *options);
+/** The same of pictures by their names alone, which need not be there: the folder that one is in is its class; if that
+ *  is in a folder train or val, that is what the picture is for.
+ *  @param path  for messages: where the names are from. @return RV_ERR_USAGE also: a name without a folder */
+RV_NODISCARD rv_status rv_dataset_open_names(rv_dataset **out, const char *path,
+                                             const char *const *names, size_t n,
+                                             const rv_dataset_options *options);
 void rv_dataset_close(rv_dataset *dataset);
 
 rv_task rv_dataset_task(const rv_dataset *dataset);
@@ -50,6 +56,8 @@ const char *rv_dataset_class(const rv_dataset *dataset, int index); /**< borrowe
 int rv_dataset_channels(const rv_dataset *dataset);
 void rv_dataset_size(const rv_dataset *dataset, int *width, int *height);
 
+/** Of the picture that is `index` in its subset, its number in the order in which the set has them. */
+size_t rv_dataset_number(const rv_dataset *dataset, rv_subset subset, size_t index);
 size_t rv_dataset_count(const rv_dataset *dataset, rv_subset subset);
 int32_t rv_dataset_label(const rv_dataset *dataset, rv_subset subset, size_t index);
 /** What is to be learned of a picture, a number for each name: 1 for each of its labels, 0 for the others, or its

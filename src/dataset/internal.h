@@ -37,6 +37,10 @@ RV_NODISCARD rv_status rv_dataset_read_folders(rv_dataset *d, const rv_dataset_o
 RV_NODISCARD rv_status rv_dataset_read_csv(rv_dataset *d, const rv_dataset_options *options);
 RV_NODISCARD rv_status rv_dataset_read_idx(rv_dataset *d, bool *taken);
 
+/** folders.c: classes by the folders of names. */
+RV_NODISCARD rv_status rv_dataset_read_names(rv_dataset *d, const char *const *names, size_t n,
+                                             const rv_dataset_options *options);
+
 /** targets.c: keeps what stands behind the picture that was added last. */
 RV_NODISCARD rv_status rv_dataset_add_cell(rv_dataset *d, const char *text);
 void rv_dataset_release_cells(rv_dataset *d);

@@ -12,10 +12,11 @@ RV_NODISCARD rv_status rv_own_tensor_name(char **out, const char *prefix, const 
 /** Writes a model: the network of `model` with the values given.
  *  @param classes    names of its classes; NULL: those of the model.
  *  @param tensors    named by rv_own_tensor_name() without prefix, and whatever else a checkpoint keeps.
+ *  @param whole      it learned from whole pictures; else from as much of them as `model` sees.
  *  @param training   what a checkpoint notes, as JSON; NULL: nothing. */
 RV_NODISCARD rv_status rv_own_write(const char *path, const rv_model *model,
                                     const char *const *classes, size_t n_classes,
-                                    const rv_stored_tensor *tensors, size_t n_tensors,
+                                    const rv_stored_tensor *tensors, size_t n_tensors, bool whole,
                                     const char *training);
 
 /** Fails with RV_ERR_USAGE, naming the first layer that differs, where `file` (of the name `path`) does not hold the

@@ -231,6 +231,19 @@ size_t rv_safetensors_count(const rv_safetensors *f)
     return f->count;
 }
 
+const char *rv_safetensors_name(const rv_safetensors *f, size_t i)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach(f->header, name, entry)
+    {
+        if (strcmp(name, "__metadata__") != 0 && i-- == 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 bool rv_safetensors_has(const rv_safetensors *f, const char *name)
 {
     return strcmp(name, "__metadata__") != 0 && json_object_get(f->header, name) != NULL;

@@ -20,6 +20,8 @@ void rv_safetensors_close(rv_safetensors *file);
 /** Value of a key of the metadata, NULL where there is none; borrowed. */
 const char *rv_safetensors_metadata(const rv_safetensors *file, const char *key);
 size_t rv_safetensors_count(const rv_safetensors *file);
+/** Name of tensor i in the order of the header; borrowed. */
+const char *rv_safetensors_name(const rv_safetensors *file, size_t i);
 bool rv_safetensors_has(const rv_safetensors *file, const char *name);
 /** Shape of the tensor of that name, whose sizes beyond the rank become 1; false where there is none, or of more than
  *  RV_MAX_RANK. */

@@ -20,10 +20,10 @@ static bool has_classes(const rv_model *model, const char *const *classes, size_
 
 rv_status rv_own_write(const char *path, const rv_model *model, const char *const *classes,
                        size_t n_classes, const rv_stored_tensor *tensors, size_t n_tensors,
-                       const char *training)
+                       bool whole, const char *training)
 {
     rv_own_content content = {.network = model->network,
-                              .share = 1.0,
+                              .share = whole ? 1.0 : model->network->share,
                               .classes = classes,
                               .n_classes = n_classes,
                               .training = training};

@@ -44,7 +44,8 @@ static rv_status open_dataset(rv_train_run *run)
     const rv_train_options *o = &run->options;
     const rv_dataset_options options = {
         .validation = o->validation, .seed = o->seed, .task = run->task, .events = o->events};
-    RV_TRY(rv_dataset_open(&run->dataset, run->dataset_path, &options));
+    RV_TRY(o->features ? rv_train_open_features(run, &options)
+                       : rv_dataset_open(&run->dataset, run->dataset_path, &options));
     return rv_dataset_count(run->dataset, RV_SUBSET_TRAIN) > 0
                ? RV_OK
                : rv_fail(RV_ERR_USAGE, "%s: no pictures are left for training", run->dataset_path);
@@ -288,6 +289,8 @@ void rv_train_release(rv_train_run *run)
     rv_graph_destroy(run->graph.graph);
     rv_model_close(run->model);
     rv_dataset_close(run->dataset);
+    rv_feature_rows_close(run->rows);
+    free(run->row_values);
     rv_text_release(&run->metrics);
     free(run->frozen);
     free(run->fixed);

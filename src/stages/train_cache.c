@@ -71,6 +71,9 @@ rv_status rv_train_find_input(rv_train_run *run)
     }
     mark_fixed(run);
     run->input = find_cut(run);
+    if (run->rows != NULL) {
+        return rv_train_find_features(run, run->input);
+    }
     const size_t pictures = rv_dataset_count(run->dataset, RV_SUBSET_TRAIN) +
                             rv_dataset_count(run->dataset, RV_SUBSET_VALIDATION);
     if (run->input != run->graph.picture &&
@@ -131,6 +134,9 @@ rv_status rv_train_fill_tables(rv_train_run *run)
 {
     rv_plan *plan = NULL;
     rv_status status = RV_OK;
+    if (run->rows != NULL) {
+        return rv_train_take_features(run);
+    }
     if (run->input == run->graph.picture) {
         return RV_OK;
     }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "model/own.h"
 #include "stages/train_run.h"
 
@@ -92,8 +93,12 @@ static const char *hash_text(char text[HASH_TEXT], uint64_t hash)
 static json_t *contents_json(const rv_train_run *run)
 {
     char pictures[HASH_TEXT], recipe[HASH_TEXT];
-    return json_pack("{s:s, s:s}", "pictures",
-                     hash_text(pictures, rv_dataset_fingerprint(run->dataset)), "recipe",
+    uint64_t hash = rv_dataset_fingerprint(run->dataset);
+    for (int s = 0; s < RV_SUBSETS && run->rows != NULL; s++) {
+        const size_t n = rv_dataset_count(run->dataset, (rv_subset)s);
+        hash = rv_hash(hash, run->table[s], n * run->n_row_values * sizeof(float));
+    }
+    return json_pack("{s:s, s:s}", "pictures", hash_text(pictures, hash), "recipe",
                      hash_text(recipe, run->recipe.hash));
 }
 
@@ -207,7 +212,7 @@ static rv_status write_model(rv_train_run *run, const char *name, bool weights_o
     }
     if (status == RV_OK) {
         status = rv_own_write(path, run->model, classes, (size_t)n_classes, a.tensors, a.n_tensors,
-                              training);
+                              run->rows == NULL, training);
     }
     free(path);
     free(classes);

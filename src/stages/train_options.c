@@ -116,6 +116,7 @@ rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *option
     rv_initializer init;
     rv_task task;
     *out = options != NULL ? *options : rv_train_defaults();
+    RV_TRY(rv_train_resolve_features(out));
     if ((out->architecture == NULL) == (out->model == NULL)) {
         return rv_fail(RV_ERR_USAGE, "name either an architecture or a model to go on from");
     }
@@ -165,13 +166,13 @@ rv_status rv_train_config(char **out, const rv_train_options *o, const char *dat
         o->optimizer, "learning_rate", o->learning_rate, "momentum", o->momentum, "l1", o->l1, "l2",
         o->l2, "penalize_all", o->penalize_all, "clip_value", o->clip_value, "clip_norm",
         o->clip_norm, "average", o->average, "pooling", pooling_names[o->pooling]);
-    json_t *more =
-        json_pack("{s:s?, s:s?, s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}",
-                  "decay_at", o->decay_at, "freeze_below", o->freeze_below, "loss", o->loss,
-                  "schedule", o->schedule, "warm_up", o->warm_up, "decay_factor", o->decay_factor,
-                  "decay_epochs", o->decay_epochs, "plateau_patience", o->plateau_patience, "init",
-                  o->init, "smoothing", o->smoothing, "recipe", o->recipe, "validation",
-                  o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
+    json_t *more = json_pack(
+        "{s:s?, s:s?, s:s?, s:s?, s:s, s:f, s:f, s:f, s:i, s:s, s:f, s:s?, s:f, s:i, s:I}",
+        "features", o->features ? "rows" : NULL, "decay_at", o->decay_at, "freeze_below",
+        o->freeze_below, "loss", o->loss, "schedule", o->schedule, "warm_up", o->warm_up,
+        "decay_factor", o->decay_factor, "decay_epochs", o->decay_epochs, "plateau_patience",
+        o->plateau_patience, "init", o->init, "smoothing", o->smoothing, "recipe", o->recipe,
+        "validation", o->validation, "patience", o->patience, "seed", (json_int_t)o->seed);
     *out = NULL;
     if (json != NULL && more != NULL && json_object_update(json, more) == 0) {
         *out = json_dumps(json, JSON_INDENT(2));

@@ -8,6 +8,7 @@
 #include "optim/schedule.h"
 #include "optim/update.h"
 #include "stages/event_log.h"
+#include "stages/feature_rows.h"
 #include "stages/tally.h"
 #include "stages/training.h"
 
@@ -41,6 +42,9 @@ typedef struct rv_train_run {
     const rv_source **sources;
 
     rv_dataset *dataset;
+    rv_feature_rows_file *rows; /**< with options.features, else NULL */
+    float *row_values;          /**< of all rows, until they are in the tables */
+    size_t n_row_values;        /**< of a row */
     rv_loader *loader;
     rv_model *model;
     rv_model_graph graph;
@@ -87,6 +91,15 @@ int64_t rv_train_count_right(const rv_train_run *run, const rv_batch *batch);
 
 /** train_options.c: fills in what is left to the program, and checks all. */
 RV_NODISCARD rv_status rv_train_resolve(rv_train_options *out, const rv_train_options *options);
+/** train_features.c: what options mean where features take the place of pictures. */
+RV_NODISCARD rv_status rv_train_resolve_features(rv_train_options *o);
+/** train_features.c: opens the features and the set of the files that they are of. */
+RV_NODISCARD rv_status rv_train_open_features(rv_train_run *run, const rv_dataset_options *options);
+/** train_features.c: run->input by the values of a row. @param cut  the value of the frozen layers that the rest reads */
+RV_NODISCARD rv_status rv_train_find_features(rv_train_run *run, rv_value cut);
+/** train_features.c: puts them in the tables. */
+RV_NODISCARD rv_status rv_train_take_features(rv_train_run *run);
+
 /** train_options.c: methods by name. */
 RV_NODISCARD rv_status rv_train_update_options(rv_update_options *out, const rv_train_options *o);
 RV_NODISCARD rv_status rv_train_rate(rv_rate *out, const rv_train_options *o, int64_t total_steps,

@@ -47,7 +47,7 @@ static const char *write_model(void)
     RV_ASSERT_OK(rv_model_build(&graph, model, NULL, 0));
     const size_t n = list_tensors(tensors, graph.graph);
     const char *path = rv_test_path("model.safetensors");
-    RV_ASSERT_OK(rv_own_write(path, model, classes, 3, tensors, n, "{\"step\": 7}"));
+    RV_ASSERT_OK(rv_own_write(path, model, classes, 3, tensors, n, true, "{\"step\": 7}"));
     for (size_t i = 0; i < n; i++) {
         free((char *)tensors[i].name);
     }

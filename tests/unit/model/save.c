@@ -201,7 +201,7 @@ static void write_trained(const rv_model *model, const char *const *classes, con
             }
         }
     }
-    RV_ASSERT_OK(rv_own_write(path, model, classes, 5, tensors, n, NULL));
+    RV_ASSERT_OK(rv_own_write(path, model, classes, 5, tensors, n, true, NULL));
     while (n > 0) {
         free((char *)tensors[--n].name);
     }

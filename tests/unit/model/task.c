@@ -87,7 +87,7 @@ Test(task, units_come_back_and_damage_is_named)
         }
     }
     RV_ASSERT_OK(rv_own_write(rv_test_path("values.safetensors"), model, names, 2, tensors,
-                              (size_t)n, NULL));
+                              (size_t)n, true, NULL));
     for (int i = 0; i < n; i++) {
         free((char *)tensors[i].name);
     }
