@@ -45,8 +45,8 @@ __kernel void match_loss_pack(__global float *work, __global const float *x, int
     }
 }
 
-/* What lies before `start`: sums of the largest product of each place of a tile; index [n,places]: which vector of list [g,c] that is, the
- * first of equals. One work-item: a tile. */
+/* What lies before `start`: sums of the largest product of each place of a tile; index [n,places]: which vector of list
+ * [g,c] that is, the first of equals. One work-item: a tile. */
 __kernel void match_loss_find(__global float *work, __global int *index, __global const float *list,
                               int items, int tiles, int start, int c, int places, int g, int keep,
                               int first)
@@ -57,6 +57,10 @@ __kernel void match_loss_find(__global float *work, __global int *index, __globa
     }
     floatB most[WIDE];
     intB best[WIDE];
+    for (int w = 0; w < WIDE; w++) {
+        most[w] = (floatB)(-INFINITY);
+        best[w] = (intB)(0);
+    }
     for (int from = 0; from < g; from += ROWS) {
         floatB sum[ROWS][WIDE];
 #pragma unroll
@@ -80,9 +84,9 @@ __kernel void match_loss_find(__global float *work, __global int *index, __globa
 #pragma unroll
         for (int r = 0; r < ROWS; r++) {
             for (int w = 0; w < WIDE; w++) {
-                const intB more = from + r == 0 ? (intB)(-1) : sum[r][w] > most[w];
-                most[w] = select(most[w], sum[r][w], more);
-                best[w] = select(best[w], (intB)(from + r), more);
+                const intB less = sum[r][w] <= most[w]; /* not so for NaN, which stays */
+                most[w] = select(sum[r][w], most[w], less);
+                best[w] = select((intB)(min(from + r, g - 1)), best[w], less);
             }
         }
     }
