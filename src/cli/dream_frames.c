@@ -144,7 +144,8 @@ static int make_frame(film *f, const char *name)
 /* No frame may be the preview. */
 static int check_preview(const film *f, const char *const *inputs, size_t n)
 {
-    int code = cli_preview_check(&f->preview, inputs, n);
+    int code = cli_preview_check(&f->preview, inputs, n,
+                                 f->in->s->photos.overwrite || f->in->s->photos.resume);
     for (int i = 0; i < f->in->s->frames && code == CLI_DONE && f->preview.file != NULL; i++) {
         char *name = name_frame(f, i, &code);
         if (code == CLI_DONE && cli_is_same_name(f->preview.file, name)) {

@@ -482,7 +482,7 @@ int cli_photos_run(cli *c, const cli_photo_settings *s, const cli_maker *maker,
     b.many = b.n > 1 || s->list != NULL || s->shard != NULL ||
              (words->n > 0 && cli_is_folder(words->items[0]));
     if (code == CLI_DONE) {
-        code = cli_preview_check(&b.preview, b.inputs, b.n_inputs);
+        code = cli_preview_check(&b.preview, b.inputs, b.n_inputs, s->overwrite || s->resume);
     }
     if (code == CLI_DONE) {
         code = check_folder(&b);

@@ -73,7 +73,8 @@ typedef struct cli_preview {
 } cli_preview;
 
 /** Whether the preview can be written, and is none of the inputs: looked at before the work. @return exit code, as above */
-int cli_preview_check(const cli_preview *preview, const char *const *inputs, size_t n_inputs);
+int cli_preview_check(const cli_preview *preview, const char *const *inputs, size_t n_inputs,
+                      bool overwrite);
 /** Writes it; for rv_dream_options.preview and the like. @param preview  a cli_preview with a file */
 void cli_preview_show(void *preview, const rv_image *picture);
 

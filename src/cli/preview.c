@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/photos.h"
 
-int cli_preview_check(const cli_preview *preview, const char *const *inputs, size_t n_inputs)
+int cli_preview_check(const cli_preview *preview, const char *const *inputs, size_t n_inputs,
+                      bool overwrite)
 {
     const rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
     rv_image *picture;
@@ -14,7 +15,9 @@ int cli_preview_check(const cli_preview *preview, const char *const *inputs, siz
         status = rv_image_check_write(picture, preview->file, &options);
     }
     if (status == RV_OK) {
-        status = rv_output_check(preview->file, inputs, n_inputs, true);
+        /* That of an earlier run may go, another picture only where that was said. */
+        const bool ours = rv_image_has_settings(preview->file, CLI_SETTINGS_START);
+        status = rv_output_check(preview->file, inputs, n_inputs, overwrite || ours);
     }
     rv_image_destroy(picture);
     return cli_status(status);
@@ -27,6 +30,7 @@ void cli_preview_show(void *preview, const rv_image *picture)
     options.quality = p->quality;
     options.overwrite = true;
     options.unsynced = true;
+    options.settings = CLI_SETTINGS_START "preview";
     const rv_status status = rv_image_write(picture, p->file, &options);
     if (status != RV_OK && !p->failed) {
         p->failed = true;

@@ -17,7 +17,7 @@
 
 static const rv_model_entry entries[] = {
     {"builtin",
-     "vgg-s, trained by Reverie on the 200 classes of Tiny ImageNet; what classify and extract use",
+     "vgg-s, trained by Reverie on the 200 classes of Tiny ImageNet; what every command uses unless told otherwise",
      "trained"},
     {"patches", "filters learned from the style picture while stylizing; needs no file", "style"},
     {"lenet", "two convolutions and two dense layers for digits, as in Caffe's examples",

@@ -192,16 +192,24 @@ static rv_status read_tensor(float **out, const rv_safetensors *file, const char
     return rv_safetensors_read(file, *out, name, &shape);
 }
 
-static rv_status read_picture(rv_stylize_state *s, const rv_safetensors *file)
+static rv_status read_picture(rv_stylize_state *s, const rv_safetensors *file, const char *path)
 {
     const rv_shape shape = rv_shape_4(1, 3, s->height, s->width);
+    float **picture = &s->base.data;
     if (s->descent.done == 0) {
         s->base.width = s->width;
         s->base.height = s->height;
-        return read_tensor(&s->base.data, file, PICTURE, shape);
+    } else {
+        s->descent.n = rv_shape_count(&shape);
+        picture = &s->descent.picture;
     }
-    s->descent.n = rv_shape_count(&shape);
-    return read_tensor(&s->descent.picture, file, PICTURE, shape);
+    RV_TRY(read_tensor(picture, file, PICTURE, shape));
+    for (size_t i = 0; i < rv_shape_count(&shape); i++) {
+        if (!isfinite((*picture)[i])) {
+            return rv_stylize_state_damaged(path);
+        }
+    }
+    return RV_OK;
 }
 
 static rv_status read_array(void *payload, int array, float *out)
@@ -253,7 +261,7 @@ static rv_status read_all(rv_stylize_state *s, const rv_safetensors *file, const
         status = read_position(s, at, path);
     }
     if (status == RV_OK) {
-        status = read_picture(s, file);
+        status = read_picture(s, file, path);
     }
     if (status == RV_OK) {
         status = find_arrays(s, at, path);

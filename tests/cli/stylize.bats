@@ -530,6 +530,9 @@ END
     grep -aq 'iterations=1000000 .* done=[0-9]' limited.png
     fails 2 "must end in one of" stylize photo.png -s style.png "${quick[@]}" --preview seen.gif
     fails 2 "is an input" stylize photo.png -s style.png "${quick[@]}" --preview ./photo.png
+    # That of an earlier run is replaced, another picture is not.
+    works stylize photo.png -s style.png "${quick[@]}" --preview seen.png --dry-run
+    fails 2 "'second.png' exists" stylize photo.png -s style.png "${quick[@]}" --preview second.png --dry-run
     fails 2 "is the --preview as well" stylize photo.png -s style.png "${quick[@]}" --preview a.png -o a.png
     fails 2 "is the --preview as well" stylize photo.png -s style.png "${quick[@]}" --preview ./a.png -o a.png
     [ ! -e a.png ]

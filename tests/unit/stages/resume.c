@@ -340,6 +340,24 @@ Test(resume, tells_runs_apart_by_settings_of_any_length, .timeout = 60)
 }
 
 /* Damaged in any byte of its header, or cut anywhere: refused, or a state all the same; never a crash. */
+/* Where the picture's numbers begin in a state. */
+static size_t picture_at(const char *file, size_t size)
+{
+    uint64_t header = 0;
+    memcpy(&header, file, 8);
+    cr_assert_lt(header, size);
+    char *text = malloc(header + 1);
+    memcpy(text, file + 8, header);
+    text[header] = '\0';
+    const char *entry = strstr(text, "\"picture\":");
+    cr_assert_not_null(entry, "%s", text);
+    const char *offsets = strstr(entry, "\"data_offsets\":[");
+    cr_assert_not_null(offsets);
+    const size_t at = 8 + (size_t)header + strtoul(strchr(offsets, '[') + 1, NULL, 10);
+    free(text);
+    return at;
+}
+
 Test(resume, refuses_damaged_states, .timeout = 300)
 {
     work w;
@@ -373,6 +391,13 @@ Test(resume, refuses_damaged_states, .timeout = 300)
         refused += status != RV_OK;
     }
     cr_assert_gt(refused, 50, "%d", refused);
+    /* Numbers that are none would end the descent at once, as if it were done. */
+    const float none = NAN;
+    memcpy(good + picture_at(good, size), &none, sizeof none);
+    rv_test_write(w.state, good, size);
+    cr_assert_eq(stylize(&w, 0), RV_ERR_FORMAT);
+    cr_assert_not_null(strstr(rv_error_message(), "state of the run is damaged"), "%s",
+                       rv_error_message());
     free(good);
     tear_down(&w);
 }
