@@ -4,7 +4,8 @@
 
 : "${REVERIE:=$BATS_TEST_DIRNAME/../../build/release/reverie}"
 export REVERIE
-bats_require_minimum_version 1.5.0
+bats_require_minimum_version 1.8.0
+# The tag `alone` is of tests that measure how soon something happens: ./check runs them beside nothing else.
 
 # make png FILE WIDTH HEIGHT ...: a file from make.bash; apart from bats, which would trace each of its many steps
 make() { bash "$BATS_TEST_DIRNAME/make.bash" "$@"; }
