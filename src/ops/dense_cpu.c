@@ -56,7 +56,8 @@ static void choose_launch(rv_dense_panels *p, bool packs)
     const double by_flops = max_launch_flops / (2.0 * p->depth * p->columns);
     const int32_t by_floats = packs ? BAND_FLOATS / p->depth : p->rows;
     const double most = by_flops < by_floats ? by_flops : by_floats;
-    const int32_t tiles = most < p->tile ? 1 : (int32_t)(most < p->rows ? most : p->rows) / p->tile;
+    const double rows = most < p->rows ? most : p->rows;
+    const int32_t tiles = rows < p->tile ? 1 : (int32_t)rows / p->tile;
     const int32_t all = rv_divide_up(p->rows, p->tile);
     p->band = p->tile * rv_divide_up(all, rv_divide_up(all, tiles));
     p->pack_floats = packs ? (size_t)p->band * (size_t)p->depth : 0;
