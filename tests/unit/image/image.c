@@ -85,7 +85,7 @@ Test(image, other_content_is_named)
          "ftypcrx ",
          12, RV_ERR_UNSUPPORTED, "convert it first: darktable-cli "},
         {"FUJIFILMCCD-RAW 0201", 20, RV_ERR_UNSUPPORTED, "the RAW picture of a camera"},
-        {"IIRO\x08\0\0\0", 8, RV_ERR_UNSUPPORTED, "photo.jpg photo.jpg"},
+        {"IIRO\x08\0\0\0", 8, RV_ERR_UNSUPPORTED, "photo.jpg photo-converted.jpg"},
         {"IIU\0\x18\0\0\0", 8, RV_ERR_UNSUPPORTED, "the RAW picture of a camera"},
         {"\xFF\x0A\xFA\x1F", 4, RV_ERR_UNSUPPORTED, "convert it first: djxl "},
         {"P6\n1 1\n255\n", 11, RV_ERR_UNSUPPORTED, "a PNM picture"},
