@@ -359,7 +359,7 @@ static int run(cli *c, const void *given, const cli_list *words)
 const cli_command cli_train = {
     .name = "train",
     .summary = "train a network on labelled pictures",
-    .arguments = "(DATASET | --features FILE) (--arch NAME | --model MODEL) -o RUN",
+    .arguments = "[DATASET] (--arch NAME | --model MODEL) -o RUN",
     .description =
         "Trains a network and writes to the folder RUN: config.json, metrics.csv with a line for "
         "each epoch, last.safetensors (a checkpoint, from which --resume goes on bit for bit), "

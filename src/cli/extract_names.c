@@ -214,7 +214,7 @@ int cli_extract_plan(cli_extraction *x)
     for (size_t k = 0; k < x->layers.n && code == CLI_DONE; k++) {
         code = add_layer(x, k);
     }
-    if (code != CLI_DONE) {
+    if (code != CLI_DONE || x->targets[0].path == NULL) {
         return code;
     }
     x->each = strstr(x->targets[0].path, "{stem}") != NULL;

@@ -129,11 +129,11 @@ static rv_status read_names(rv_feature_rows_file *f)
     if (status == RV_ERR_NOT_FOUND) {
         status = rv_fail_context(status, "%s has no names of files beside it", f->path);
     }
-    if (status == RV_OK && strncmp(text, "row,file\n", 9) != 0) {
+    if (text != NULL && strncmp(text, "row,file\n", 9) != 0) {
         status = fail_line(path, 1, "the names of rows begin with row,file");
     }
-    char *at = status == RV_OK ? text + 9 : NULL;
-    while (status == RV_OK && *at != '\0') {
+    char *at = status == RV_OK && text != NULL ? text + 9 : NULL;
+    while (status == RV_OK && at != NULL && *at != '\0') {
         char *name;
         const unsigned long row = strtoul(at, &name, 10);
         if (name == at || *name != ',' || row != f->n) {
