@@ -193,10 +193,19 @@ static inline job find_job(int4 source, int4 target, int4 window, int4 step, int
     return j;
 }
 
+/* Whether what is stored goes past the caches: a large gradient through a stride, most of which is zero and of which each
+ * pixel is a line of memory far from the next. */
+static inline int stores_past(const job *j)
+{
+    return j->place.z && !j->place.w && (j->step.x | j->step.y) > 1 &&
+           rv_is_large((float)j->target.x * j->target.y * ((float)j->target.z * j->target.w));
+}
+
 /* Adds the bias and stores the sums of a set at to[PX]; pad lanes have zero weights and bias, hence stay zero. */
 static inline void store(__global floatB *y, const floatB *sums, const int *to,
                          __global const float *bias, int set, const job *j)
 {
+    const int past = stores_past(j);
     for (int v = 0; v < KV; v++) {
         const int block = set * KV + v;
         if (block * B >= j->target.y) {
@@ -205,8 +214,9 @@ static inline void store(__global floatB *y, const floatB *sums, const int *to,
         const floatB add = conv_bias(j->place.z ? 0 : bias, block, j->target.y);
         for (int p = 0; p < PX; p++) {
             if (to[p] >= 0) {
-                conv_store(y, to[p] + block * j->target.z * j->target.w, sums[p * KV + v], add,
-                           bias, j->place, j->slope);
+                const int at = to[p] + block * j->target.z * j->target.w;
+                rv_store_past(conv_value(y, at, sums[p * KV + v], add, bias, j->place, j->slope),
+                              (__global float *)(y + at), past);
             }
         }
     }

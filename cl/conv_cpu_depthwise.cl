@@ -1,5 +1,6 @@
 /* Convolution channel by channel on CPUs, groups of one channel each: forward and both gradients. */
 /* SPDX-License-Identifier: MIT */
+#include "conv_bias.clh"
 #include "conv_rows.clh"
 
 #define as_floatB RV_PASTE(as_float, B)
@@ -183,11 +184,12 @@ static inline floatB sum_rows(__global const floatB *x, __global const floatB *d
 }
 
 /* Gradient of the weights: one work-item does a block of channels, over part get_group_id(2) of work.x parts of the
- * output rows, work.y of them at a time. partial [parts][blocks][tap][B]. */
+ * output rows, work.y of them at a time. partial [parts][blocks][tap][B], and from bias_at on, unless that is below 0, sums
+ * for the bias, [parts][blocks][B]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_depthwise_weight(__global floatB *partial, __global const floatB *x,
                           __global const floatB *dy, int4 source, int4 target, int4 window,
-                          int4 step, int4 place, int4 work, int first_part)
+                          int4 step, int4 place, int4 work, int first_part, int bias_at)
 {
     const int block = (int)get_group_id(0), part = first_part + (int)get_group_id(2);
     const int blocks = (target.y + B - 1) / B, taps = window.x * window.y;
@@ -197,12 +199,20 @@ conv_cpu_depthwise_weight(__global floatB *partial, __global const floatB *x,
     for (int tap = 0; tap < taps; tap++) {
         sums[tap] = (floatB)(0.0f);
     }
+    floatB bias = (floatB)(0.0f);
     for (int first = part * rows / work.x; first < end; first += work.y) {
+        const int last = min(first + work.y, end);
         for (int tap = 0; tap < taps; tap++) {
-            sums[tap] += sum_rows(x + block * plane_x, dy + block * plane_dy, blocks * plane_x,
-                                  blocks * plane_dy, tap, first, min(first + work.y, end), source,
-                                  target, window, step, place);
+            sums[tap] +=
+                sum_rows(x + block * plane_x, dy + block * plane_dy, blocks * plane_x,
+                         blocks * plane_dy, tap, first, last, source, target, window, step, place);
         }
+        if (bias_at >= 0) {
+            bias += conv_sum_rows(dy + block * plane_dy, blocks * plane_dy, first, last, target);
+        }
+    }
+    if (bias_at >= 0) {
+        partial[bias_at + part * blocks + block] = bias;
     }
 }
 

@@ -1,6 +1,7 @@
 /* Gradient of a convolution's weights on CPUs where the output is blocked: lanes of output channels side by side. */
 /* SPDX-License-Identifier: MIT */
 #include "conv.clh"
+#include "conv_bias.clh"
 #include "transpose.clh"
 
 /* Source channels side by side: B blocked, 1 plain. */
@@ -157,7 +158,7 @@ static inline void sum_chunk(__global floatB *sums, const job *j)
 
 #else
 
-/* Pixels ahead of those that are multiplied, to be asked for. */
+/* Pixels ahead of those that are multiplied, to be asked for; through a stride, those of the next row. */
 #define AHEAD 32
 
 /* TERMS lanes from `lane` on, of one tap; fresh: nothing of these rows has been read yet. sums[TERMS][KV] */
@@ -166,6 +167,9 @@ static inline void sum_tap(__global floatB *sums, int r, int s, int lane, int fr
     const int2 whole = whole_columns(s, j);
     const int begin = whole.x, end = max(whole.x, whole.y), step = j->step.y * B;
     const int zero = j->window.w == CONV_PAD_ZERO;
+    const int strided = j->step.x > 1 || j->step.y > 1;
+    const int ahead = strided ? j->step.x * j->source.w * B : AHEAD * step;
+    const int ahead_d = strided ? j->target.w : AHEAD;
     int n = j->first / j->target.z, row = j->first % j->target.z;
     floatB sum[TERMS * KV];
 #pragma unroll
@@ -186,10 +190,10 @@ static inline void sum_tap(__global floatB *sums, int r, int s, int lane, int fr
         __global const float *a = from + (begin * j->step.y - j->place.y + s * j->step.w) * B;
         for (int column = begin; column < end; column++) {
             if (fresh) {
-                rv_prefetch(a + AHEAD * step);
+                rv_prefetch(a + ahead);
 #pragma unroll
                 for (int v = 0; v < KV; v++) {
-                    rv_prefetch(d + j->block[v] + column + AHEAD);
+                    rv_prefetch(d + j->block[v] + column + ahead_d);
                 }
             }
             MULTIPLY(sum, d + column, a[i])
@@ -210,10 +214,11 @@ static inline void sum_tap(__global floatB *sums, int r, int s, int lane, int fr
 
 static inline void sum_chunk(__global floatB *sums, const job *j)
 {
-    /* What 16 MB of cache keep needs no asking; nor do strides, which leave out lines. */
+    /* What 16 MB of cache keep needs no asking, unless strides leave out lines. */
     const float pixels = (float)j->target.x * (float)j->target.z * (float)j->target.w;
-    const int large = j->step.x == 1 && j->step.y == 1 &&
-                      rv_is_large(pixels / 4 * (float)max(j->source.y, j->target.y));
+    const int large = (j->window.x == 1 && j->step.x > 1) ||
+                      (j->step.x == 1 && j->step.y == 1 &&
+                       rv_is_large(pixels / 4 * (float)max(j->source.y, j->target.y)));
     for (int r = 0; r < j->window.x; r++) {
         for (int s = 0; s < j->window.y; s++) {
             for (int lane = 0; lane < B; lane += TERMS) {
@@ -235,11 +240,12 @@ static inline int first_unit(int set, int4 source, int4 target, int4 window)
 /* One work-item: the weights between a unit of source channels and a set of output channels, over part
  * get_group_id(2) of work.x parts of the output rows. Rows are taken work.y at a time, so that they stay in the cache
  * while all taps read them. partial [parts][set][unit][tap][LANES][KV * B] has work.z units per set, beginning with the
- * first that it reads; a plain source is one unit, [channel][tap][KV * B]. */
+ * first that it reads; a plain source is one unit, [channel][tap][KV * B]. From bias_at on, unless that is below 0, it holds
+ * sums for the bias, [parts][blocks][B], which the first unit of a set makes. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv_cpu_params_weight(__global floatB *partial, __global const float *x, __global const floatB *dy,
                        int4 source, int4 target, int4 window, int4 step, int4 place, int4 work,
-                       int first_part)
+                       int first_part, int bias_at)
 {
     const int set = (int)get_group_id(1), part = first_part + (int)get_group_id(2);
     const int unit =
@@ -269,9 +275,20 @@ conv_cpu_params_weight(__global floatB *partial, __global const float *x, __glob
     for (int i = 0; i < count; i++) {
         sums[i] = (floatB)(0.0f);
     }
+    const int with_bias = bias_at >= 0 && get_group_id(0) == 0;
+    floatB bias[KV];
+    for (int v = 0; v < KV; v++) {
+        bias[v] = (floatB)(0.0f);
+    }
     for (j.first = part * rows / work.x; j.first < last; j.first = j.last) {
         j.last = min(j.first + work.y, last);
         sum_chunk(sums, &j);
+        for (int v = 0; v < KV && with_bias; v++) {
+            bias[v] += conv_sum_rows(j.dy + j.block[v], j.picture_dy, j.first, j.last, target);
+        }
+    }
+    for (int v = 0; v < KV && with_bias && set * KV + v < blocks; v++) {
+        partial[bias_at + part * blocks + set * KV + v] = bias[v];
     }
 }
 
@@ -336,27 +353,14 @@ conv_cpu_params_bias(__global floatB *partial, __global const floatB *dy, int4 t
     const int block = (int)get_group_id(0), part = (int)get_group_id(1);
     const int blocks = (target.y + B - 1) / B, rows = target.x * target.z;
     const int parts = (int)get_num_groups(1), last = (part + 1) * rows / parts;
-    floatB sum[4] = {(floatB)(0.0f), (floatB)(0.0f), (floatB)(0.0f), (floatB)(0.0f)};
-    for (int at = part * rows / parts; at < last; at++) {
-        __global const floatB *d =
-            dy + ((at / target.z * blocks + block) * target.z + at % target.z) * target.w;
-        int column = 0;
-        for (; column + 4 <= target.w; column += 4) {
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                sum[i] += d[column + i];
-            }
-        }
-        for (; column < target.w; column++) {
-            sum[0] += d[column];
-        }
-    }
-    partial[part * blocks + block] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    partial[part * blocks + block] =
+        conv_sum_rows(dy + block * target.z * target.w, blocks * target.z * target.w,
+                      part * rows / parts, last, target);
 }
 
-/* gradient (+)= sum of the parts, in their order. One work-item: one block. */
+/* gradient (+)= sum of the parts, in their order, which lie from `at` on. One work-item: one block. */
 __kernel void conv_cpu_params_bias_sum(__global float *gradient, __global const floatB *partial,
-                                       int channels, int parts, int accumulate)
+                                       int channels, int parts, int at, int accumulate)
 {
     const int block = rv_index(), blocks = (channels + B - 1) / B;
     if (block >= blocks) {
@@ -364,7 +368,7 @@ __kernel void conv_cpu_params_bias_sum(__global float *gradient, __global const 
     }
     floatB sum = (floatB)(0.0f);
     for (int part = 0; part < parts; part++) {
-        sum += partial[part * blocks + block];
+        sum += partial[at + part * blocks + block];
     }
     float lane[B];
     vstoreB(sum, 0, lane);

@@ -278,8 +278,8 @@ static inline void store_panel(__global floatB *y, __global const floatB *produc
 #pragma unroll
                     for (int s = 0; s < OUT; s++) {
                         if (s < n_columns) {
-                            conv_store(y, to + r * target.w + s, rows[r * IN + s], add, bias, place,
-                                       slope);
+                            const int at = to + r * target.w + s;
+                            y[at] = conv_value(y, at, rows[r * IN + s], add, bias, place, slope);
                         }
                     }
                 }

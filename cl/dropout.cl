@@ -50,21 +50,29 @@ __kernel void dropout_blocked(__global floatV *y, __global const floatV *x, int 
     }
 }
 
-/* The plain layout of any rank, n floats: memory is in N,C,H,W order. One work-item: 4 * B values, the words of B
- * blocks. */
-__kernel void dropout_plain(__global float *y, __global const float *x, int n, uint seed,
+/* The plain layout of any rank, n floats: memory is in N,C,H,W order. One work-item: `run` times 4 * B values, each the words
+ * of B blocks. */
+__kernel void dropout_plain(__global float *y, __global const float *x, int n, int run, uint seed,
                             uint stream, uint step, uint least, float factor, int accumulate)
 {
-    const int i = rv_index();
-    if (rv_beyond(4 * i, n)) {
-        return;
-    }
-    const words four = words_beside(seed, stream, step, i);
+    const int first = rv_index() * run;
+    for (int i = first; i < first + run && !rv_beyond(4 * i, n); i++) {
+        const words four = words_beside(seed, stream, step, i);
+        if (i < n / (4 * B)) {
 #pragma unroll
-    for (int k = 0; k < 4; k++) {
-        if (!rv_beyond(4 * i + k, n)) {
-            const floatB v = droppedB(rv_load(x, 4 * i + k, n), four.w[k], least, factor);
-            rv_store_gradient(y, 4 * i + k, n, v, accumulate);
+            for (int k = 0; k < 4; k++) {
+                __global float *to = y + (4 * i + k) * B;
+                const floatB v = droppedB(vloadB(4 * i + k, x), four.w[k], least, factor);
+                vstoreB(accumulate ? v + vloadB(0, to) : v, 0, to);
+            }
+            continue;
+        }
+#pragma unroll
+        for (int k = 0; k < 4; k++) {
+            if (!rv_beyond(4 * i + k, n)) {
+                const floatB v = droppedB(rv_load(x, 4 * i + k, n), four.w[k], least, factor);
+                rv_store_gradient(y, 4 * i + k, n, v, accumulate);
+            }
         }
     }
 }

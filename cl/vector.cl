@@ -10,7 +10,7 @@
 #endif
 
 /* What is reduced. */
-#define DOT 0
+#define DOT     0
 #define ABS_SUM 1
 #define ABS_MAX 2
 
@@ -24,24 +24,9 @@ static inline float combine_parts(float x, float y, int mode)
     return mode == ABS_MAX ? fmax(x, y) : x + y;
 }
 
-/* First stage: each work-item folds its share, each group gives one part. On GPUs neighbours read
- * neighbours; a CPU thread reads one contiguous stretch. */
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
-vector_reduce(__global float *parts, __global const float *a, __global const float *b, int n,
-              int share, int mode)
+/* The part of a group: of each work-item's sum all lanes, then of the group all work-items. */
+static inline void fold(__global float *parts, floatB sum, int mode, __local float *shared)
 {
-    floatB sum = (floatB)(0.0f);
-    const int me = (int)get_global_id(0), last = (n - 1) / B;
-#if RV_GPU_FORM
-    const int step = (int)get_global_size(0);
-    for (int k = 0, i = me; k < share && i <= last; k++, i += step) {
-        sum = combine(sum, rv_load(a, i, n), rv_load(b, i, n), mode);
-    }
-#else
-    for (int k = 0, i = me * share; k < share && i <= last; k++, i++) {
-        sum = combine(sum, rv_load(a, i, n), rv_load(b, i, n), mode);
-    }
-#endif
     float lane[B];
     vstoreB(sum, 0, lane);
     float v = lane[0];
@@ -49,7 +34,6 @@ vector_reduce(__global float *parts, __global const float *a, __global const flo
         v = combine_parts(v, lane[k], mode);
     }
 #if RV_GPU_FORM
-    __local float shared[GROUP];
     const int lane_of_group = (int)get_local_id(0);
     shared[lane_of_group] = v;
     for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
@@ -63,13 +47,51 @@ vector_reduce(__global float *parts, __global const float *a, __global const flo
         parts[get_group_id(0)] = shared[0];
     }
 #else
+    (void)shared;
     parts[get_group_id(0)] = v;
 #endif
 }
 
-/* Second stage, one work-item. */
+/* Vectors that a work-item folds: `begin`, and every `step`-th of `count` that there are. On GPUs neighbours read
+ * neighbours; a CPU thread reads one contiguous stretch. */
+typedef struct stretch {
+    int begin, step, count;
+} stretch;
+static inline stretch stretch_of(int n, int share)
+{
+    const int me = (int)get_global_id(0), all = (n - 1) / B + 1;
+#if RV_GPU_FORM
+    const int step = (int)get_global_size(0), begin = me;
+#else
+    const int step = 1, begin = min(me * share, all);
+#endif
+    stretch s = {begin, step, begin < all ? min(share, (all - 1 - begin) / step + 1) : 0};
+    return s;
+}
+
+#if RV_GPU_FORM
+#define SHARED __local float shared[GROUP];
+#else
+#define SHARED __local float *shared = 0;
+#endif
+
+/* First stage: each work-item folds its share, each group gives one part. */
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
+vector_reduce(__global float *parts, __global const float *a, __global const float *b, int n,
+              int share, int mode)
+{
+    SHARED
+    const stretch s = stretch_of(n, share);
+    floatB sum = (floatB)(0.0f);
+    for (int k = 0, i = s.begin; k < s.count; k++, i += s.step) {
+        sum = combine(sum, rv_load(a, i, n), rv_load(b, i, n), mode);
+    }
+    fold(parts, sum, mode, shared);
+}
+
+/* Second stage, one work-item: slot = v, times slot `times` unless that is below 0. */
 __kernel void vector_reduce_parts(__global float *slots, __global const float *parts, int slot,
-                                  int n_parts, int mode)
+                                  int times, int n_parts, int mode)
 {
     if (rv_index() > 0) {
         return;
@@ -78,7 +100,28 @@ __kernel void vector_reduce_parts(__global float *slots, __global const float *p
     for (int i = 1; i < n_parts; i++) {
         v = combine_parts(v, parts[i], mode);
     }
-    slots[slot] = v;
+    slots[slot] = times < 0 ? v : v * slots[times];
+}
+
+/* y = slot `scale` * (y + factor * (slot i - slot j) * x), as in vector_axpy_slot, and the first stage of its product with
+ * z; scale < 0 stands for 1. */
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
+vector_axpy_dot(__global float *y, __global float *parts, __global const float *x,
+                __global const float *z, __global const float *slots, int n, int share, int slot_i,
+                int slot_j, int scale, float factor)
+{
+    SHARED
+    const stretch s = stretch_of(n, share);
+    const float a = factor * (slots[slot_i] - (slot_j < 0 ? 0.0f : slots[slot_j]));
+    const float b = scale < 0 ? 1.0f : slots[scale];
+    floatB sum = (floatB)(0.0f);
+    for (int k = 0, i = s.begin; k < s.count; k++, i += s.step) {
+        floatB v = rv_load(y, i, n) + a * rv_load(x, i, n);
+        v = scale < 0 ? v : b * v;
+        rv_store(y, i, n, v);
+        sum = combine(sum, v, rv_load(z, i, n), DOT);
+    }
+    fold(parts, sum, DOT, shared);
 }
 
 /* y = a x + b y */
@@ -108,22 +151,11 @@ __kernel void vector_axpy_slot(__global float *y, __global const float *x,
     rv_store(y, i, n, rv_load(y, i, n) + a * rv_load(x, i, n));
 }
 
-/* y = slot i * x */
-__kernel void vector_scale_slot(__global float *y, __global const float *x,
-                                __global const float *slots, int n, int slot_i)
+/* slot = slot i / slot j, 0 for a zero divisor; one work-item */
+__kernel void vector_divide(__global float *slots, int slot, int slot_i, int slot_j)
 {
-    const int i = rv_index();
-    if (!rv_beyond(i, n)) {
-        rv_store(y, i, n, slots[slot_i] * rv_load(x, i, n));
+    if (rv_index() == 0) {
+        const float a = slots[slot_i], b = slots[slot_j];
+        slots[slot] = b == 0.0f ? 0.0f : a / b;
     }
-}
-
-/* slot = slot i * slot j, or slot i / slot j with 0 for a zero divisor; one work-item */
-__kernel void vector_slots(__global float *slots, int slot, int slot_i, int slot_j, int divide)
-{
-    if (rv_index() > 0) {
-        return;
-    }
-    const float a = slots[slot_i], b = slots[slot_j];
-    slots[slot] = divide ? (b == 0.0f ? 0.0f : a / b) : a * b;
 }

@@ -162,14 +162,7 @@ static rv_status backward(const rv_node *n, const rv_exec *e, uint32_t wanted)
         RV_TRY(rv_conv_gather_run(&s->backward, n, e, n->d_in[0], n->d_out[0], NULL,
                                   (e->accumulate & RV_WANT_INPUT(0)) != 0));
     }
-    if ((wanted & RV_WANT_PARAM(WEIGHT)) != 0) {
-        RV_TRY(
-            rv_conv_params_weight(&s->params, n, e, (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0));
-    }
-    if ((wanted & RV_WANT_PARAM(BIAS)) != 0) {
-        RV_TRY(rv_conv_params_bias(&s->params, n, e, (e->accumulate & RV_WANT_PARAM(BIAS)) != 0));
-    }
-    return RV_OK;
+    return rv_conv_params_run(&s->params, n, e, wanted);
 }
 
 /* Gradients of weights read the output's gradient as a tensor of its own. */

@@ -127,10 +127,9 @@ typedef struct rv_conv_params {
 
 RV_NODISCARD rv_status rv_conv_params_prepare(rv_conv_params *p, const rv_node *n,
                                               rv_device *device);
-RV_NODISCARD rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_node *n,
-                                             const rv_exec *e, bool accumulate);
-RV_NODISCARD rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n,
-                                           const rv_exec *e, bool accumulate);
+/** Of the gradients of weights and bias those that are wanted. */
+RV_NODISCARD rv_status rv_conv_params_run(const rv_conv_params *p, const rv_node *n,
+                                          const rv_exec *e, uint32_t wanted);
 
 /** conv_gpu_params.c: whether there are channels enough for its tiles. */
 bool rv_conv_gpu_params_suits(const rv_conv_geometry *o);

@@ -165,32 +165,45 @@ static rv_status prepare_blocked(rv_conv_params *p, rv_device *device)
     return rv_kernel_get(&p->bias_sum, device, file, "conv_cpu_params_bias_sum", NULL);
 }
 
+/* Where sums for the bias lie in the workspace, in vectors, that the weights' kernel makes on the way: each row of the
+ * gradient is in a cache then. */
+static int32_t bias_place(const rv_conv_params *p)
+{
+    return (int32_t)(p->weight_floats / (size_t)p->geometry.target_lanes);
+}
+
 static rv_status weight_blocked(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
                                 bool accumulate)
 {
     const rv_conv_geometry *o = &p->geometry;
+    const int32_t bias_at = (n->wanted & RV_WANT_PARAM(BIAS)) != 0 ? bias_place(p) : -1;
     RV_TRY(rv_launch(e->device, p->weight, p->weight_grid,
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->in[0]->buffer),
                              RV_ARG(n->d_out[0]->buffer), RV_ARG(o->source), RV_ARG(o->target),
                              RV_ARG(o->window), RV_ARG(o->step), RV_ARG(o->place), RV_ARG(p->work),
-                             RV_FIRST)));
+                             RV_FIRST, RV_ARG(bias_at))));
     return rv_launch(e->device, p->sum, p->sum_grid,
                      RV_ARGS(RV_ARG(n->d_param[WEIGHT]->buffer), RV_ARG(n->workspace),
                              RV_ARG(o->source), RV_ARG(o->target), RV_ARG(o->window),
                              RV_ARG(p->work), RV_ARG((int32_t)accumulate)));
 }
 
+/* @param summed  the weights' kernel has made the sums of the parts. */
 static rv_status bias_blocked(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
-                              bool accumulate)
+                              bool accumulate, bool summed)
 {
     const rv_conv_geometry *o = &p->geometry;
     const size_t blocks = (size_t)rv_divide_up(o->target.s[1], o->target_lanes);
-    RV_TRY(
-        rv_launch(e->device, p->bias, rv_grid_groups(blocks, (size_t)p->bias_parts, 1, 1, 1, 1),
-                  RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(o->target))));
+    const int32_t parts = summed ? p->weight_parts : p->bias_parts;
+    const int32_t at = summed ? bias_place(p) : 0;
+    if (!summed) {
+        RV_TRY(rv_launch(
+            e->device, p->bias, rv_grid_groups(blocks, (size_t)p->bias_parts, 1, 1, 1, 1),
+            RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(o->target))));
+    }
     return rv_launch(e->device, p->bias_sum, rv_grid_items(e->device, blocks),
                      RV_ARGS(RV_ARG(n->d_param[BIAS]->buffer), RV_ARG(n->workspace),
-                             RV_ARG(o->target.s[1]), RV_ARG(p->bias_parts),
+                             RV_ARG(o->target.s[1]), RV_ARG(parts), RV_ARG(at),
                              RV_ARG((int32_t)accumulate)));
 }
 
@@ -234,19 +247,21 @@ rv_status rv_conv_params_prepare(rv_conv_params *p, const rv_node *n, rv_device 
     if (gpu && rv_conv_gpu_params_suits(&p->geometry)) {
         RV_TRY(rv_conv_gpu_params_prepare(p, device));
     }
-    const size_t floats = (n->wanted & RV_WANT_PARAM(WEIGHT)) != 0 ? p->weight_floats : 0;
-    const size_t bias_floats = (n->wanted & RV_WANT_PARAM(BIAS)) != 0 ? p->bias_floats : 0;
-    p->workspace_bytes = (floats > bias_floats ? floats : bias_floats) * sizeof(float);
+    const bool weight = (n->wanted & RV_WANT_PARAM(WEIGHT)) != 0;
+    const size_t bias = (n->wanted & RV_WANT_PARAM(BIAS)) != 0 ? p->bias_floats : 0;
+    const size_t blocks = (size_t)rv_divide_up(p->geometry.target.s[1], p->geometry.target_lanes);
+    const size_t along = bias > 0 && p->bias_sum != NULL
+                             ? blocks * (size_t)p->weight_parts * (size_t)p->geometry.target_lanes
+                             : 0;
+    const size_t floats = weight ? p->weight_floats + along : 0;
+    p->workspace_bytes = (floats > bias ? floats : bias) * sizeof(float);
     return RV_OK;
 }
 
-rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
-                                bool accumulate)
+static rv_status weight_values(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
+                               bool accumulate)
 {
     const rv_conv_geometry *o = &p->geometry;
-    if (p->bias_sum != NULL) {
-        return weight_blocked(p, n, e, accumulate);
-    }
     if (p->gpu_weight != NULL) {
         return rv_conv_gpu_params_weight(p, n, e, accumulate);
     }
@@ -259,13 +274,10 @@ rv_status rv_conv_params_weight(const rv_conv_params *p, const rv_node *n, const
     return sum_up(p, n, e, WEIGHT, p->weight_parts, accumulate);
 }
 
-rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
-                              bool accumulate)
+static rv_status bias_values(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
+                             bool accumulate)
 {
     const rv_conv_geometry *o = &p->geometry;
-    if (p->bias_sum != NULL) {
-        return bias_blocked(p, n, e, accumulate);
-    }
     if (p->gpu_bias != NULL) {
         RV_TRY(rv_conv_gpu_params_bias(p, n, e));
         return sum_up(p, n, e, BIAS, p->bias_parts, accumulate);
@@ -275,4 +287,20 @@ rv_status rv_conv_params_bias(const rv_conv_params *p, const rv_node *n, const r
                      RV_ARGS(RV_ARG(n->workspace), RV_ARG(n->d_out[0]->buffer), RV_ARG(o->target),
                              RV_ARG(o->target_lanes), RV_ARG(p->bias_parts))));
     return sum_up(p, n, e, BIAS, p->bias_parts, accumulate);
+}
+
+rv_status rv_conv_params_run(const rv_conv_params *p, const rv_node *n, const rv_exec *e,
+                             uint32_t wanted)
+{
+    const bool weight = (wanted & RV_WANT_PARAM(WEIGHT)) != 0;
+    const bool bias = (wanted & RV_WANT_PARAM(BIAS)) != 0, blocked = p->bias_sum != NULL;
+    const bool add_weight = (e->accumulate & RV_WANT_PARAM(WEIGHT)) != 0;
+    const bool add_bias = (e->accumulate & RV_WANT_PARAM(BIAS)) != 0;
+    if (weight) {
+        RV_TRY(blocked ? weight_blocked(p, n, e, add_weight) : weight_values(p, n, e, add_weight));
+    }
+    if (!bias) {
+        return RV_OK;
+    }
+    return blocked ? bias_blocked(p, n, e, add_bias, weight) : bias_values(p, n, e, add_bias);
 }

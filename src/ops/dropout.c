@@ -47,11 +47,12 @@ static rv_status map_plain(const rv_node *n, const rv_exec *e, rv_tensor *y, con
 {
     rv_kernel *const *kernel = n->priv;
     const rv_flat f = rv_flat_of(x, e->device);
+    const int32_t run = rv_lanes_run(e->device);
     return rv_launch(e->device, *kernel,
-                     rv_grid_items(e->device, (size_t)rv_divide_up(f.vectors, 4)),
-                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(f.n), RV_ARG(e->seed),
-                             RV_ARG(e->stream), RV_ARG(e->step), RV_ARG(kept.least),
-                             RV_ARG(kept.factor), RV_ARG(accumulate)));
+                     rv_grid_items(e->device, (size_t)rv_divide_up(f.vectors, 4 * run)),
+                     RV_ARGS(RV_ARG(y->buffer), RV_ARG(x->buffer), RV_ARG(f.n), RV_ARG(run),
+                             RV_ARG(e->seed), RV_ARG(e->stream), RV_ARG(e->step),
+                             RV_ARG(kept.least), RV_ARG(kept.factor), RV_ARG(accumulate)));
 }
 
 static rv_status map_blocked(const rv_node *n, const rv_exec *e, rv_tensor *y, const rv_tensor *x,

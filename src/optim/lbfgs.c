@@ -217,27 +217,36 @@ static rv_status remember(rv_lbfgs *l, const rv_buffer *gradient)
     return (double)dots[0] > SMALLEST_CURVATURE * size ? accept_pair(l) : RV_OK;
 }
 
-/* direction = -H gradient. */
+/* direction = -H gradient. Each sum also makes the product that follows it, so that the direction is read once for both. */
 static rv_status choose_direction(rv_lbfgs *l, const rv_buffer *gradient)
 {
     rv_vectors *v = l->vectors;
+    const int *order = l->order, pairs = l->pairs;
     RV_TRY(rv_vectors_axpby(v, l->direction, -1.0f, gradient, 0.0f));
-    for (int i = l->pairs - 1; i >= 0; i--) {
-        const int k = l->order[i], alpha = SLOT_ALPHA + k;
-        RV_TRY(rv_vectors_dot(v, alpha, l->s[k], l->direction));
-        RV_TRY(rv_vectors_slot_multiply(v, alpha, alpha, SLOT_RHO + k));
-        RV_TRY(rv_vectors_axpy_slot(v, l->direction, -1.0f, alpha, -1, l->y[k]));
+    if (pairs == 0) {
+        return RV_OK;
     }
-    if (l->pairs > 0) {
-        RV_TRY(rv_vectors_scale_slot(v, l->direction, SLOT_SCALE, l->direction));
+    const int newest = order[pairs - 1], oldest = order[0];
+    RV_TRY(rv_vectors_dot_times(v, SLOT_ALPHA + newest, SLOT_RHO + newest, l->s[newest],
+                                l->direction));
+    for (int i = pairs - 1; i > 0; i--) {
+        const int k = order[i], next = order[i - 1];
+        const rv_vectors_sum sum = {
+            .x = l->y[k], .i = SLOT_ALPHA + k, .j = -1, .scale = -1, .factor = -1};
+        RV_TRY(rv_vectors_axpy_dot(v, l->direction, &sum, SLOT_ALPHA + next, SLOT_RHO + next,
+                                   l->s[next]));
     }
-    for (int i = 0; i < l->pairs; i++) {
-        const int k = l->order[i];
-        RV_TRY(rv_vectors_dot(v, SLOT_BETA, l->y[k], l->direction));
-        RV_TRY(rv_vectors_slot_multiply(v, SLOT_BETA, SLOT_BETA, SLOT_RHO + k));
-        RV_TRY(rv_vectors_axpy_slot(v, l->direction, 1.0f, SLOT_ALPHA + k, SLOT_BETA, l->s[k]));
+    const rv_vectors_sum turn = {
+        .x = l->y[oldest], .i = SLOT_ALPHA + oldest, .j = -1, .scale = SLOT_SCALE, .factor = -1};
+    RV_TRY(rv_vectors_axpy_dot(v, l->direction, &turn, SLOT_BETA, SLOT_RHO + oldest, l->y[oldest]));
+    for (int i = 0; i + 1 < pairs; i++) {
+        const int k = order[i], next = order[i + 1];
+        const rv_vectors_sum sum = {
+            .x = l->s[k], .i = SLOT_ALPHA + k, .j = SLOT_BETA, .scale = -1, .factor = 1};
+        RV_TRY(rv_vectors_axpy_dot(v, l->direction, &sum, SLOT_BETA, SLOT_RHO + next, l->y[next]));
     }
-    return RV_OK;
+    return rv_vectors_axpy_slot(v, l->direction, 1.0f, SLOT_ALPHA + newest, SLOT_BETA,
+                                l->s[newest]);
 }
 
 /* Slope along the direction; where it does not point down, the history is dropped and the direction

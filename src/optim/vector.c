@@ -16,7 +16,7 @@ struct rv_vectors {
     int32_t n;
     int32_t n_parts, share; /* of a reduction: groups, and vectors of B per work-item */
     size_t group;
-    rv_kernel *reduce, *reduce_parts, *axpby, *axpy_slot, *scale_slot, *slots_kernel;
+    rv_kernel *reduce, *reduce_parts, *axpby, *axpy_slot, *axpy_dot, *divide;
     rv_buffer *slots, *parts;
 };
 
@@ -26,9 +26,9 @@ static rv_status get_kernels(rv_vectors *v)
         rv_kernel **kernel;
         const char *name;
     } table[] = {
-        {&v->reduce, "vector_reduce"},         {&v->reduce_parts, "vector_reduce_parts"},
-        {&v->axpby, "vector_axpby"},           {&v->axpy_slot, "vector_axpy_slot"},
-        {&v->scale_slot, "vector_scale_slot"}, {&v->slots_kernel, "vector_slots"},
+        {&v->reduce, "vector_reduce"}, {&v->reduce_parts, "vector_reduce_parts"},
+        {&v->axpby, "vector_axpby"},   {&v->axpy_slot, "vector_axpy_slot"},
+        {&v->divide, "vector_divide"}, {&v->axpy_dot, "vector_axpy_dot"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         RV_TRY(rv_kernel_get(table[i].kernel, v->device, "vector", table[i].name, NULL));
@@ -96,31 +96,43 @@ uint64_t rv_vectors_bytes(void)
     return (RV_VECTOR_SLOTS + MAX_PARTS) * sizeof(float);
 }
 
-static rv_status reduce(rv_vectors *v, int32_t slot, const rv_buffer *a, const rv_buffer *b,
-                        int32_t reduction)
+/* Second stage. @param times  slot that the result is multiplied by; -1: none */
+static rv_status reduce_parts(rv_vectors *v, int32_t slot, int32_t times, int32_t reduction)
+{
+    return rv_launch(v->device, v->reduce_parts, rv_grid_items(v->device, 1),
+                     RV_ARGS(RV_ARG(v->slots), RV_ARG(v->parts), RV_ARG(slot), RV_ARG(times),
+                             RV_ARG(v->n_parts), RV_ARG(reduction)));
+}
+
+static rv_status reduce(rv_vectors *v, int32_t slot, int32_t times, const rv_buffer *a,
+                        const rv_buffer *b, int32_t reduction)
 {
     const rv_grid grid = rv_grid_groups((size_t)v->n_parts, 1, 1, v->group, 1, 1);
     RV_TRY(rv_launch(v->device, v->reduce, grid,
                      RV_ARGS(RV_ARG(v->parts), RV_ARG(a), RV_ARG(b), RV_ARG(v->n), RV_ARG(v->share),
                              RV_ARG(reduction))));
-    return rv_launch(v->device, v->reduce_parts, rv_grid_items(v->device, 1),
-                     RV_ARGS(RV_ARG(v->slots), RV_ARG(v->parts), RV_ARG(slot), RV_ARG(v->n_parts),
-                             RV_ARG(reduction)));
+    return reduce_parts(v, slot, times, reduction);
 }
 
 rv_status rv_vectors_dot(rv_vectors *v, int slot, const rv_buffer *a, const rv_buffer *b)
 {
-    return reduce(v, slot, a, b, DOT);
+    return reduce(v, slot, -1, a, b, DOT);
+}
+
+rv_status rv_vectors_dot_times(rv_vectors *v, int slot, int times, const rv_buffer *a,
+                               const rv_buffer *b)
+{
+    return reduce(v, slot, times, a, b, DOT);
 }
 
 rv_status rv_vectors_abs_sum(rv_vectors *v, int slot, const rv_buffer *a)
 {
-    return reduce(v, slot, a, a, ABS_SUM);
+    return reduce(v, slot, -1, a, a, ABS_SUM);
 }
 
 rv_status rv_vectors_abs_max(rv_vectors *v, int slot, const rv_buffer *a)
 {
-    return reduce(v, slot, a, a, ABS_MAX);
+    return reduce(v, slot, -1, a, a, ABS_MAX);
 }
 
 static rv_grid grid_over(const rv_vectors *v)
@@ -143,26 +155,23 @@ rv_status rv_vectors_axpy_slot(rv_vectors *v, rv_buffer *y, float factor, int i,
                              RV_ARG(j), RV_ARG(factor)));
 }
 
-rv_status rv_vectors_scale_slot(rv_vectors *v, rv_buffer *y, int i, const rv_buffer *x)
+rv_status rv_vectors_axpy_dot(rv_vectors *v, rv_buffer *y, const rv_vectors_sum *sum, int slot,
+                              int times, const rv_buffer *z)
 {
-    return rv_launch(v->device, v->scale_slot, grid_over(v),
-                     RV_ARGS(RV_ARG(y), RV_ARG(x), RV_ARG(v->slots), RV_ARG(v->n), RV_ARG(i)));
-}
-
-static rv_status slots(rv_vectors *v, int32_t slot, int32_t i, int32_t j, int32_t divide)
-{
-    return rv_launch(v->device, v->slots_kernel, rv_grid_items(v->device, 1),
-                     RV_ARGS(RV_ARG(v->slots), RV_ARG(slot), RV_ARG(i), RV_ARG(j), RV_ARG(divide)));
-}
-
-rv_status rv_vectors_slot_multiply(rv_vectors *v, int slot, int i, int j)
-{
-    return slots(v, slot, i, j, 0);
+    const rv_grid grid = rv_grid_groups((size_t)v->n_parts, 1, 1, v->group, 1, 1);
+    const int32_t i = sum->i, j = sum->j, scale = sum->scale;
+    RV_TRY(rv_launch(v->device, v->axpy_dot, grid,
+                     RV_ARGS(RV_ARG(y), RV_ARG(v->parts), RV_ARG(sum->x), RV_ARG(z),
+                             RV_ARG(v->slots), RV_ARG(v->n), RV_ARG(v->share), RV_ARG(i), RV_ARG(j),
+                             RV_ARG(scale), RV_ARG(sum->factor))));
+    return reduce_parts(v, slot, times, DOT);
 }
 
 rv_status rv_vectors_slot_divide(rv_vectors *v, int slot, int i, int j)
 {
-    return slots(v, slot, i, j, 1);
+    const int32_t to = slot, above = i, below = j;
+    return rv_launch(v->device, v->divide, rv_grid_items(v->device, 1),
+                     RV_ARGS(RV_ARG(v->slots), RV_ARG(to), RV_ARG(above), RV_ARG(below)));
 }
 
 rv_status rv_vectors_read(rv_vectors *v, float *out, int first, int n)

@@ -18,6 +18,9 @@ uint64_t rv_vectors_bytes(void); /**< of device memory */
 /** slot = a . b. The order of the sum depends on n only. */
 RV_NODISCARD rv_status rv_vectors_dot(rv_vectors *v, int slot, const rv_buffer *a,
                                       const rv_buffer *b);
+/** The same, times s[times]. */
+RV_NODISCARD rv_status rv_vectors_dot_times(rv_vectors *v, int slot, int times, const rv_buffer *a,
+                                            const rv_buffer *b);
 /** slot = sum |a_i|; and max |a_i|. */
 RV_NODISCARD rv_status rv_vectors_abs_sum(rv_vectors *v, int slot, const rv_buffer *a);
 RV_NODISCARD rv_status rv_vectors_abs_max(rv_vectors *v, int slot, const rv_buffer *a);
@@ -27,12 +30,19 @@ RV_NODISCARD rv_status rv_vectors_axpby(rv_vectors *v, rv_buffer *y, float a, co
 /** y += factor * (s[i] - s[j]) * x with slots i and j; j < 0 stands for zero. */
 RV_NODISCARD rv_status rv_vectors_axpy_slot(rv_vectors *v, rv_buffer *y, float factor, int i, int j,
                                             const rv_buffer *x);
-/** slot = s[i] * s[j]; and s[i] / s[j], 0 where s[j] is 0. */
-RV_NODISCARD rv_status rv_vectors_slot_multiply(rv_vectors *v, int slot, int i, int j);
+/** What is added to a vector y: s[scale] * (y + factor * (s[i] - s[j]) * x); j < 0 stands for zero, scale < 0 for one. */
+typedef struct rv_vectors_sum {
+    const rv_buffer *x;
+    int i, j, scale;
+    float factor;
+} rv_vectors_sum;
+
+/** y becomes that sum, and slot = y . z * s[times], in one pass: the values that rv_vectors_axpy_slot()
+ *  and rv_vectors_dot_times() would give. z may be x. */
+RV_NODISCARD rv_status rv_vectors_axpy_dot(rv_vectors *v, rv_buffer *y, const rv_vectors_sum *sum,
+                                           int slot, int times, const rv_buffer *z);
+/** slot = s[i] / s[j], 0 where s[j] is 0. */
 RV_NODISCARD rv_status rv_vectors_slot_divide(rv_vectors *v, int slot, int i, int j);
-/** y = s[i] * x. */
-RV_NODISCARD rv_status rv_vectors_scale_slot(rv_vectors *v, rv_buffer *y, int i,
-                                             const rv_buffer *x);
 /** All slots, RV_VECTOR_SLOTS floats; borrowed. */
 rv_buffer *rv_vectors_slots(const rv_vectors *v);
 /** Waits and reads `n` slots from `first`. */

@@ -127,21 +127,42 @@ static void check_combinations(vectors *t)
     RV_ASSERT_OK(rv_buffer_fill(t->device, t->by, 0, t->n * sizeof(float), NAN));
     RV_ASSERT_OK(rv_vectors_axpby(t->v, t->by, 0.5f, t->bx, 0.0f));
     is(t, 0.5, 0, "b = 0 does not read y");
-    /* Slots: s1 = |x|_max, s2 = s1 / s1 = 1, s3 = s1 * s1. */
+    /* Slots: s1 = |x|_max, s2 = s1 / s1 = 1, s3 = x . y * s1. */
     put(t);
     RV_ASSERT_OK(rv_vectors_abs_max(t->v, 1, t->bx));
     RV_ASSERT_OK(rv_vectors_slot_divide(t->v, 2, 1, 1));
-    RV_ASSERT_OK(rv_vectors_slot_multiply(t->v, 3, 1, 1));
+    RV_ASSERT_OK(rv_vectors_dot(t->v, 4, t->bx, t->by));
+    RV_ASSERT_OK(rv_vectors_dot_times(t->v, 3, 1, t->bx, t->by));
     const double s1 = (double)slot(t, 1);
     cr_assert_eq(slot(t, 2), 1.0f);
-    cr_assert_float_eq(slot(t, 3), s1 * s1, 1e-6);
-    RV_ASSERT_OK(rv_vectors_axpy_slot(t->v, t->by, -0.5f, 2, 3, t->bx));
-    is(t, -0.5 * (1 - s1 * s1), 1, "y += factor (s_i - s_j) x");
+    cr_assert_eq(slot(t, 3), slot(t, 4) * slot(t, 1));
+    RV_ASSERT_OK(rv_vectors_axpy_slot(t->v, t->by, -0.5f, 2, 1, t->bx));
+    is(t, -0.5 * (1 - s1), 1, "y += factor (s_i - s_j) x");
     put(t);
     RV_ASSERT_OK(rv_vectors_axpy_slot(t->v, t->by, 2.0f, 1, -1, t->bx));
     is(t, 2 * s1, 1, "y += factor s_i x");
-    RV_ASSERT_OK(rv_vectors_scale_slot(t->v, t->by, 1, t->bx));
-    is(t, s1, 0, "y = s_i x");
+}
+
+/* y = s1 (y - 0.5 (s2 - s1) x) and a product with z, which is x. */
+static void check_sum_and_product(vectors *t)
+{
+    RV_ASSERT_OK(rv_vectors_abs_max(t->v, 1, t->bx));
+    RV_ASSERT_OK(rv_vectors_slot_divide(t->v, 2, 1, 1));
+    const double s1 = (double)slot(t, 1);
+    rv_vectors_sum sum = {.x = t->bx, .i = 2, .j = 1, .scale = 1, .factor = -0.5f};
+    RV_ASSERT_OK(rv_vectors_axpy_dot(t->v, t->by, &sum, 3, 1, t->bx));
+    is(t, -0.5 * s1 * (1 - s1), s1, "y = s_k (y + factor (s_i - s_j) x)");
+    RV_ASSERT_OK(rv_vectors_dot_times(t->v, 4, 1, t->by, t->bx));
+    cr_assert_eq(slot(t, 3), slot(t, 4), "%zu: the product of a sum differs from one alone", t->n);
+    put(t);
+    sum.j = sum.scale = -1;
+    RV_ASSERT_OK(rv_vectors_axpy_dot(t->v, t->by, &sum, 3, 1, t->bx));
+    is(t, -0.5, 1, "y += factor s_i x");
+}
+
+Test(vector, a_sum_and_the_product_after_it_are_those_of_two_launches)
+{
+    everywhere(check_sum_and_product);
 }
 
 Test(vector, combinations_agree_with_double_precision)
