@@ -109,11 +109,20 @@ static inline void fetch(__global const float *from, int lines)
     }
 }
 
+#define TILES   (96 / ROWS)
+#define FETCHED 8 /* terms ahead */
+/* Floats before each packed tile, lest all that are written side by side fall on the same lines of a cache. */
+#define BETWEEN 16
+
+/* Where the first tile of the stretch from term `begin` on lies. */
+static inline size_t packed_stretch(int begin, int depth, int tiles)
+{
+    return ((size_t)begin * ROWS + (size_t)(begin / depth) * BETWEEN) * tiles + BETWEEN;
+}
+
 /* A whose rows lie side by side, in the order that tiles read it: for each `depth` terms of `all_terms`,
  * packed[tile][term][ROWS], zero beyond the last row. Its value in row r and column i is a[r + i a_step]. Work-group:
  * (terms, TILES tiles), which take whole lines of cache. */
-#define TILES   (96 / ROWS)
-#define FETCHED 8 /* terms ahead */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 dense_cpu_pack(__global float *packed, __global const float *a, int first_row, int rows, int first,
                int all_terms, int a_step, int depth)
@@ -121,7 +130,8 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
     const int begin = (int)get_group_id(0) * depth, inner = min(depth, all_terms - begin);
     const int top = (int)get_group_id(1) * TILES, tiles = (rows + ROWS - 1) / ROWS;
     const int left = rows - top * ROWS;
-    __global float *to = packed + ((size_t)begin * tiles + (size_t)top * inner) * ROWS;
+    const int tile = inner * ROWS + BETWEEN;
+    __global float *to = packed + packed_stretch(begin, depth, tiles) + (size_t)top * tile;
     __global const float *from = a + first_row + top * ROWS + (size_t)(first + begin) * a_step;
     for (int i = 0; i < inner && left >= TILES * ROWS; i++) {
         fetch(from + (size_t)(i + FETCHED) * a_step, TILES * ROWS * (int)sizeof(float) / 64);
@@ -129,14 +139,14 @@ dense_cpu_pack(__global float *packed, __global const float *a, int first_row, i
         for (int k = 0; k < TILES; k++) {
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
-                to[(k * inner + i) * ROWS + r] = from[(size_t)i * a_step + k * ROWS + r];
+                to[k * tile + i * ROWS + r] = from[(size_t)i * a_step + k * ROWS + r];
             }
         }
     }
     for (int k = 0; k < min(TILES, tiles - top) && left < TILES * ROWS; k++) {
         for (int i = 0; i < inner; i++) {
             for (int r = 0; r < ROWS; r++) {
-                to[(k * inner + i) * ROWS + r] =
+                to[k * tile + i * ROWS + r] =
                     k * ROWS + r < left ? from[(size_t)i * a_step + k * ROWS + r] : 0.0f;
             }
         }
@@ -401,8 +411,9 @@ dense_cpu_product(__global float *out, __global const float *a, __global const f
                               past,
                               pitch - column};
             const tile_rows t = {
-                packed ? a + ((size_t)i * all_tiles + (size_t)tile * n) * ROWS
-                       : a + (size_t)(first_row + tile * ROWS) * row_step + first + i,
+                packed
+                    ? a + packed_stretch(i, depth, all_tiles) + (size_t)tile * (n * ROWS + BETWEEN)
+                    : a + (size_t)(first_row + tile * ROWS) * row_step + first + i,
                 packed ? 1 : row_step, packed ? ROWS : 1,
                 !packed && now.slab == 0 && k + n_slabs < pairs ? (size_t)ROWS * row_step : 0};
             multiply(out + (size_t)(first_row + tile * ROWS) * pitch + column, &t,

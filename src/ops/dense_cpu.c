@@ -14,6 +14,7 @@ enum {
     SHORT_PANEL = 1024, /* where few tiles of rows meet it: wider stretches of memory are read */
     FEW_TILES = 16,
     MAX_SLABS = 8,         /* panels side by side */
+    BETWEEN = 16,          /* floats between packed tiles */
     PACK_ROWS = 96,        /* that one packs, TILES of dense_cpu.cl times its ROWS */
     MAX_DEPTH = 4096,      /* terms of a launch that packs */
     BAND_FLOATS = 2 << 20, /* of packed rows */
@@ -42,11 +43,13 @@ static void choose_tile(rv_dense_panels *p, int32_t b)
     }
 }
 
-/* Terms that a panel holds. */
+/* Terms that a panel holds: all of them where these are few, so that nothing is added to what is there. */
 static void choose_terms(rv_dense_panels *p, int32_t block)
 {
+    const int32_t vectors = p->width / block, most = PANELS / vectors / block * block;
     const bool few = rv_divide_up(p->rows, p->tile) <= FEW_TILES || block < 16;
-    p->terms = (few ? SHORT_PANEL : PANEL) / (p->width / block) / block * block;
+    const int32_t terms = (few ? SHORT_PANEL : PANEL) / vectors / block * block;
+    p->terms = !few && p->inner > terms && p->inner <= most ? most : terms;
 }
 
 /* Rows and terms of a launch, and the floats of its packed rows. */
@@ -60,7 +63,9 @@ static void choose_launch(rv_dense_panels *p, bool packs)
     const int32_t tiles = rows < p->tile ? 1 : (int32_t)rows / p->tile;
     const int32_t all = rv_divide_up(p->rows, p->tile);
     p->band = p->tile * rv_divide_up(all, rv_divide_up(all, tiles));
-    p->pack_floats = packs ? (size_t)p->band * (size_t)p->depth : 0;
+    const size_t between = (size_t)rv_divide_up(p->depth, p->terms) * BETWEEN;
+    p->pack_floats =
+        packs ? (size_t)p->band * (size_t)p->depth + (size_t)(p->band / p->tile) * between : 0;
 }
 
 rv_status rv_dense_panels_prepare(rv_dense_panels *p, rv_device *device, int32_t rows,
