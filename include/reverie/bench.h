@@ -71,7 +71,8 @@ RV_API RV_NODISCARD rv_status rv_bench_error(rv_device *device, rv_bench_error_r
 /** What is bound by memory: elementwise operations, pooling, normalisation, losses at the sizes of networks, each
  *  forward and backward, and steps of optimisers. Rows have gbps, and ratio_to_peak is its ratio to copy_gbps.
  *  Batch statistics, which are known only when all has been read, count their inputs twice; L-BFGS counts its
- *  history twice. As for the others, but runs go on for 0.12 s, 5 to 25 of them. */
+ *  history twice, and with each of these vectors the direction, read and written. As for the others, but runs go on for
+ *  0.12 s, 5 to 25 of them. */
 RV_API RV_NODISCARD rv_status rv_bench_elementwise(rv_device *device, rv_bench_row **out, size_t *n,
                                                    rv_bench_peak_result *peak, const char *filter,
                                                    const rv_events *events);

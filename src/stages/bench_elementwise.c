@@ -480,7 +480,8 @@ static rv_status measure_adam(measurement *m, const char *name)
     return status;
 }
 
-/* Counts the history: each of its vectors twice, once for the products and once for the sum. */
+/* Counts each vector of the history twice, once for its product with the direction and once for the sum, and with each the
+ * direction, which is read and written: the next product needs all of it. */
 static rv_status measure_lbfgs(measurement *m, const char *name)
 {
     const rv_lbfgs_options options = {.learning_rate = 1e-2f, .history = HISTORY};
@@ -493,7 +494,7 @@ static rv_status measure_lbfgs(measurement *m, const char *name)
         status = run_lbfgs(&v);
     }
     if (status == RV_OK) {
-        status = measure(m, name, "step", 4.0 * HISTORY * 4 * PICTURE_FLOATS, run_lbfgs, &v);
+        status = measure(m, name, "step", 8.0 * HISTORY * 4 * PICTURE_FLOATS, run_lbfgs, &v);
     }
     release_vectors(&v);
     return status;
