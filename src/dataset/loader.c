@@ -1,25 +1,23 @@
 /* Threads that read batches ahead: batch b is made in slot b % SLOTS, whichever thread takes it. */
 /* SPDX-License-Identifier: MIT */
 #include "dataset/loader.h"
+#include "base/ahead.h"
 #include "base/error.h"
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/philox.h"
-#include "base/system.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 4, MAX_THREADS = 4, STREAM_ORDER = 1 << 24, MAX_PENDING = 64 };
+enum { SLOTS = 4, STREAM_ORDER = 1 << 24, MAX_PENDING = 64 };
 
 typedef struct slot {
     float *pictures, *labels;
     rv_augmented *augmented; /* with a recipe, in place of `pictures` */
     uint32_t *indices;       /* of its pictures */
-    int64_t number;          /* of the batch that is ready in it, -1: none */
     size_t n;
 } slot;
 
@@ -30,15 +28,11 @@ struct rv_loader {
     int64_t per_epoch; /* batches */
     size_t n_labels;   /* of a picture */
 
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    pthread_t threads[MAX_THREADS];
-    int n_threads;
-    bool stop;
-    int64_t taken; /* next batch for a thread to make */
-    int64_t given; /* next batch for the caller; the one before lies with it */
+    rv_ahead *ahead; /* makes batches */
+    int64_t given;   /* next batch for the caller */
     slot slots[SLOTS];
-    uint32_t *order[2]; /* of an even and of an odd epoch */
+    pthread_mutex_t lock; /* of all below */
+    uint32_t *order[2];   /* of an even and of an odd epoch */
     int64_t order_epoch[2];
     bool *unreadable; /* by picture */
     size_t n_unreadable;
@@ -192,33 +186,16 @@ static void fill(rv_loader *l, slot *s, size_t n, int64_t epoch)
     s->n = n;
 }
 
-/* With the lock held: whether a thread may take the next batch now. The slot of the batch that the caller looks at
- * is not free yet. */
-static bool may_take(const rv_loader *l)
+/* By a thread. */
+static uint64_t make_batch(void *payload, int64_t number, int at)
 {
-    return l->taken < l->given + SLOTS - 1 && (l->options.shuffle || l->taken < l->per_epoch);
-}
-
-static void *work(void *argument)
-{
-    rv_loader *l = argument;
+    rv_loader *l = payload;
+    slot *s = &l->slots[at];
     pthread_mutex_lock(&l->lock);
-    while (!l->stop) {
-        if (!may_take(l)) {
-            pthread_cond_wait(&l->changed, &l->lock);
-            continue;
-        }
-        const int64_t number = l->taken++;
-        slot *s = &l->slots[number % SLOTS];
-        const size_t n = choose(l, s, number);
-        pthread_mutex_unlock(&l->lock);
-        fill(l, s, n, number / l->per_epoch);
-        pthread_mutex_lock(&l->lock);
-        s->number = number;
-        pthread_cond_broadcast(&l->changed);
-    }
+    const size_t n = choose(l, s, number);
     pthread_mutex_unlock(&l->lock);
-    return NULL;
+    fill(l, s, n, number / l->per_epoch);
+    return 0;
 }
 
 /* --- create ---------------------------------------------------------------------------------- */
@@ -230,7 +207,6 @@ static rv_status allocate(rv_loader *l)
     const size_t floats = batch * picture_floats(l);
     for (int i = 0; i < SLOTS; i++) {
         slot *s = &l->slots[i];
-        s->number = -1;
         if (o->recipe != NULL) {
             RV_TRY(rv_alloc(&s->augmented, batch, sizeof *s->augmented, "batches"));
         } else {
@@ -246,20 +222,16 @@ static rv_status allocate(rv_loader *l)
     return rv_alloc(&l->unreadable, l->count + 1, sizeof(bool), "pictures");
 }
 
+/* Without shuffling there is one epoch. */
 static rv_status start(rv_loader *l)
 {
-    const int wanted = l->options.threads > 0 ? l->options.threads : rv_cpu_count();
-    /* Signals are the caller's. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (l->n_threads < wanted && l->n_threads < MAX_THREADS &&
-           pthread_create(&l->threads[l->n_threads], NULL, work, l) == 0) {
-        l->n_threads++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return l->n_threads > 0 ? RV_OK
-                            : rv_fail(RV_ERR_MEMORY, "no thread can be started to read pictures");
+    const rv_ahead_options ahead = {.slots = SLOTS,
+                                    .threads = l->options.threads,
+                                    .first = l->given,
+                                    .end = l->options.shuffle ? INT64_MAX : l->per_epoch,
+                                    .make = make_batch,
+                                    .payload = l};
+    return rv_ahead_create(&l->ahead, &ahead);
 }
 
 static rv_status check(const rv_loader *l)
@@ -292,9 +264,8 @@ rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
     l->count = rv_dataset_count(dataset, options->subset);
     l->n_labels =
         rv_dataset_task(dataset) == RV_TASK_CLASSES ? 1 : (size_t)rv_dataset_class_count(dataset);
-    l->taken = l->given = first;
+    l->given = first;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->changed, NULL);
     rv_status status = check(l);
     if (status == RV_OK) {
         const size_t batch = (size_t)options->batch;
@@ -319,13 +290,7 @@ void rv_loader_destroy(rv_loader *l)
     if (l == NULL) {
         return;
     }
-    pthread_mutex_lock(&l->lock);
-    l->stop = true;
-    pthread_cond_broadcast(&l->changed);
-    pthread_mutex_unlock(&l->lock);
-    for (int i = 0; i < l->n_threads; i++) {
-        pthread_join(l->threads[i], NULL);
-    }
+    rv_ahead_destroy(l->ahead);
     for (int i = 0; i < SLOTS; i++) {
         rv_augmented *augmented = l->slots[i].augmented;
         for (int32_t k = 0; augmented != NULL && k < l->options.batch; k++) {
@@ -339,7 +304,6 @@ void rv_loader_destroy(rv_loader *l)
     for (size_t i = 0; i < l->n_pending; i++) {
         free(l->pending[i]);
     }
-    pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
     free(l->order[0]);
     free(l->order[1]);
@@ -374,17 +338,12 @@ static void log_pending(rv_loader *l)
 rv_status rv_loader_next(rv_loader *l, rv_batch *out)
 {
     *out = (rv_batch){.number = l->given};
-    pthread_mutex_lock(&l->lock);
-    const bool ended = !l->options.shuffle && l->given >= l->per_epoch;
-    slot *s = &l->slots[l->given % SLOTS];
-    if (!ended) {
-        l->given++;
-        pthread_cond_broadcast(&l->changed);
-        while (s->number != out->number && !l->failed) {
-            pthread_cond_wait(&l->changed, &l->lock);
-        }
-        *out = (rv_batch){out->number, s->pictures, s->augmented, s->labels, l->n_labels, s->n};
+    const int at = rv_ahead_next(l->ahead);
+    if (at >= 0) {
+        const slot *s = &l->slots[at];
+        *out = (rv_batch){l->given++, s->pictures, s->augmented, s->labels, l->n_labels, s->n};
     }
+    pthread_mutex_lock(&l->lock);
     log_pending(l);
     const bool failed = l->failed;
     const bool nothing = l->options.shuffle && l->n_unreadable == l->count;
