@@ -104,7 +104,7 @@ static inline void fetch(__global const float *from, int lines)
 #if defined(__x86_64__) || defined(__aarch64__)
         __builtin_prefetch((const void *)(size_t)(from + i * (64 / (int)sizeof(float))));
 #else
-        prefetch(from + i * (64 / (int)sizeof(float)), 1);
+        (void)from;
 #endif
     }
 }
