@@ -133,8 +133,10 @@ static char *remark(void *payload, const cli_photo *photo)
     if (r->styled_width >= width && r->styled_height >= height) {
         return NULL;
     }
-    char *more = photo->alone && styled < longest && r->rate > 0
-                     ? say_more(w, photo, 2 * styled < longest ? 2 * styled : longest)
+    const int size =
+        w->options.preset == RV_PRESET_FAST ? 2 * styled : styled; /* as --size has it */
+    char *more = photo->alone && size < longest && r->rate > 0
+                     ? say_more(w, photo, 2 * size < longest ? 2 * size : longest)
                      : NULL;
     char *text = cli_format("; styled at %d x %d of %d x %d%s", r->styled_width, r->styled_height,
                             width, height, more != NULL ? more : "");

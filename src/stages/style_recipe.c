@@ -37,22 +37,22 @@ static const rv_blend network = {.match_style = true,
 static const rv_blend gatys = {
     .absolute = true, .scale = 1, .content_layers = 1, .style_layers = 1};
 
-/* A fast run spends its iterations where they cost little. */
+/* A fast run goes as far as any at half the size: few steps at the full one leave scales in skies. */
 static const rv_style_recipe recipes[] = {
     {RV_PRESET_DEFAULT, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 50, 0.5, 20, false,
-     0, RV_STYLE_LOSS_GRAM},
-    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 8, 2.5, 20, false, 0,
-     RV_STYLE_LOSS_GRAM},
+     0, RV_STYLE_LOSS_GRAM, false},
+    {RV_PRESET_FAST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 32, 0.5, 20, false, 0,
+     RV_STYLE_LOSS_GRAM, true},
     {RV_PRESET_DEFAULT, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 60, 0.5, 20, false,
-     0, RV_STYLE_LOSS_GRAM},
-    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 12, 1.5, 20, false, 0,
-     RV_STYLE_LOSS_GRAM},
+     0, RV_STYLE_LOSS_GRAM, false},
+    {RV_PRESET_FAST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 42, 0.5, 20, false, 0,
+     RV_STYLE_LOSS_GRAM, true},
     {RV_PRESET_GATYS, RV_MODEL_NETWORK, &gatys, 5, 100, 1e-3, RV_OPTIMIZER_LBFGS, 500, 0.5, 20,
-     true, 1, RV_STYLE_LOSS_GRAM},
+     true, 1, RV_STYLE_LOSS_GRAM, false},
     {RV_PRESET_BEST, RV_MODEL_PATCHES, &patches, 1, 1, 0, RV_OPTIMIZER_LBFGS, 120, 0.5, 20, false,
-     0, RV_STYLE_LOSS_GRAM},
+     0, RV_STYLE_LOSS_GRAM, false},
     {RV_PRESET_BEST, RV_MODEL_NETWORK, &network, 1, 1, 0, RV_OPTIMIZER_LBFGS, 150, 0.5, 20, false,
-     0, RV_STYLE_LOSS_WASSERSTEIN},
+     0, RV_STYLE_LOSS_WASSERSTEIN, false},
 };
 
 rv_status rv_style_recipe_find(const rv_style_recipe **out, rv_preset preset, const rv_model *model)

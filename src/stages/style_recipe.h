@@ -45,6 +45,7 @@ typedef struct rv_style_recipe {
     bool plain_steps;         /**< L-BFGS without a line search, as Torch's */
     int scales;               /**< 0: by size */
     rv_style_loss style_loss; /**< of a network */
+    bool halved; /**< works at half the size, and enlarges with the photo's own detail */
 } rv_style_recipe;
 
 /** @return RV_ERR_USAGE where the preset is none, or not one for this model. */

@@ -143,7 +143,7 @@ void rv_stylize_output(const rv_stylize_options *resolved, const rv_image *photo
     *height = (int)fmax(1.0, round(h * ratio));
 }
 
-static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
+static rv_status take_sizes(rv_stylize_options *o, const rv_style_recipe *r, const rv_image *photo)
 {
     int width = rv_image_width(photo), height = rv_image_height(photo);
     if (o->output_size == RV_OUTPUT_PHOTO) {
@@ -154,6 +154,10 @@ static rv_status take_sizes(rv_stylize_options *o, const rv_image *photo)
     }
     rv_picture_fit(&width, &height, o->size);
     o->size = width > height ? width : height;
+    if (r->halved && o->size >= 2 * RV_MIN_SIZE) {
+        o->output_size = o->output_size > o->size ? o->output_size : o->size;
+        o->size = (o->size + 1) / 2;
+    }
     if (o->output_size <= o->size) {
         o->output_size = 0;
         return RV_OK;
@@ -187,7 +191,7 @@ rv_status rv_stylize_resolve(rv_stylize_options *out, rv_schedule *schedule,
     RV_TRY(check_choices(out, model));
     RV_TRY(rv_style_recipe_find(recipe, out->preset, model));
     RV_TRY(take_numbers(out, *recipe));
-    RV_TRY(take_sizes(out, photo));
+    RV_TRY(take_sizes(out, *recipe, photo));
     plan_scales(schedule, out->size, out->scales, out->iterations, (*recipe)->growth);
     out->scales = schedule->n;
     return RV_OK;

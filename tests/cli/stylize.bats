@@ -86,7 +86,7 @@ only() {
     works stylize photo.png -s style.png "${quick[@]}" --preset best --style-loss wasserstein -o best.png
     grep -aq ' preset=best .*style_loss=wasserstein ' best.png
     works stylize photo.png -s style.png --model patches --size 32 --fast -o fast.png
-    grep -aq ' preset=fast .*iterations=8 ' fast.png
+    grep -aq ' preset=fast .*iterations=32 ' fast.png
     fails 2 "--fast is --preset fast: leave out --preset gatys" stylize photo.png -s style.png --fast --preset gatys
     fails 2 "--preset" stylize photo.png -s style.png --preset slow
     fails 2 "preset gatys compares layers of a network: 'patches' has none" \
