@@ -8,16 +8,16 @@
 /* Blocks of channels, and pixels, that are done at a time. On CPUs several: the neighbours of a channel are read from
  * memory once, and a load of what was stored just before in other pieces would have to wait. */
 #if RV_GPU_FORM
-#define CHUNK    1
-#define TOGETHER 1
+#define LRN_CHUNK  1
+#define LRN_PIXELS 1
 #else
-#define CHUNK    (64 / LANES)
-#define TOGETHER 16
+#define LRN_CHUNK  (128 / LANES)
+#define LRN_PIXELS 8
 #endif
 
 /* Something of a pixel: channel k of a chunk at 2 * REACH + k, between those that windows of windows reach. */
 typedef struct values {
-    float lane[CHUNK * LANES + 4 * REACH];
+    float lane[LRN_CHUNK * LANES + 4 * REACH];
 } values;
 
 /* Where block `block` of a chunk that begins with block `first` lies. */
@@ -114,11 +114,11 @@ __kernel void lrn_forward(__global floatV *y, __global const floatV *x, int n, i
     }
     const int begin = r.plane % parts * each, end = min(begin + each, blocks);
     const int beside = blocks_beside(before, after);
-    values squares[TOGETHER];
-    for (int from = r.begin; from < r.end; from += TOGETHER) {
-        const int count = min(TOGETHER, r.end - from), at = picture * blocks * pixels + from;
-        for (int first = begin; first < end; first += CHUNK) {
-            const int last = min(first + CHUNK, end);
+    values squares[LRN_PIXELS];
+    for (int from = r.begin; from < r.end; from += LRN_PIXELS) {
+        const int count = min(LRN_PIXELS, r.end - from), at = picture * blocks * pixels + from;
+        for (int first = begin; first < end; first += LRN_CHUNK) {
+            const int last = min(first + LRN_CHUNK, end);
             put_squares(squares, x + at, first, last, beside, blocks, pixels, count);
             for (int b = first; b < last; b++) {
                 for (int p = 0; p < count; p++) {
@@ -147,11 +147,11 @@ __kernel void lrn_back(__global floatV *dx, __global const floatV *dy, __global 
     }
     const int begin = r.plane % parts * each, end = min(begin + each, blocks);
     const int beside = blocks_beside(before, after);
-    values squares[TOGETHER], terms[TOGETHER], own[TOGETHER];
-    for (int from = r.begin; from < r.end; from += TOGETHER) {
-        const int count = min(TOGETHER, r.end - from), at = picture * blocks * pixels + from;
-        for (int first = begin; first < end; first += CHUNK) {
-            const int last = min(first + CHUNK, end);
+    values squares[LRN_PIXELS], terms[LRN_PIXELS], own[LRN_PIXELS];
+    for (int from = r.begin; from < r.end; from += LRN_PIXELS) {
+        const int count = min(LRN_PIXELS, r.end - from), at = picture * blocks * pixels + from;
+        for (int first = begin; first < end; first += LRN_CHUNK) {
+            const int last = min(first + LRN_CHUNK, end);
             put_squares(squares, x + at, first, last, 2 * beside, blocks, pixels, count);
             for (int b = first - beside; b < last + beside; b++) {
                 const bool is_there = b >= 0 && b < blocks;

@@ -1,10 +1,14 @@
 /* What most work on CPUs needs without defines, as one program: see together() in program.c. */
 /* SPDX-License-Identifier: MIT */
+#include "concat.cl"
 #include "conv.cl"
+#include "dot_loss.cl"
 #include "gram.cl"
 #include "gram_cpu.cl"
+#include "lrn.cl"
 #include "mse_loss.cl"
 #include "pool.cl"
+#include "preprocess.cl"
 #include "range_loss.cl"
 #include "reduce.cl"
 #include "reorder.cl"

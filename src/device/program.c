@@ -161,8 +161,9 @@ cleanup:
  * what needs no defines and is used by most work there comes out of one program, cl/together_cpu.cl. */
 static const char *together(const rv_device *device, const char *file, const char *defines)
 {
-    static const char *const names[] = {"conv",       "gram",   "gram_cpu", "mse_loss", "pool",
-                                        "range_loss", "reduce", "reorder",  "resize",   "vector"};
+    static const char *const names[] = {
+        "concat", "conv",       "dot_loss",   "gram",   "gram_cpu", "lrn",    "mse_loss",
+        "pool",   "preprocess", "range_loss", "reduce", "reorder",  "resize", "vector"};
     if (device->keeps_binaries || device->info.form == RV_FORM_GPU || defines[0] != '\0') {
         return file;
     }

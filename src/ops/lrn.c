@@ -16,7 +16,7 @@ static const char *const regions[] = {"across", "within", NULL};
 
 enum {
     LARGEST = 33,     /* the kernels reach 16 channels to either side */
-    CHUNK_LANES = 64, /* as in lrn.cl */
+    CHUNK_LANES = 128, /* as in lrn.cl */
     ENOUGH = 512      /* work-items that cores can share evenly */
 };
 

@@ -96,14 +96,24 @@ static rv_status take_state(rv_dream_job *j)
 
 static double mean_size(const rv_planar *p)
 {
-    const size_t n = rv_planar_floats(p), row = 4096;
+    enum { LANES = 16, ROW = 256 * LANES }; /* many sums side by side do not wait for each other */
+    const size_t n = rv_planar_floats(p);
     double sum = 0;
-    for (size_t i = 0; i < n; i += row) {
-        float part = 0;
-        for (size_t k = i; k < n && k < i + row; k++) {
-            part += fabsf(p->data[k]);
+    for (size_t i = 0; i < n; i += ROW) {
+        float part[LANES] = {0};
+        const size_t end = n - i < ROW ? n : i + ROW;
+        size_t k = i;
+        for (; k + LANES <= end; k += LANES) {
+            for (size_t l = 0; l < LANES; l++) {
+                part[l] += fabsf(p->data[k + l]);
+            }
         }
-        sum += (double)part;
+        for (size_t l = 0; k < end; k++, l++) {
+            part[l] += fabsf(p->data[k]);
+        }
+        for (size_t l = 0; l < LANES; l++) {
+            sum += (double)part[l];
+        }
     }
     return sum / (double)n;
 }
@@ -128,9 +138,11 @@ static rv_status move(octave *o)
     for (size_t c = 0; c < 3; c++) {
         const float *g = o->gradient.data + c * n;
         float *p = j->picture.data + c * n;
-        for (size_t i = 0; i < n; i++) {
-            const float share = o->share != NULL ? o->share[i] : 1.0f;
-            p[i] = in_range(j, p[i] - factor * share * g[i]);
+        for (size_t i = 0; i < n && o->share == NULL; i++) {
+            p[i] = in_range(j, p[i] - factor * g[i]);
+        }
+        for (size_t i = 0; i < n && o->share != NULL; i++) {
+            p[i] = in_range(j, p[i] - factor * o->share[i] * g[i]);
         }
     }
     return RV_OK;
