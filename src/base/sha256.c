@@ -2,8 +2,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/sha256.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 /* The fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
@@ -65,6 +71,67 @@ static void mix(uint32_t state[8], const uint8_t block[64])
     }
 }
 
+/* --- by instructions of the processor -------------------------------------------------------- */
+
+#if defined(__x86_64__)
+static bool has_instructions(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_SSSE3) == 0 || (c & bit_SSE4_1) == 0) {
+        return false;
+    }
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA) != 0;
+}
+
+/* The instructions take the variables as a, b, e, f and c, d, g, h, from the last lane on. Two rounds each; words of the
+ * schedule come four at a time. */
+__attribute__((target("sha,sse4.1,ssse3"))) static void
+mix_by_instructions(uint32_t state[8], const uint8_t *p, size_t blocks)
+{
+    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    const __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xB1);
+    const __m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1B);
+    __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xF0);
+    for (; blocks > 0; blocks--, p += 64) {
+        const __m128i abef_before = abef, cdgh_before = cdgh;
+        __m128i w[4];
+        for (int i = 0; i < 4; i++) {
+            w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p + i), big_endian);
+        }
+        for (int i = 0; i < 16; i++) {
+            const __m128i k = _mm_loadu_si128((const __m128i *)constants + i);
+            const __m128i words = _mm_add_epi32(w[i % 4], k);
+            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, words);
+            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(words, 0x0E));
+            const __m128i middle = _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4);
+            const __m128i sum =
+                _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]), middle);
+            w[i % 4] = _mm_sha256msg2_epu32(sum, w[(i + 3) % 4]);
+        }
+        abef = _mm_add_epi32(abef, abef_before);
+        cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    }
+    const __m128i feba = _mm_shuffle_epi32(abef, 0x1B), dchg = _mm_shuffle_epi32(cdgh, 0xB1);
+    _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xF0));
+    _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+#endif
+
+static void mix_blocks(uint32_t state[8], const uint8_t *p, size_t blocks)
+{
+#if defined(__x86_64__)
+    if (has_instructions()) {
+        mix_by_instructions(state, p, blocks);
+        return;
+    }
+#endif
+    for (; blocks > 0; blocks--, p += 64) {
+        mix(state, p);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
 void rv_sha256_init(rv_sha256 *sha)
 {
     /* The fractional parts of the square roots of the first 8 primes. */
@@ -78,13 +145,14 @@ void rv_sha256_add(rv_sha256 *sha, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;
     while (n > 0) {
-        const size_t used = sha->bytes % 64, room = 64 - used, part = n < room ? n : room;
-        if (part == 64) {
-            mix(sha->state, p);
+        const size_t used = sha->bytes % 64, room = 64 - used;
+        const size_t part = used == 0 && n >= 64 ? n / 64 * 64 : n < room ? n : room;
+        if (part >= 64) {
+            mix_blocks(sha->state, p, part / 64);
         } else {
             memcpy(sha->block + used, p, part);
             if (part == room) {
-                mix(sha->state, sha->block);
+                mix_blocks(sha->state, sha->block, 1);
             }
         }
         sha->bytes += part;
