@@ -4,6 +4,7 @@
 #include "base/event.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/pool.h"
 #include "base/system.h"
 #include "stages/deadline.h"
 #include "stages/dream_job.h"
@@ -94,57 +95,89 @@ static rv_status take_state(rv_dream_job *j)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-static double mean_size(const rv_planar *p)
+/* Pixels are shared among threads in slices, by their number alone, so that sums repeat. */
+enum { SLICES = 16 };
+
+/* One move against the gradient. */
+typedef struct step {
+    const octave *o;
+    double sums[SLICES];
+    float factor;
+} step;
+
+/* Sum of the sizes of n values; many sums side by side do not wait for each other. */
+static double sum_sizes(const float *values, size_t n)
 {
-    enum { LANES = 16, ROW = 256 * LANES }; /* many sums side by side do not wait for each other */
-    const size_t n = rv_planar_floats(p);
+    enum { LANES = 16, ROW = 256 * LANES };
     double sum = 0;
     for (size_t i = 0; i < n; i += ROW) {
-        float part[LANES] = {0};
         const size_t end = n - i < ROW ? n : i + ROW;
+        float part[LANES] = {0};
         size_t k = i;
         for (; k + LANES <= end; k += LANES) {
             for (size_t l = 0; l < LANES; l++) {
-                part[l] += fabsf(p->data[k + l]);
+                part[l] += fabsf(values[k + l]);
             }
         }
         for (size_t l = 0; k < end; k++, l++) {
-            part[l] += fabsf(p->data[k]);
+            part[l] += fabsf(values[k]);
         }
         for (size_t l = 0; l < LANES; l++) {
             sum += (double)part[l];
         }
     }
-    return sum / (double)n;
+    return sum;
+}
+
+static rv_status add_sizes(void *payload, size_t slice)
+{
+    step *s = payload;
+    const rv_planar *gradient = &s->o->gradient;
+    const size_t n = rv_planar_floats(gradient), first = n * slice / SLICES;
+    s->sums[slice] = sum_sizes(gradient->data + first, n * (slice + 1) / SLICES - first);
+    return RV_OK;
+}
+
+static rv_status go_slice(void *payload, size_t slice)
+{
+    const step *s = payload;
+    const octave *o = s->o;
+    const size_t n = (size_t)o->gradient.width * (size_t)o->gradient.height;
+    const size_t first = n * slice / SLICES, end = n * (slice + 1) / SLICES;
+    for (size_t c = 0; c < 3; c++) {
+        const float *g = o->gradient.data + c * n;
+        float *p = o->j->picture.data + c * n;
+        for (size_t i = first; i < end && o->share == NULL; i++) {
+            p[i] = in_range(o->j, p[i] - s->factor * g[i]);
+        }
+        for (size_t i = first; i < end && o->share != NULL; i++) {
+            p[i] = in_range(o->j, p[i] - s->factor * o->share[i] * g[i]);
+        }
+    }
+    return RV_OK;
 }
 
 /* Smooths the gradient as the options say, and goes against it: the goals are to grow. */
 static rv_status move(octave *o)
 {
-    rv_dream_job *j = o->j;
-    const rv_dream_options *options = &j->options;
-    const size_t n = (size_t)o->gradient.width * (size_t)o->gradient.height;
+    const rv_dream_options *options = &o->j->options;
+    step s = {.o = o};
+    double sum = 0;
     RV_TRY(rv_smooth_blur(&o->gradient, options->blur));
     if (options->smooth > 0) {
         RV_TRY(rv_smooth_equalize(&o->gradient, BANDS, options->smooth));
     }
     rv_smooth_colours(&o->gradient, options->colour);
-    const double mean = mean_size(&o->gradient);
+    RV_TRY(rv_parallel_for(SLICES, 0, add_sizes, &s));
+    for (int i = 0; i < SLICES; i++) {
+        sum += s.sums[i];
+    }
+    const double mean = sum / (double)rv_planar_floats(&o->gradient);
     if (!isfinite(mean)) {
         return rv_fail(RV_ERR_USAGE, "the gradient is not finite: maximise another layer");
     }
-    const float factor =
-        mean > 0 ? (float)(options->strength * options->step / 255.0 / mean) : 0.0f;
-    for (size_t c = 0; c < 3; c++) {
-        const float *g = o->gradient.data + c * n;
-        float *p = j->picture.data + c * n;
-        for (size_t i = 0; i < n && o->share == NULL; i++) {
-            p[i] = in_range(j, p[i] - factor * g[i]);
-        }
-        for (size_t i = 0; i < n && o->share != NULL; i++) {
-            p[i] = in_range(j, p[i] - factor * o->share[i] * g[i]);
-        }
-    }
+    s.factor = mean > 0 ? (float)(options->strength * options->step / 255.0 / mean) : 0.0f;
+    RV_TRY(rv_parallel_for(SLICES, 0, go_slice, &s));
     return RV_OK;
 }
 
