@@ -33,12 +33,11 @@ __kernel void conv_cpu_winograd_pack(__global floatB *packed, __global const flo
     float window_values[TAPS * B];
     for (int b = 0; b < B; b++) {
         const int k = (set * KV + v) * B + b;
+        const bool is_there = k < target.y && c < source.y;
+        const int from = is_there ? conv_weight(c, k, source, target, window, gradient) : 0;
         for (int tap = 0; tap < TAPS; tap++) {
             window_values[tap * B + b] =
-                k < target.y && c < source.y
-                    ? weights[conv_weight(c, k, source, target, window, gradient) +
-                              (gradient ? TAPS - 1 - tap : tap)]
-                    : 0.0f;
+                is_there ? weights[from + (gradient ? TAPS - 1 - tap : tap)] : 0.0f;
         }
     }
     floatB columns[WINDOW * IN];

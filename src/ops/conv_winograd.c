@@ -31,11 +31,11 @@ typedef struct sizes {
 } sizes;
 
 /* Vectors of target channels that share what is read of the source: two, or so many that none is left over. Layers of 5x5
- * are small: for three of them a program of its own takes longer than it saves. */
+ * are small: a program of its own would take longer than it saves. */
 static int32_t count_vectors(const rv_conv_geometry *o)
 {
     const int32_t blocks = rv_divide_up(o->target.s[1], o->target_lanes);
-    return blocks == 1 ? 1 : blocks == 3 && o->window.s[0] == 3 ? 3 : 2;
+    return o->window.s[0] == 3 && (blocks == 1 || blocks == 3) ? blocks : 2;
 }
 
 static sizes sizes_of(const rv_conv_geometry *o, int32_t out)
