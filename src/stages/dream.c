@@ -96,20 +96,21 @@ static rv_status fill_result(rv_dream_result *result, const rv_dream_job *j)
 static rv_status find_request(rv_dream_job *j)
 {
     const rv_dream_options *o = &j->options;
-    uint64_t hash = RV_HASH_START;
+    uint64_t hash = RV_HASH_START, weights;
     char *settings;
     if (j->request.settings != NULL) {
         return RV_OK;
     }
+    RV_TRY(rv_model_fingerprint(&weights, j->d->model));
     hash = rv_picture_hash(hash, j->photo);
     hash = o->guide != NULL ? rv_picture_hash(hash, o->guide) : hash;
     hash = o->mask != NULL ? rv_picture_hash(hash, o->mask) : hash;
     RV_TRY(rv_format(&j->request.weights, "none"));
     RV_TRY(rv_format(&j->request.device, "%s", rv_device_get_info(j->d->device)->name));
     RV_TRY(settings_of(&settings, j));
-    const rv_status status =
-        rv_format(&j->request.settings, "reverie=" RV_VERSION " pictures=%016llx %s",
-                  (unsigned long long)hash, settings);
+    const rv_status status = rv_format(
+        &j->request.settings, "reverie=" RV_VERSION " pictures=%016llx weights=%016llx %s",
+        (unsigned long long)hash, (unsigned long long)weights, settings);
     free(settings);
     return status;
 }

@@ -297,6 +297,12 @@ Test(dream, a_run_that_is_cancelled_goes_on_to_the_same_picture)
     b.options.strength = 2;
     RV_ASSERT_FAILS(dream(&out, NULL, &b, photo, state), RV_ERR_USAGE, "another run");
     cr_assert_null(out);
+    b.options.strength = 1;
+    rv_model_options other = RV_MODEL_OPTIONS_INIT;
+    other.seed = 2; /* other weights */
+    rv_model_close(b.model);
+    RV_ASSERT_OK(rv_model_open(&b.model, rv_test_path("small.prototxt"), &other));
+    RV_ASSERT_FAILS(dream(&out, NULL, &b, photo, state), RV_ERR_USAGE, "another run");
     rv_image_destroy(whole);
     rv_image_destroy(photo);
     tear_down(&b);
