@@ -18,7 +18,7 @@ typedef struct rv_augment_options {
     uint32_t seed;      /**< of everything drawn at random; default 0 */
     int quality;        /**< of the JPEG files, 1 to 100; default 90 */
     int threads;        /**< that read and write files; 0: by processors */
-    bool overwrite;     /**< replace what another run has left; default false: RV_ERR_USAGE */
+    bool overwrite;     /**< remove what another run has made; default false: RV_ERR_USAGE */
     bool strict;        /**< stop at a picture that cannot be read; default false: it is skipped */
     bool dry_run;       /**< count only; default false */
     rv_image_read_options read;
@@ -49,8 +49,8 @@ typedef struct rv_augment_result {
 /** Writes augmented copies of all pictures below `source` to `target`, in folders of the same names:
  *  "CLASS/NAME.jpg" becomes "CLASS/NAME__aug0.jpg" and so on, JPEG 4:2:0; "CLASS/NAME.png" becomes
  *  "CLASS/NAME.png__aug0.jpg" only where both are there. target/manifest.jsonl has a line for each with what was
- *  drawn. A copy depends on recipe, seed, path of its picture and its number alone. Copies that the manifest has are
- *  not made again, so a run that was stopped in any way goes on where it was.
+ *  drawn. A copy depends on recipe, seed, path of its picture and its number alone. Copies that the manifest has and
+ *  whose files are there and not empty are not made again, so a run that was stopped in any way goes on where it was.
  *  @param[out] result  set on success and failure alike.
  *  @return RV_ERR_USAGE: target lies in source, or holds a run with other options; RV_ERR_FORMAT: the recipe, with
  *          line and key, or with `strict` a picture; RV_ERR_NOT_FOUND: no pictures; RV_ERR_IO; RV_ERR_CANCELLED. */

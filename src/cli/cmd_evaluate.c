@@ -27,6 +27,11 @@ static int evaluate(cli *c, const settings *s, const rv_model *model, const char
     if (code == CLI_DONE && s->confusion != NULL) {
         code = cli_write_confusion(e, s->confusion, s->overwrite);
     }
+    const size_t unreadable = code == CLI_DONE ? rv_evaluation_unreadable(e) : 0;
+    if (unreadable > 0) { /* the rest was measured, as other commands go on with the rest */
+        cli_say("%zu picture%s could not be read", unreadable, unreadable == 1 ? "" : "s");
+        code = CLI_FAILED;
+    }
     rv_evaluation_destroy(e);
     return code;
 }

@@ -90,6 +90,33 @@ static int name_run(const sweep *s, combination *r, size_t number)
     return r->folder != NULL ? CLI_DONE : cli_out_of_memory();
 }
 
+static int compare_folders(const void *a, const void *b)
+{
+    const combination *x = *(const combination *const *)a, *y = *(const combination *const *)b;
+    return strcmp(x->folder, y->folder);
+}
+
+/* A value that stands twice, or values that differ in what a folder's name cannot hold. */
+static int check_folders(const sweep *s)
+{
+    const combination **sorted = calloc(s->n_runs, sizeof *sorted);
+    if (sorted == NULL) {
+        return cli_out_of_memory();
+    }
+    for (size_t i = 0; i < s->n_runs; i++) {
+        sorted[i] = &s->runs[i];
+    }
+    qsort(sorted, s->n_runs, sizeof *sorted, compare_folders);
+    int code = CLI_DONE;
+    for (size_t i = 1; i < s->n_runs && code == CLI_DONE; i++) {
+        if (compare_folders(&sorted[i - 1], &sorted[i]) == 0) {
+            code = cli_usage("--sweep has two trainings for the folder %s", sorted[i]->folder);
+        }
+    }
+    free(sorted);
+    return code;
+}
+
 static int list_runs(sweep *s)
 {
     s->n_runs = 1;
@@ -110,7 +137,7 @@ static int list_runs(sweep *s)
     for (size_t i = 0; i < s->n_runs && code == CLI_DONE; i++) {
         code = name_run(s, &s->runs[i], i);
     }
-    return code;
+    return code == CLI_DONE ? check_folders(s) : code;
 }
 
 /* --- one ------------------------------------------------------------------------------------- */

@@ -234,21 +234,21 @@ static rv_status start(rv_loader *l)
     return rv_ahead_create(&l->ahead, &ahead);
 }
 
-static rv_status check(const rv_loader *l)
+rv_status rv_loader_check(const rv_dataset *dataset, const rv_loader_options *o)
 {
-    const rv_loader_options *o = &l->options;
-    if (o->batch < 1 || l->count > UINT32_MAX) {
+    const size_t count = rv_dataset_count(dataset, o->subset);
+    const size_t multiple = o->multiple > 0 ? (size_t)o->multiple : 1;
+    if (o->batch < 1 || count > UINT32_MAX) {
         return rv_fail(RV_ERR_USAGE, "batch is %d, must be 1 or more", (int)o->batch);
     }
-    const size_t multiple = o->multiple > 0 ? (size_t)o->multiple : 1;
     if (o->recipe != NULL && !o->shuffle) {
         return rv_fail(RV_ERR_UNSUPPORTED, "pictures are augmented for training only");
     }
-    if (o->shuffle && (size_t)o->batch * multiple > l->count) {
+    if (o->shuffle && (size_t)o->batch * multiple > count) {
         return rv_fail(RV_ERR_USAGE,
                        "a batch of %zu is larger than the data set, which has %zu "
                        "pictures for it",
-                       (size_t)o->batch * multiple, l->count);
+                       (size_t)o->batch * multiple, count);
     }
     return RV_OK;
 }
@@ -266,7 +266,7 @@ rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
         rv_dataset_task(dataset) == RV_TASK_CLASSES ? 1 : (size_t)rv_dataset_class_count(dataset);
     l->given = first;
     pthread_mutex_init(&l->lock, NULL);
-    rv_status status = check(l);
+    rv_status status = rv_loader_check(dataset, options);
     if (status == RV_OK) {
         const size_t batch = (size_t)options->batch;
         const size_t multiple = options->multiple > 0 ? (size_t)options->multiple : 1;

@@ -54,7 +54,9 @@ static inline bool rv_batch_has(const rv_batch *b, size_t place)
     return !isnan(b->labels[place * b->n_labels]);
 }
 
-/** Starts at batch `first`. @return RV_ERR_USAGE: the batch is larger than the set */
+/** What rv_loader_create() checks. @return RV_ERR_USAGE: the batch is larger than the set */
+RV_NODISCARD rv_status rv_loader_check(const rv_dataset *dataset, const rv_loader_options *options);
+/** Starts at batch `first`. @return also as rv_loader_check() */
 RV_NODISCARD rv_status rv_loader_create(rv_loader **out, const rv_dataset *dataset,
                                         const rv_loader_options *options, int64_t first);
 void rv_loader_destroy(rv_loader *loader);

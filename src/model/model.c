@@ -71,6 +71,28 @@ static rv_status fail_no_architecture(const char *name)
                    name);
 }
 
+/* The same for what may be a word that was mistyped. */
+static rv_status fail_unknown_architecture(const char *name)
+{
+    enum { N = sizeof entries / sizeof entries[0] };
+    const char *names[N];
+    char word[64];
+    size_t n = 0;
+    if (strpbrk(name, "./") != NULL) {
+        return fail_no_architecture(name);
+    }
+    for (size_t i = 0; i < N; i++) {
+        if (strcmp(entries[i].source, "architecture") == 0) {
+            names[n++] = entries[i].name;
+        }
+    }
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(name, ":"), name);
+    return rv_fail(RV_ERR_USAGE,
+                   "there is no architecture '%s'; the nearest is '%s' ('reverie models list' "
+                   "names all)",
+                   word, names[rv_nearest(word, names, n)]);
+}
+
 /* Pictures of another size than the file says; whether a dense layer minds shows when the graph is built. */
 static rv_status set_size(rv_network *network, const rv_model_options *o)
 {
@@ -207,7 +229,7 @@ static rv_status open_network(rv_model *model, const char *name, const rv_model_
                                          options->classes};
     rv_status status = rv_architecture_create(&model->network, name, &shape);
     if (status == RV_OK && model->network == NULL && asks_for_shape(options)) {
-        status = fail_no_architecture(name);
+        status = fail_unknown_architecture(name);
     }
     if (status == RV_OK) {
         status = rv_model_files_find(&files, name, model->network != NULL, options);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Of pictures and copies that are made in one go, and bytes of results: bounds on memory. */
@@ -220,6 +221,21 @@ static rv_status add_copy(batch *b, size_t picture, uint32_t number, char *outpu
     return status == RV_OK && (b->n == MOST_COPIES || b->bytes > ENOUGH_BYTES) ? flush(b) : status;
 }
 
+/* Whether an earlier run has made it: a power cut leaves a line, but no file or an empty one. */
+static rv_status find_copy(bool *there, const work *w, const char *output)
+{
+    char *path;
+    struct stat about;
+    *there = false;
+    if (!rv_manifest_has(w->manifest, output)) {
+        return RV_OK;
+    }
+    RV_TRY(rv_path_join(&path, w->target, output));
+    *there = stat(path, &about) == 0 && about.st_size > 0;
+    free(path);
+    return RV_OK;
+}
+
 /* The copies of a picture that are not there yet; the picture is read for the first of them. */
 static rv_status add_picture(batch *b, size_t picture)
 {
@@ -230,9 +246,13 @@ static rv_status add_picture(batch *b, size_t picture)
     rv_status status = RV_OK;
     for (uint64_t k = 0; k < all && status == RV_OK; k++) {
         char *output = NULL;
+        bool there = false;
         status =
             rv_format(&output, "%s__aug%llu.jpg", w->run->stems[picture], (unsigned long long)k);
-        if (status == RV_OK && rv_manifest_has(w->manifest, output)) {
+        if (status == RV_OK) {
+            status = find_copy(&there, w, output);
+        }
+        if (there) {
             free(output);
             existing++;
             continue;

@@ -97,6 +97,49 @@ static rv_status read_earlier(rv_manifest *m, const char *header, size_t *whole)
     return status;
 }
 
+/* Whether a name stays in the folder: anybody may have written the line. */
+static bool is_within(const char *output)
+{
+    return output[0] != '/' && strncmp(output, "../", 3) != 0 && strstr(output, "/../") == NULL;
+}
+
+static rv_status remove_output(const rv_manifest *m, const char *line, size_t n)
+{
+    json_t *entry = json_loadb(line, n, 0, NULL);
+    const char *output = json_string_value(json_object_get(entry, "output"));
+    char *folder = NULL, *path = NULL;
+    rv_status status = RV_OK;
+    if (output != NULL && is_within(output)) {
+        status = rv_path_folder(&folder, m->path);
+        if (status == RV_OK) {
+            status = rv_path_join(&path, folder, output);
+        }
+        if (status == RV_OK) {
+            unlink(path);
+        }
+    }
+    json_decref(entry);
+    free(folder);
+    free(path);
+    return status;
+}
+
+/* Removes what another run has made: of its copies, this one may make others or none. */
+static rv_status remove_outputs(const rv_manifest *m)
+{
+    rv_bytes bytes;
+    RV_TRY(rv_bytes_open(&bytes, m->path, LARGEST_FILE));
+    const char *data = (const char *)bytes.data, *end = NULL;
+    rv_status status = RV_OK;
+    for (size_t from = 0; from < bytes.size && status == RV_OK; from = (size_t)(end - data) + 1) {
+        end = memchr(data + from, '\n', bytes.size - from);
+        end = end != NULL ? end : data + bytes.size;
+        status = remove_output(m, data + from, (size_t)(end - data) - from);
+    }
+    rv_bytes_close(&bytes);
+    return status;
+}
+
 static rv_status start(rv_manifest *m, const char *header, bool fresh)
 {
     size_t whole = 0;
@@ -109,6 +152,9 @@ static rv_status start(rv_manifest *m, const char *header, bool fresh)
     }
     if (flock(fileno(m->file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         return rv_fail(RV_ERR_USAGE, "another run is writing %s; wait for it, or stop it", m->path);
+    }
+    if (fresh) {
+        RV_TRY(remove_outputs(m));
     }
     if (whole > 0) {
         return ftruncate(fileno(m->file), (off_t)whole) == 0 && fseek(m->file, 0, SEEK_END) == 0

@@ -11,7 +11,7 @@ typedef struct rv_manifest rv_manifest;
 
 /** Opens or starts `folder`/manifest.jsonl. A last line that was cut short is dropped.
  *  @param header  what shapes all outputs: the first line; borrowed.
- *  @param fresh   forget what another run has left.
+ *  @param fresh   remove what another run has left, that is the outputs that its lines name in the folder.
  *  @return RV_ERR_USAGE where the file is of a run with another header, or of one that is still at work; RV_ERR_IO. */
 RV_NODISCARD rv_status rv_manifest_open(rv_manifest **out, const char *folder, const json_t *header,
                                         bool fresh);

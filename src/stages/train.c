@@ -131,6 +131,15 @@ size_t rv_train_unreadable(const rv_loader *loader, const rv_loader_options *opt
     return options->table == NULL ? rv_loader_unreadable(loader) : 0;
 }
 
+/* What opening the loader would refuse, before what takes long: filling its tables. */
+static rv_status check_loader(const rv_train_run *run)
+{
+    const rv_loader_options options = rv_train_loader_options(run, RV_SUBSET_TRAIN, true);
+    rv_rate rate;
+    RV_TRY(rv_loader_check(run->dataset, &options));
+    return rv_train_rate(&rate, &run->options, run->options.epochs, 1); /* of one step each */
+}
+
 /* The loader that goes on where the training is. */
 static rv_status open_loader(rv_train_run *run)
 {
@@ -160,10 +169,21 @@ static rv_status open_recipe(rv_train_run *run)
 
 rv_status rv_train_check_folder(bool *there, const char *folder, const rv_train_options *o)
 {
-    char *last;
-    RV_TRY(rv_path_join(&last, folder, "last.safetensors"));
-    *there = rv_path_exists(last);
-    free(last);
+    static const char *const written[] = {"last.safetensors", "best.safetensors"};
+    *there = false;
+    for (int i = 0; i < 2; i++) {
+        char *path;
+        RV_TRY(rv_path_join(&path, folder, written[i]));
+        *there = *there || (i == 0 && rv_path_exists(path));
+        const bool is_read = o->model != NULL && rv_path_same_file(path, o->model);
+        free(path);
+        if (is_read) {
+            return rv_fail(RV_ERR_USAGE,
+                           "'%s' would be replaced by what is trained from it; name another folder "
+                           "than %s",
+                           o->model, folder);
+        }
+    }
     return *there && !o->resume && !o->resume_if_there && !o->overwrite
                ? rv_fail(RV_ERR_USAGE,
                          "%s holds a run already: go on with it (--resume auto), or replace it "
@@ -199,7 +219,8 @@ static rv_status write_config(const rv_train_run *run)
 
 static bool is_of_a_run(const char *name)
 {
-    static const char *const names[] = {"best.safetensors", "layers.csv", "confusion.csv",
+    static const char *const names[] = {"last.safetensors", "best.safetensors", "metrics.csv",
+                                        "layers.csv",       "config.json",      "confusion.csv",
                                         "confusion.png"};
     bool found = strncmp(name, RV_EVENT_LOG_PREFIX, strlen(RV_EVENT_LOG_PREFIX)) == 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
@@ -208,24 +229,44 @@ static bool is_of_a_run(const char *name)
     return found;
 }
 
-/* Removes what a run that was in the folder before had found out, and this one may never write. */
-static rv_status forget_run(const rv_train_run *run)
+/* @param model  what is read stays; NULL: nothing is */
+static rv_status forget_folder(const char *folder, const char *model)
 {
     char **names;
     size_t n;
-    RV_TRY(rv_folder_list(&names, &n, run->folder));
+    RV_TRY(rv_folder_list(&names, &n, folder));
     rv_status status = RV_OK;
     for (size_t i = 0; i < n && status == RV_OK; i++) {
         char *path = NULL;
         if (is_of_a_run(names[i])) {
-            status = rv_train_path(&path, run, names[i]);
+            status = rv_path_join(&path, folder, names[i]);
         }
-        if (path != NULL) {
+        if (path != NULL && (model == NULL || !rv_path_same_file(path, model))) {
             unlink(path);
         }
         free(path);
     }
     free(names);
+    return status;
+}
+
+/* Removes what a run that was in the folder before had found out: this one may never write it, and when it is gone on
+ * with would take it for its own. Of two phases, either may have been of that run. */
+static rv_status forget_run(const rv_train_run *run)
+{
+    const char *model = run->options.model;
+    char *other = NULL;
+    RV_TRY(forget_folder(run->folder, model));
+    if (!run->options.overwrite || run->phase == 2) {
+        return RV_OK;
+    }
+    RV_TRY(run->phase == 1 ? rv_path_folder(&other, run->folder)
+                           : rv_train_path(&other, run, RV_TRAIN_HEAD));
+    const rv_status status = rv_path_is_folder(other) ? forget_folder(other, model) : RV_OK;
+    if (run->phase == 0) {
+        rmdir(other); /* where nothing else is in it */
+    }
+    free(other);
     return status;
 }
 
@@ -251,6 +292,10 @@ rv_status rv_train_prepare(rv_train_run *run)
     RV_TRY(rv_update_create(&run->update, run->device, run->params, &update));
     RV_TRY(rv_train_set_rates(run));
     RV_TRY(rv_train_find_input(run));
+    RV_TRY(check_loader(run));
+    if (run->folder != NULL && !resume) {
+        RV_TRY(forget_run(run));
+    }
     RV_TRY(rv_train_fill_tables(run));
     RV_TRY(make_plans(run));
     rv_text_append(&run->metrics, "epoch,steps,loss,accuracy,val_loss,val_accuracy,learning_rate,"
@@ -263,8 +308,6 @@ rv_status rv_train_prepare(rv_train_run *run)
     if (resume) {
         RV_TRY(rv_train_load(run));
         RV_TRY(open_loader(run));
-    } else if (run->folder != NULL) {
-        RV_TRY(forget_run(run));
     }
     run->steps_before = run->at.steps;
     if (run->folder == NULL) {

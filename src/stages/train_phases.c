@@ -85,7 +85,7 @@ rv_status rv_train_phases(rv_train_result *result, rv_device *device, const char
     /* A run that must not be replaced is found before the first phase, not behind it. */
     rv_status status = rv_train_check_folder(&there, folder, options);
     if (status == RV_OK) {
-        status = rv_path_join(&head, folder, "head");
+        status = rv_path_join(&head, folder, RV_TRAIN_HEAD);
     }
     if (status == RV_OK) {
         status = rv_path_join(&best, head, "best.safetensors");

@@ -14,6 +14,9 @@
 
 #include <reverie/train.h>
 
+/** The folder of the first phase, in that of the run. */
+#define RV_TRAIN_HEAD "head"
+
 /** Where a training is; all of it is part of a checkpoint. */
 typedef struct rv_train_position {
     int64_t batches;       /**< done in all; the next one has this number */
@@ -175,7 +178,8 @@ rv_loader_options rv_train_loader_options(const rv_train_run *run, rv_subset sub
 /** train.c: pictures that a loader of these options could not read; rows of a table were counted when they were made. */
 size_t rv_train_unreadable(const rv_loader *loader, const rv_loader_options *options);
 
-/** train.c: whether there is a run in the folder. RV_ERR_USAGE: the options neither go on with it nor replace it. */
+/** train.c: whether there is a run in the folder. RV_ERR_USAGE: the options neither go on with it nor replace it,
+ *  or the model that is read would be replaced. */
 RV_NODISCARD rv_status rv_train_check_folder(bool *there, const char *folder,
                                              const rv_train_options *o);
 /** train.c: all that a training needs, at its start or where its checkpoint is. Release also after a failure. */

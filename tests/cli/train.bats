@@ -81,6 +81,7 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
     fails 2 "epochs takes a whole number, not 'x'" "${sweep[@]}" --sweep 'epochs=1,x'
     fails 2 "--output is the same for all" "${sweep[@]}" --sweep 'output=a,b'
     fails 2 "lr has no values" "${sweep[@]}" --sweep 'lr='
+    fails 2 "two trainings for the folder sweep/init=a-b" "${sweep[@]}" --sweep 'init=a-b,c,a/b'
     fails 2 "train needs --arch NAME" train set -o sweep --sweep 'lr=1'
     [ ! -e sweep ]
 }
@@ -126,6 +127,11 @@ train=(train set --arch mlp:8 --size 8 --batch 4 --epochs 3 --learning-rate 0.05
         [[ $output == *"\"$key\": "* ]]
     done
     [[ $output == *'"count": 20'* ]]
+    mv set/checks/3.png . && printf broken >set/checks/3.png
+    run --separate-stderr "$REVERIE" -q evaluate run/best.safetensors set --json
+    [[ $status -eq 1 && $stderr == *"1 picture could not be read" ]]
+    [[ $output == *'"count": 19'* && $output == *'"unreadable": 1'* ]]
+    mv 3.png set/checks/3.png
     works -q evaluate run/best.safetensors set --validation 0.2 --confusion c.csv
     [[ $output == *"4 pictures: "* ]]
     cmp c.csv run/confusion.csv

@@ -127,6 +127,7 @@ Test(arch, wrong_wishes_are_refused_by_name)
         {"vgg-s", 2, 0, 0, "1 or 3"},
         {"vgg-s", 0, 70000, 0, "width is 70000"},
         {"patches", 0, 0, 3, "no architecture"},
+        {"mlpp:30", 1, 8, 2, "no architecture 'mlpp'; the nearest is 'mlp'"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         rv_model_options options = RV_MODEL_OPTIONS_INIT;

@@ -153,6 +153,52 @@ Test(augment, a_run_that_was_killed_goes_on_to_the_same_end)
     rv_bytes_close(&picture);
 }
 
+/* After a power cut, or where somebody cleared up. */
+Test(augment, a_line_counts_only_with_its_file)
+{
+    const rv_augment_options o = options_for(2);
+    works(&o);
+    rv_bytes manifest = keep("manifest.jsonl"), gone = keep("cats/a__aug0.jpg"),
+             empty = keep("dogs/a__aug1.jpg");
+    char path[600];
+    snprintf(path, sizeof path, "%s/cats/a__aug0.jpg", target);
+    cr_assert_eq(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/dogs/a__aug1.jpg", target);
+    cr_assert_eq(truncate(path, 0), 0);
+    const rv_augment_result r = works(&o);
+    cr_assert(r.written == 2 && r.existing == 4, "%d written", (int)r.written);
+    cr_assert(same_as("cats/a__aug0.jpg", &gone) && same_as("dogs/a__aug1.jpg", &empty));
+    cr_assert(same_as("manifest.jsonl", &manifest));
+    rv_bytes_close(&manifest);
+    rv_bytes_close(&gone);
+    rv_bytes_close(&empty);
+}
+
+/* Only what the manifest lists, and of that only what lies in the folder. */
+Test(augment, copies_of_the_run_that_is_replaced_do_not_stay)
+{
+    rv_augment_options o = options_for(2);
+    works(&o);
+    char path[600], other[600], list[600];
+    snprintf(path, sizeof path, "%s/cats/mine.jpg", target);
+    rv_test_write(path, "mine", 4);
+    snprintf(other, sizeof other, "%s/beside__aug0.jpg", rv_test_folder());
+    rv_test_write(other, "mine", 4);
+    snprintf(list, sizeof list, "%s/manifest.jsonl", target);
+    FILE *file = fopen(list, "a");
+    cr_assert_not_null(file);
+    fprintf(file, "{\"output\":\"cats/../../beside__aug0.jpg\"}\n{\"output\":\"%s\"}\n", other);
+    fclose(file);
+    o.copies = 1;
+    o.overwrite = true;
+    works(&o);
+    cr_assert(rv_path_exists(path) && rv_path_exists(other));
+    snprintf(path, sizeof path, "%s/cats/a__aug0.jpg", target);
+    cr_assert(rv_path_exists(path));
+    snprintf(path, sizeof path, "%s/cats/a__aug1.jpg", target);
+    cr_assert_not(rv_path_exists(path));
+}
+
 Test(augment, another_run_is_not_mixed_in)
 {
     rv_augment_options o = options_for(1);

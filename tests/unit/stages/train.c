@@ -460,6 +460,10 @@ Test(train, a_loss_that_is_not_finite_names_the_layer_and_keeps_the_checkpoint)
     cr_assert(n == m && memcmp(before, after, n) == 0);
     free(before);
     free(after);
+    /* What replaces a run and ends before its first checkpoint leaves none of the other's. */
+    o.overwrite = true;
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "diverges, first in");
+    cr_assert_not(rv_path_exists(rv_test_path("run/last.safetensors")));
 }
 
 Test(train, what_cannot_be_is_said)

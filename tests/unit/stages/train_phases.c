@@ -159,3 +159,54 @@ Test(train_phases, what_is_wrong_is_said_before_the_first)
     RV_ASSERT_FAILS(bars_train(&result, "taken", &o), RV_ERR_USAGE, "holds a run already");
     cr_assert_not(rv_path_exists(rv_test_path("taken/head")));
 }
+
+static bool is_there(const char *name)
+{
+    return rv_path_exists(rv_test_path(name));
+}
+
+/* Whatever of the run before stayed could be taken for this one's when it is gone on with. */
+Test(train_phases, a_run_that_is_replaced_is_forgotten_from_the_start)
+{
+    rv_train_options o = transfer();
+    rv_train_result result;
+    o.unfreeze_from = "hidden1";
+    o.epochs = 1;
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    o.overwrite = true;
+    o.schedule = "cosin";
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "'cosine'");
+    o.schedule = "cosine";
+    o.batch = 97;
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "larger than the data set");
+    o.batch = 8;
+    cr_assert(is_there("run/last.safetensors") && is_there("run/head/best.safetensors"),
+              "what is refused replaces nothing");
+    o.max_steps = 1; /* of the first phase */
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    cr_assert_not(is_there("run/last.safetensors") || is_there("run/best.safetensors") ||
+                  is_there("run/metrics.csv") || is_there("run/head/best.safetensors"));
+    o.overwrite = false;
+    o.resume_if_there = true;
+    o.max_steps = 0;
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    cr_assert(result.finished && result.last.phase == 2 && result.last.epoch == 1);
+    /* One phase in the place of two; it reads what the first of them gave, which stays. */
+    char head[256];
+    snprintf(head, sizeof head, "%s", rv_test_path("run/head/best.safetensors"));
+    o = transfer();
+    o.model = head;
+    o.head = NULL;
+    o.overwrite = true;
+    o.epochs = 1;
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    cr_assert(is_there("run/head/best.safetensors") && !is_there("run/head/last.safetensors"));
+    o.model = base;
+    RV_ASSERT_OK(bars_train(&result, "run", &o));
+    cr_assert_not(is_there("run/head"));
+    char best[256];
+    snprintf(best, sizeof best, "%s", rv_test_path("run/best.safetensors"));
+    o.model = best;
+    RV_ASSERT_FAILS(bars_train(&result, "run", &o), RV_ERR_USAGE, "would be replaced");
+    cr_assert(is_there("run/best.safetensors"));
+}
