@@ -356,6 +356,7 @@ END
 # interrupt SIGNAL: sends it once there is progress; sets `status`
 interrupt() {
     local pid i
+    : >progress # not that of the run before
     env --default-signal=INT,TERM "$REVERIE" stylize photo.png second.png -s style.png "${quick[@]}" \
         --iterations 100000 --progress json >said 2>progress 3>&- &
     pid=$!
