@@ -6,6 +6,24 @@
 
 #include <string.h>
 
+/* Settings stand before the samples or behind them, with other words of some hundred kilobytes at most. */
+static const size_t most_words = (size_t)1 << 20;
+
+static bool has(const uint8_t *at, size_t size, const char *text)
+{
+    const size_t n = strlen(text);
+    for (const uint8_t *end = at + size; (size_t)(end - at) >= n; at++) {
+        at = memchr(at, text[0], (size_t)(end - at) - n + 1);
+        if (at == NULL) {
+            return false;
+        }
+        if (memcmp(at, text, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* No format compresses them, and no photo has that many bytes in this order by chance. */
 bool rv_image_has_settings(const char *path, const char *start)
 {
@@ -13,17 +31,9 @@ bool rv_image_has_settings(const char *path, const char *start)
     if (rv_bytes_open(&bytes, path, 0) != RV_OK) {
         return false;
     }
-    const size_t n = strlen(start);
-    const uint8_t *at = bytes.data, *end = at + bytes.size;
-    bool found = false;
-    while (!found && (size_t)(end - at) >= n) {
-        at = memchr(at, start[0], (size_t)(end - at) - n + 1);
-        if (at == NULL) {
-            break;
-        }
-        found = memcmp(at, start, n) == 0;
-        at++;
-    }
+    const size_t part = bytes.size < most_words ? bytes.size : most_words;
+    const bool found = part > 0 && (has(bytes.data, part, start) ||
+                                    has(bytes.data + bytes.size - part, part, start));
     rv_bytes_close(&bytes);
     return found;
 }

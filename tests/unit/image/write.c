@@ -320,6 +320,41 @@ Test(write, settings_come_back)
     rv_image_destroy(image);
 }
 
+/* Before the samples or behind them, in files of megabytes. */
+Test(write, settings_are_found_without_decoding)
+{
+    static const char *const names[] = {"a.jpg", "a.png", "a.tif", "a.webp"};
+    enum { WIDE = 1600, HIGH = 1000 };
+    rv_image *image;
+    uint32_t state = 1;
+    int looked = 0;
+    cr_assert_eq(rv_image_create(&image, WIDE, HIGH, 3, 8), RV_OK);
+    uint8_t *pixels = rv_image_pixels(image);
+    for (int i = 0; i < 3 * WIDE * HIGH; i++) {
+        state = 1664525 * state + 1013904223;
+        pixels[i] = (uint8_t)(state >> 24);
+    }
+    for (int i = 0; i < 4; i++) {
+        rv_image_write_options options = RV_IMAGE_WRITE_OPTIONS_INIT;
+        const char *path = rv_test_path(names[i]);
+        if (!rv_image_has_name(path)) {
+            continue; /* built without it */
+        }
+        options.quality = 100;
+        cr_assert_eq(rv_image_write(image, path, &options), RV_OK, "%s", rv_error_message());
+        cr_assert(!rv_image_has_settings(path, "reverie=0"), "%s", path);
+        options.settings = "reverie=0.1 size=512";
+        options.overwrite = true;
+        cr_assert_eq(rv_image_write(image, path, &options), RV_OK, "%s", rv_error_message());
+        cr_assert(rv_image_has_settings(path, "reverie=0"), "%s", path);
+        cr_assert(!rv_image_has_settings(path, "reverie=1"), "%s", path);
+        looked++;
+    }
+    cr_assert_geq(looked, 2);
+    cr_assert(!rv_image_has_settings(rv_test_path("none.png"), "reverie="));
+    rv_image_destroy(image);
+}
+
 Test(write, strip_leaves_all_out)
 {
     rv_image *image = tagged(1), *bare = picture(6, 4, 3, 8, true);
