@@ -3,7 +3,7 @@
 #ifndef RV_TESTS_GRAPH_BUILD_H
 #define RV_TESTS_GRAPH_BUILD_H
 
-#include "graph/plan.h"
+#include "graph/internal.h"
 
 /** Of the test that runs: made by open_device(), the last two by the test itself. */
 extern rv_device *device;
@@ -20,6 +20,19 @@ rv_value input(const char *name, rv_shape shape);
 rv_value apply(const char *op, const char *name, rv_value in);
 rv_value join(const char *op, const char *name, rv_value a, rv_value b);
 rv_value conv(const char *name, rv_value in, int k);
+
+/** Draws the parameters of the graph. */
+void make_params(bool gradients);
+/** Plans the graph, with parameters drawn where there are none yet. */
+void make_plan(rv_plan_options options);
+/** Frees plan and parameters, so that the same graph can be planned for other outputs. */
+void release_plan(void);
+/** The node of the plan that makes a value; borrowed. */
+const rv_plan_node *node_of(rv_value v);
+/** The numbers of a value, NCHW; freed with free(). */
+float *read_value(rv_value v);
+/** Runs the plan forward with numbers of both signs in x. @return those of `out`, as read_value() */
+float *run_plan(rv_value x, rv_value out);
 
 /** Attributes of such a convolution. */
 #define CONV(k) \

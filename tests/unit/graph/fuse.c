@@ -11,53 +11,11 @@
 
 TestSuite(fuse, .init = open_device, .fini = close_device);
 
-static void make_plan(rv_plan_options options)
-{
-    RV_ASSERT_OK(rv_graph_initialize(graph, 1));
-    RV_ASSERT_OK(rv_params_create(&params, device, graph, options.param_gradients));
-    RV_ASSERT_OK(rv_plan_create(&plan, graph, params, device, &options));
-}
-
-static const rv_plan_node *node_of(rv_value v)
-{
-    return &plan->nodes[plan->values[plan->value_of[v]].producer];
-}
-
 /* Whether the node that makes v in the graph has a step of its own, forward. */
 static bool runs(rv_value v)
 {
     const rv_plan_node *p = node_of(v);
     return !p->merged && p->graph_node == rv_graph_producer(graph, v);
-}
-
-/* New plans for other outputs of the same graph. */
-static void release_plan(void)
-{
-    rv_plan_destroy(plan);
-    rv_params_destroy(params);
-    plan = NULL;
-    params = NULL;
-}
-
-static float *read_value(rv_value v)
-{
-    float *values = malloc(rv_shape_count(rv_graph_shape(graph, v)) * sizeof *values);
-    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_tensor(plan, v), values));
-    return values;
-}
-
-/* Runs on numbers of both signs; freed by the caller. */
-static float *run(rv_value x, rv_value out)
-{
-    const size_t n = rv_shape_count(rv_graph_shape(graph, x));
-    float *in = malloc(n * sizeof *in);
-    for (size_t i = 0; i < n; i++) {
-        in[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
-    }
-    RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, x), in));
-    free(in);
-    RV_ASSERT_OK(rv_plan_forward(plan));
-    return read_value(out);
 }
 
 /* Between two convolutions, so that the layout is blocked: the values with c seen, which keeps it apart, and without. */
@@ -70,13 +28,13 @@ static void merges(const char *rectifier, float slope)
     cr_assert(runs(r), "what the caller wants is there");
     cr_assert_eq(node_of(c)->node.slope, 1.0f);
     const int steps = rv_plan_step_count(plan);
-    float *apart = run(x, r), *raw = run(x, c);
+    float *apart = run_plan(x, r), *raw = run_plan(x, c);
     release_plan();
     make_plan((rv_plan_options){.outputs = &r, .n_outputs = 1});
     cr_assert(!runs(r));
     cr_assert_eq(node_of(r)->node.slope, slope);
     cr_assert_eq(rv_plan_step_count(plan), steps - 1);
-    float *merged = run(x, r);
+    float *merged = run_plan(x, r);
     int below = 0;
     for (size_t i = 0; i < rv_shape_count(rv_graph_shape(graph, r)); i++) {
         below += raw[i] < 0;
@@ -157,7 +115,7 @@ static float *pooled_gradient(rv_value x, rv_value l, rv_value r, int others)
     const rv_value outputs[] = {l, r};
     make_plan((rv_plan_options){
         .outputs = outputs, .n_outputs = 1 + others, .gradients = &x, .n_gradients = 1});
-    free(run(x, l));
+    free(run_plan(x, l));
     RV_ASSERT_OK(rv_plan_backward(plan, false));
     float *values = malloc(rv_shape_count(rv_graph_shape(graph, x)) * sizeof *values);
     RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, x), values));
@@ -218,7 +176,7 @@ Test(fuse, backward_of_batch_norm_takes_the_rectifier_along)
                                 .param_gradients = true});
     cr_assert_eq(node_of(r)->graph_node, rv_graph_producer(graph, b));
     cr_assert_eq(node_of(r)->node.slope, 0);
-    float *values = run(x, x);
+    float *values = run_plan(x, x);
     free(values);
     RV_ASSERT_OK(rv_plan_backward(plan, false));
 }
@@ -300,7 +258,7 @@ Test(fuse, batch_norm_and_scale_go_into_the_convolution)
                                     .n_gradients = 1});
         cr_assert_eq(plan->n_folds, i == 0 ? 0 : 2);
         cr_assert_eq(runs(s), i == 0);
-        out[i] = run(x, r);
+        out[i] = run_plan(x, r);
         RV_ASSERT_OK(rv_plan_backward(plan, false));
         rv_tensor *g = rv_plan_gradient(plan, x);
         gradient[i] = malloc(rv_shape_count(&g->shape) * sizeof(float));
@@ -325,18 +283,18 @@ Test(fuse, a_dense_layer_takes_batch_norm_with_its_own_bias)
     const rv_value both[] = {b, d};
     set_numbers(graph);
     make_plan((rv_plan_options){.outputs = both, .n_outputs = 2});
-    float *apart = run(x, b);
+    float *apart = run_plan(x, b);
     release_plan();
     make_plan((rv_plan_options){.outputs = &b, .n_outputs = 1});
     cr_assert_eq(plan->n_folds, 1);
-    float *folded = run(x, b);
+    float *folded = run_plan(x, b);
     close_to(apart, folded, 3 * 21, "output");
     /* And again where parameters change. */
     RV_ASSERT_OK(rv_buffer_fill(device, rv_params_values(params), 0,
                                 rv_params_floats(params) * sizeof(float), 0.0f));
     rv_params_changed(params);
     free(folded);
-    folded = run(x, b);
+    folded = run_plan(x, b);
     for (int i = 0; i < 3 * 21; i++) {
         cr_assert_eq(folded[i], 0.0f);
     }
@@ -368,11 +326,11 @@ Test(fuse, branches_fold_each_into_its_own)
     const rv_value apart[] = {sum, c1, c2};
     set_numbers(graph);
     make_plan((rv_plan_options){.outputs = apart, .n_outputs = 3});
-    float *expected = run(x, sum);
+    float *expected = run_plan(x, sum);
     release_plan();
     make_plan((rv_plan_options){.outputs = &sum, .n_outputs = 1});
     cr_assert_eq(plan->n_folds, 4);
-    float *got = run(x, sum);
+    float *got = run_plan(x, sum);
     close_to(expected, got, rv_shape_count(rv_graph_shape(graph, sum)), "sum");
     free(expected);
     free(got);
@@ -404,11 +362,11 @@ Test(fuse, a_whole_network_gives_the_same_folded_and_its_names_stay)
     }
     make_plan((rv_plan_options){.outputs = all, .n_outputs = n});
     cr_assert_eq(plan->n_folds, 0);
-    float *scores = run(model.picture, all[0]), *apart = read_value(all[4]);
+    float *scores = run_plan(model.picture, all[0]), *apart = read_value(all[4]);
     release_plan();
     make_plan((rv_plan_options){.outputs = all, .n_outputs = 1});
     cr_assert_eq(plan->n_folds, 9);
-    float *folded = run(model.picture, all[0]);
+    float *folded = run_plan(model.picture, all[0]);
     close_to(scores, folded, 200, "scores");
     free(folded);
     release_plan();
@@ -416,7 +374,7 @@ Test(fuse, a_whole_network_gives_the_same_folded_and_its_names_stay)
     const rv_value some[] = {all[0], all[4], norm};
     make_plan((rv_plan_options){.outputs = some, .n_outputs = 3});
     cr_assert_eq(plan->n_folds, 8, "norm4_2 is wanted, but comes of the convolution all the same");
-    folded = run(model.picture, all[0]);
+    folded = run_plan(model.picture, all[0]);
     float *beside = read_value(all[4]);
     close_to(scores, folded, 200, "scores");
     close_to(apart, beside, rv_shape_count(rv_graph_shape(graph, all[4])), "conv2_2");
@@ -441,7 +399,7 @@ static void guided_through(const char *rectifier, float slope)
         target[i] = (float)(i * 29 % 83) - 41.0f;
     }
     RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, t), target));
-    free(run(x, l));
+    free(run_plan(x, l));
     RV_ASSERT_OK(rv_plan_backward(plan, false));
     RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, x), got));
     for (size_t i = 0; i < n; i++) {

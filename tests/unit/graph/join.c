@@ -9,48 +9,6 @@
 
 TestSuite(join, .init = open_device, .fini = close_device);
 
-static void make_plan(rv_plan_options options)
-{
-    RV_ASSERT_OK(rv_graph_initialize(graph, 1));
-    RV_ASSERT_OK(rv_params_create(&params, device, graph, options.param_gradients));
-    RV_ASSERT_OK(rv_plan_create(&plan, graph, params, device, &options));
-}
-
-static const rv_plan_node *node_of(rv_value v)
-{
-    return &plan->nodes[plan->values[plan->value_of[v]].producer];
-}
-
-/* New plans for other outputs of the same graph. */
-static void release_plan(void)
-{
-    rv_plan_destroy(plan);
-    rv_params_destroy(params);
-    plan = NULL;
-    params = NULL;
-}
-
-static float *read_value(rv_value v)
-{
-    float *values = malloc(rv_shape_count(rv_graph_shape(graph, v)) * sizeof *values);
-    RV_ASSERT_OK(rv_tensor_read(device, rv_plan_tensor(plan, v), values));
-    return values;
-}
-
-/* Runs on numbers of both signs; freed by the caller. */
-static float *run(rv_value x, rv_value out)
-{
-    const size_t n = rv_shape_count(rv_graph_shape(graph, x));
-    float *in = malloc(n * sizeof *in);
-    for (size_t i = 0; i < n; i++) {
-        in[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
-    }
-    RV_ASSERT_OK(rv_tensor_write(device, rv_plan_tensor(plan, x), in));
-    free(in);
-    RV_ASSERT_OK(rv_plan_forward(plan));
-    return read_value(out);
-}
-
 /* Three convolutions of 32, 16 and 9 channels into one, of which the last does not fill its block; `seen` is one of
  * them that the caller wants too, which is copied then. */
 Test(join, what_is_joined_is_computed_in_its_place)
@@ -62,15 +20,15 @@ Test(join, what_is_joined_is_computed_in_its_place)
     const rv_value s = apply("square", "s", j), seen[] = {s, in[0], in[1], in[2]};
     make_plan((rv_plan_options){.outputs = seen, .n_outputs = 4});
     cr_assert_eq(node_of(j)->node.placed, 0);
-    float *expected = run(x, s);
+    float *expected = run_plan(x, s);
     release_plan();
     make_plan((rv_plan_options){.outputs = seen, .n_outputs = 2});
     cr_assert_eq(node_of(j)->node.placed, 6);
-    float *two = run(x, s);
+    float *two = run_plan(x, s);
     release_plan();
     make_plan((rv_plan_options){.outputs = &s, .n_outputs = 1});
     cr_assert_eq(node_of(j)->node.placed, 7);
-    float *three = run(x, s);
+    float *three = run_plan(x, s);
     for (size_t i = 0; i < rv_shape_count(rv_graph_shape(graph, s)); i++) {
         cr_assert_eq(two[i], expected[i], "%zu", i);
         cr_assert_eq(three[i], expected[i], "%zu", i);
@@ -133,7 +91,7 @@ static float *gradient_of(const branches *b, bool apart)
     const rv_value outputs[] = {b->loss, b->before[0], b->before[1], b->before[2], b->before[3]};
     make_plan((rv_plan_options){
         .outputs = outputs, .n_outputs = apart ? 5 : 1, .gradients = &b->x, .n_gradients = 1});
-    free(run(b->x, b->loss));
+    free(run_plan(b->x, b->loss));
     RV_ASSERT_OK(rv_plan_backward(plan, false));
     float *values = malloc(rv_shape_count(rv_graph_shape(graph, b->x)) * sizeof *values);
     RV_ASSERT_OK(rv_tensor_read(device, rv_plan_gradient(plan, b->x), values));

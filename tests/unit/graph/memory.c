@@ -9,13 +9,6 @@
 
 TestSuite(memory, .init = open_device, .fini = close_device);
 
-static void make_plan(rv_plan_options options)
-{
-    RV_ASSERT_OK(rv_graph_initialize(graph, 1));
-    RV_ASSERT_OK(rv_params_create(&params, device, graph, options.param_gradients));
-    RV_ASSERT_OK(rv_plan_create(&plan, graph, params, device, &options));
-}
-
 static uint64_t bytes_without_sharing(void)
 {
     uint64_t sum = 0;

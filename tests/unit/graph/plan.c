@@ -14,20 +14,6 @@ TestSuite(plan, .init = open_device, .fini = close_device);
 
 /* --- building -------------------------------------------------------------------------------- */
 
-static void make_params(bool gradients)
-{
-    RV_ASSERT_OK(rv_graph_initialize(graph, 1));
-    RV_ASSERT_OK(rv_params_create(&params, device, graph, gradients));
-}
-
-static void make_plan(rv_plan_options options)
-{
-    if (params == NULL) {
-        make_params(options.param_gradients);
-    }
-    RV_ASSERT_OK(rv_plan_create(&plan, graph, params, device, &options));
-}
-
 /* --- numbers --------------------------------------------------------------------------------- */
 
 /* In [-1, 1], the same for every call with the same stream. */
